@@ -1,0 +1,2 @@
+//! Catch-up.
+fn main() {}
