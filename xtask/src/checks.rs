@@ -1,0 +1,110 @@
+//! The steps of `cargo xtask test` and `cargo xtask ci`, cheapest first, so that a run fails early.
+//!
+//! The tests themselves come last: the end of a log is then their result. cargo-deny is a step of `ci` alone, because
+//! a fresh machine compiles it for minutes, and its answer changes with the dependencies, not with the code.
+//!
+//! Two things come over the network and may be refused. A missing target is a failure, because `no_std` is a promise
+//! of every commit. A missing old compiler or cargo-deny is a loud skip: what they check, any later run can catch up on.
+
+use anyhow::Result;
+
+use crate::command::cargo;
+use crate::steps::{Outcome, Step};
+use crate::tally::Tally;
+use crate::toolchain;
+
+/// What `test` and `ci` run.
+pub(crate) const TEST: &[Step] = &[
+    Step { name: "fmt", about: "the code is formatted", run: fmt },
+    Step { name: "clippy", about: "no lint fires, in any feature set of the engine", run: clippy },
+    Step { name: "doc", about: "the documentation builds and every link in it leads somewhere", run: doc },
+    Step { name: "no-std", about: "the engine compiles for bare metal and wasm32", run: no_std },
+    Step { name: "msrv", about: "everything compiles with the oldest supported Rust", run: msrv },
+    Step { name: "test-core", about: "the engine's tests, without any of its features", run: test_core },
+    Step { name: "test", about: "all tests and doc tests of the workspace, all features", run: test },
+];
+
+/// What only `ci` runs, before the rest.
+pub(crate) const CI_ONLY: &[Step] =
+    &[Step { name: "deny", about: "licences, bans and sources of all dependencies", run: deny }];
+
+/// The engine's feature sets besides all of them together, which the workspace-wide commands cover.
+const FEATURE_SETS: &[&str] = &["", "alloc", "portable-atomic"];
+
+/// Where the engine must compile, with every set of features that makes sense there.
+const TARGETS: &[(&str, &[&str])] = &[
+    // Without compare-and-swap. Which way `portable-atomic` shall go is for the binary to say, so we say it as one.
+    ("thumbv6m-none-eabi", &["", "alloc", "portable-atomic,portable-atomic/unsafe-assume-single-core"]),
+    ("thumbv7em-none-eabihf", &["", "alloc"]),
+    ("riscv32imac-unknown-none-elf", &["", "alloc"]),
+    ("wasm32-unknown-unknown", &["", "alloc"]),
+];
+
+fn fmt() -> Result<Outcome> {
+    cargo(&["fmt", "--all", "--check"]).run()?;
+    Ok(Outcome::Passed)
+}
+
+fn clippy() -> Result<Outcome> {
+    cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]).run()?;
+    for features in FEATURE_SETS {
+        cargo(&["clippy", "--package", "windlass", "--all-targets"])
+            .args(&with_features(features))
+            .args(&["--", "-D", "warnings"])
+            .run()?;
+    }
+    Ok(Outcome::Passed)
+}
+
+fn doc() -> Result<Outcome> {
+    cargo(&["doc", "--workspace", "--all-features", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings").run()?;
+    Ok(Outcome::Passed)
+}
+
+fn no_std() -> Result<Outcome> {
+    for (target, feature_sets) in TARGETS {
+        toolchain::need_target(target)?;
+        for features in *feature_sets {
+            cargo(&["check", "--package", "windlass", "--target", target])
+                .args(&with_features(features))
+                .run()?;
+        }
+    }
+    Ok(Outcome::Passed)
+}
+
+fn msrv() -> Result<Outcome> {
+    if let Err(why) = toolchain::need_msrv() {
+        return Ok(Outcome::Skipped(format!("Rust {} could not be installed: {why:#}", toolchain::MSRV)));
+    }
+    toolchain::with_msrv(&["check", "--workspace", "--all-features"]).run()?;
+    toolchain::with_msrv(&["check", "--package", "windlass"]).run()?;
+    Ok(Outcome::Passed)
+}
+
+fn test_core() -> Result<Outcome> {
+    tested(&["--package", "windlass"])
+}
+
+fn test() -> Result<Outcome> {
+    tested(&["--workspace", "--all-features"])
+}
+
+fn deny() -> Result<Outcome> {
+    if let Err(why) = toolchain::need_cargo_deny() {
+        return Ok(Outcome::Skipped(format!("cargo-deny could not be installed: {why:#}")));
+    }
+    cargo(&["deny", "check", "licenses", "bans", "sources"]).run()?;
+    Ok(Outcome::Passed)
+}
+
+/// `cargo test` with these arguments, doc tests and all.
+fn tested(args: &[&str]) -> Result<Outcome> {
+    let mut tally = Tally::default();
+    cargo(&["test"]).args(args).run_watched(|line| tally.read(line))?;
+    Ok(Outcome::Tested(tally))
+}
+
+fn with_features(features: &str) -> Vec<&str> {
+    if features.is_empty() { vec![] } else { vec!["--features", features] }
+}

@@ -1,0 +1,46 @@
+//! What a fresh machine lacks: compile targets, an older compiler, cargo-deny. Each is installed once, when first needed.
+//!
+//! An installation either makes the thing usable or says why not; nothing already there is touched or updated.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::command::{self, Invocation};
+
+/// The oldest compiler we promise to build with: `rust-version` in the workspace's `Cargo.toml`, first patch release.
+pub(crate) const MSRV: &str = concat!(env!("CARGO_PKG_RUST_VERSION"), ".0");
+
+/// Makes the active toolchain able to compile for `target`.
+pub(crate) fn need_target(target: &str) -> Result<()> {
+    // Asks the compiler, not rustup, so that a compiler from elsewhere serves as well.
+    let libraries = command::program("rustc", &["--print", "target-libdir", "--target", target]).read()?;
+    if Path::new(libraries.trim()).is_dir() {
+        return Ok(());
+    }
+    command::program("rustup", &["target", "add", target])
+        .run()
+        .with_context(|| format!("the standard library for {target} is missing and could not be added"))
+}
+
+/// Makes the oldest supported compiler runnable through [`with_msrv`].
+pub(crate) fn need_msrv() -> Result<()> {
+    if command::program("rustup", &["run", MSRV, "rustc", "--version"]).succeeds() {
+        return Ok(());
+    }
+    command::program("rustup", &["toolchain", "install", MSRV, "--profile", "minimal", "--no-self-update"])
+        .run()
+}
+
+/// Cargo of the oldest supported compiler.
+pub(crate) fn with_msrv(args: &[&str]) -> Invocation {
+    command::program("rustup", &["run", MSRV, "cargo"]).args(args)
+}
+
+/// Makes `cargo deny` runnable; compiling it takes two to four minutes on two cores.
+pub(crate) fn need_cargo_deny() -> Result<()> {
+    if command::cargo(&["deny", "--version"]).succeeds() {
+        return Ok(());
+    }
+    command::cargo(&["install", "cargo-deny", "--version", "^0.20", "--locked"]).run()
+}
