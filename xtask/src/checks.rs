@@ -3,8 +3,8 @@
 //! The tests themselves come last: the end of a log is then their result. cargo-deny is a step of `ci` alone, because
 //! a fresh machine compiles it for minutes, and its answer changes with the dependencies, not with the code.
 //!
-//! Two things come over the network and may be refused. A missing target is a failure, because `no_std` is a promise
-//! of every commit. A missing old compiler or cargo-deny is a loud skip: what they check, any later run can catch up on.
+//! What is missing is fetched, and the network may refuse. Without a target the step fails, because `no_std` is a promise
+//! of every commit. Without the old compiler or cargo-deny it is skipped, aloud: a later run can catch up on those.
 
 use anyhow::Result;
 
@@ -41,11 +41,13 @@ const TARGETS: &[(&str, &[&str])] = &[
 ];
 
 fn fmt() -> Result<Outcome> {
+    toolchain::need_component("fmt", "rustfmt")?;
     cargo(&["fmt", "--all", "--check"]).run()?;
     Ok(Outcome::Passed)
 }
 
 fn clippy() -> Result<Outcome> {
+    toolchain::need_component("clippy", "clippy")?;
     cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]).run()?;
     for features in FEATURE_SETS {
         cargo(&["clippy", "--package", "windlass", "--all-targets"])

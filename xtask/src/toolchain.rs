@@ -1,4 +1,4 @@
-//! What a fresh machine lacks: compile targets, an older compiler, cargo-deny. Each is installed once, when first needed.
+//! What a machine may lack: components, compile targets, an older compiler, cargo-deny. Each is installed once, when first needed.
 //!
 //! An installation either makes the thing usable or says why not; nothing already there is touched or updated.
 
@@ -10,6 +10,16 @@ use crate::command::{self, Invocation};
 
 /// The oldest compiler we promise to build with: `rust-version` in the workspace's `Cargo.toml`, first patch release.
 pub(crate) const MSRV: &str = concat!(env!("CARGO_PKG_RUST_VERSION"), ".0");
+
+/// Makes `cargo fmt` and `cargo clippy` runnable, which a minimal toolchain lacks.
+pub(crate) fn need_component(subcommand: &str, component: &str) -> Result<()> {
+    if command::cargo(&[subcommand, "--version"]).succeeds() {
+        return Ok(());
+    }
+    command::program("rustup", &["component", "add", component])
+        .run()
+        .with_context(|| format!("`cargo {subcommand}` is missing and could not be added"))
+}
 
 /// Makes the active toolchain able to compile for `target`.
 pub(crate) fn need_target(target: &str) -> Result<()> {
