@@ -1,4 +1,5 @@
-//! What a machine may lack: components, compile targets, an older compiler, cargo-deny. Each is installed once, when first needed.
+//! What a machine may lack: components, compile targets, an older compiler, cargo-deny. Each is installed when first
+//! needed.
 //!
 //! An installation either makes the thing usable or says why not; nothing already there is touched or updated.
 
