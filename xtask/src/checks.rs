@@ -3,8 +3,8 @@
 //! The tests themselves come last: the end of a log is then their result. cargo-deny is a step of `ci` alone, because
 //! a fresh machine compiles it for minutes, and its answer changes with the dependencies, not with the code.
 //!
-//! What is missing is fetched, and the network may refuse. Without a target the step fails, because `no_std` is a promise
-//! of every commit. Without the old compiler or cargo-deny it is skipped, aloud: a later run can catch up on those.
+//! What is missing is fetched, and the network may refuse. Without a target the step fails, because `no_std` is a
+//! promise of every commit. Without the old compiler or cargo-deny it is skipped, aloud: a later run can catch up.
 
 use anyhow::Result;
 
