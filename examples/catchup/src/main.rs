@@ -1,2 +1,68 @@
-//! Catch-up.
-fn main() {}
+//! The program `catchup`: reads the command line, does what it says, and turns errors into one line and an exit code.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrongly asked for.
+
+use std::fmt::Display;
+use std::process::ExitCode;
+use std::sync::mpsc;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use windlass_catchup::cli::{Cli, Command, GenerateArgs, ServeArgs};
+use windlass_catchup::generate;
+use windlass_catchup::server::Server;
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Generate(args) => match args.plan() {
+            Ok(plan) => write_archive(&args, plan),
+            Err(invalid) => return refuse(&invalid),
+        },
+        Command::Serve(args) => serve(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn refuse(invalid: &impl Display) -> ExitCode {
+    eprintln!("error: {invalid}");
+    ExitCode::from(2)
+}
+
+fn write_archive(args: &GenerateArgs, plan: generate::Plan) -> anyhow::Result<()> {
+    let made = generate::write(&args.out, plan)?;
+    println!(
+        "{}: {} checkpoints, {} transactions, {} bytes; ledger {} is {}",
+        args.out.display(),
+        args.checkpoints,
+        made.transactions,
+        made.bytes,
+        made.ledger,
+        made.hash
+    );
+    Ok(())
+}
+
+fn serve(args: &ServeArgs) -> anyhow::Result<()> {
+    let (interrupted, interrupt) = mpsc::channel();
+    ctrlc::set_handler(move || {
+        // A second Ctrl-C may find that the first one is being seen to.
+        let _ = interrupted.send(());
+    })
+    .context("could not listen for Ctrl-C")?;
+    let server = Server::start(&args.archive, args.port, args.faults.clone(), args.seed)
+        .with_context(|| format!("could not serve {} on port {}", args.archive.display(), args.port))?;
+    println!("serving {} at {} until Ctrl-C", args.archive.display(), server.url());
+    interrupt.recv().context("the handler of Ctrl-C is gone")?;
+    let counts = server.stop();
+    println!(
+        "{} requests: {} plain, {} slow, {} answered 503, {} cut off, {} missing",
+        counts.requests, counts.plain, counts.slow, counts.unavailable, counts.cut, counts.missing
+    );
+    Ok(())
+}

@@ -1,0 +1,150 @@
+#![allow(clippy::unwrap_used)]
+
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use stellar_xdr::{LedgerHeader, LedgerHeaderHistoryEntryExt, ScVal, ScVec, WriteXdr};
+
+use super::*;
+use crate::layout::Frequency;
+
+fn checkpoint() -> Checkpoint {
+    Frequency::new(8).unwrap().checkpoint_of(8).unwrap()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn frame(body: &[u8]) -> Vec<u8> {
+    [&(body.len() as u32 | LAST_FRAGMENT).to_be_bytes()[..], body].concat()
+}
+
+fn header(ledger: u32) -> Vec<u8> {
+    let header = LedgerHeader { ledger_seq: ledger, ..LedgerHeader::default() };
+    let ext = LedgerHeaderHistoryEntryExt::V0;
+    frame(
+        &LedgerHeaderHistoryEntry { header, ext, ..LedgerHeaderHistoryEntry::default() }
+            .to_xdr(Limits::none())
+            .unwrap(),
+    )
+}
+
+fn parse(bytes: &[u8]) -> Result<Vec<u32>, String> {
+    Headers::parse(checkpoint(), bytes)
+        .map(|headers| headers.entries().iter().map(Record::ledger).collect())
+        .map_err(|e| e.to_string())
+}
+
+fn inflate_text(compressed: &[u8], limit: usize) -> Result<Vec<u8>, String> {
+    inflate(ArchiveFile::Ledger(checkpoint()), compressed, limit).map_err(|e| e.to_string())
+}
+
+#[test]
+fn inflates_one_whole_stream() {
+    assert_eq!(inflate_text(&gzip(b"records"), 7).unwrap(), b"records");
+    assert_eq!(inflate_text(&gzip(b""), 0).unwrap(), b"");
+}
+
+#[test]
+fn a_bomb_is_defused_at_the_limit() {
+    let bomb = gzip(&vec![0; 4 << 20]);
+    assert!(bomb.len() < 8 << 10);
+    let error = inflate_text(&bomb, 1 << 20).unwrap_err();
+    assert!(error.contains("more than the 1048576 bytes"), "{error}");
+    assert!(inflate_text(&bomb, (4 << 20) - 1).is_err() && inflate_text(&bomb, 4 << 20).is_ok());
+}
+
+#[test]
+fn every_cut_and_every_tail_is_seen() {
+    let whole = gzip(&header(9));
+    for length in 0..whole.len() {
+        let error = inflate_text(&whole[..length], 1 << 20).unwrap_err();
+        assert!(error.contains("ends too early"), "{length}: {error}");
+    }
+    for tail in [&b"\0"[..], &whole] {
+        let error = inflate_text(&[&whole, tail].concat(), 1 << 20).unwrap_err();
+        assert!(error.contains("more bytes follow"), "{error}");
+    }
+    let error = inflate_text(b"no gzip at all", 1 << 20).unwrap_err();
+    assert!(error.contains("not a sound gzip file"), "{error}");
+}
+
+#[test]
+fn damage_within_is_seen() {
+    let whole = gzip(&header(9));
+    // The first ten bytes are the gzip header, of which time, flags and system mean nothing.
+    for place in 10..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[place] ^= 0x10;
+        assert!(inflate_text(&damaged, 1 << 20).is_err(), "byte {place}");
+    }
+}
+
+#[test]
+fn ledgers_ascend_within_their_checkpoint() {
+    let file = |ledgers: &[u32]| ledgers.iter().flat_map(|&ledger| header(ledger)).collect::<Vec<_>>();
+    assert_eq!(parse(&[]).unwrap(), [0; 0]);
+    assert_eq!(parse(&file(&[8, 9, 11, 15])).unwrap(), [8, 9, 11, 15]);
+    for (ledgers, about) in [
+        (&[7][..], "ledger 7: does not belong here, expected ledgers 8 to 15"),
+        (&[16], "ledger 16: does not belong here"),
+        (&[9, 8], "ledger 8: out of order: it comes after ledger 9"),
+        (&[9, 9], "ledger 9: out of order"),
+    ] {
+        let error = parse(&file(ledgers)).unwrap_err();
+        assert!(error.starts_with("ledger/00/00/00/ledger-0000000f.xdr.gz: "), "{error}");
+        assert!(error.contains(about), "{error}");
+    }
+}
+
+#[test]
+fn finds_the_record_of_a_ledger() {
+    let bytes: Vec<_> = [8, 9, 11, 15].into_iter().flat_map(header).collect();
+    let headers = Headers::parse(checkpoint(), &bytes).unwrap();
+    for ledger in 0..20 {
+        let found = headers.of(ledger).map(Record::ledger);
+        assert_eq!(found, [8, 9, 11, 15].contains(&ledger).then_some(ledger));
+    }
+}
+
+#[test]
+fn malformed_records_are_numbered_and_explained() {
+    let sound = header(8);
+    for (bad, about) in [
+        (vec![0x80], "length of 4 bytes, found 1"),
+        (vec![0, 0, 0, 0], "top bit set, found 0x00000000"),
+        (vec![0x80, 0, 0, 9, 1], "expected 9 bytes, found 1"),
+        (vec![0xff, 0xff, 0xff, 0xff], "expected 2147483647 bytes, found 0"),
+        (frame(&[]), "malformed"),
+        (frame(&[0; 40]), "malformed"),
+        // A whole record and one byte more.
+        (frame(&[&header(9)[4..], &[0]].concat()), "malformed"),
+    ] {
+        let error = parse(&[sound.clone(), bad].concat()).unwrap_err();
+        assert!(error.contains("record 2 ") && error.contains(about), "{error}");
+    }
+    for length in 1..sound.len() {
+        assert!(parse(&sound[..length]).is_err(), "{length}");
+    }
+}
+
+#[test]
+fn nesting_is_bounded() {
+    // Any type would do; this one nests without end. The decoder recurses, so what counts is that it stops in time.
+    let nested = |levels: usize| {
+        let mut bytes = Vec::new();
+        for _ in 0..levels {
+            // A vector, that is there, of one element.
+            bytes.extend([0, 0, 0, 16, 0, 0, 0, 1, 0, 0, 0, 1]);
+        }
+        bytes.extend(ScVal::Void.to_xdr(Limits::none()).unwrap());
+        bytes
+    };
+    let decode = |bytes: &[u8]| ScVal::from_xdr(bytes, Limits { depth: MAX_DEPTH, len: bytes.len() });
+    assert!(matches!(decode(&nested(2)), Ok(ScVal::Vec(Some(ScVec(_))))));
+    assert!(matches!(decode(&nested(100_000)), Err(stellar_xdr::Error::DepthLimitExceeded)));
+}

@@ -1,0 +1,110 @@
+//! The files this machine already has, in the archive's own layout.
+//!
+//! Invariant: a file under its final name is complete, since it got there by a rename of a finished [`Download`]; a download that is dropped
+//! leaves nothing. One process uses a work directory at a time. Whether contents are right is for the caller to verify, before
+//! [`Download::keep`] and again when it reads what an earlier run left.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use anyhow::Context as _;
+use tempfile::NamedTempFile;
+
+use crate::error::Error;
+use crate::layout::ArchiveFile;
+use crate::source::Source;
+
+const PREFIX: &str = ".download-";
+
+/// A directory for verified files.
+#[derive(Clone, Debug)]
+pub struct WorkDir {
+    root: PathBuf,
+}
+
+/// A file on its way into a [`WorkDir`]; deleted when dropped.
+#[derive(Debug)]
+pub struct Download {
+    file: ArchiveFile,
+    temporary: NamedTempFile,
+    target: PathBuf,
+}
+
+impl WorkDir {
+    /// A work directory, created if need be. Downloads that a killed process left behind are removed.
+    pub fn open(root: &Path) -> anyhow::Result<WorkDir> {
+        let unusable = || format!("could not use {} as work directory", root.display());
+        fs::create_dir_all(root).with_context(unusable)?;
+        for entry in fs::read_dir(root).with_context(unusable)? {
+            let entry = entry.with_context(unusable)?;
+            if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+                fs::remove_file(entry.path()).with_context(unusable)?;
+            }
+        }
+        Ok(WorkDir { root: root.to_path_buf() })
+    }
+
+    /// Opens a file that is here, or says `None`.
+    pub fn read(&self, file: ArchiveFile) -> Result<Option<BufReader<File>>, Error> {
+        match File::open(file.below(&self.root)) {
+            Ok(open) => Ok(Some(BufReader::new(open))),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(Error::io(file, "open it in the work directory", e)),
+        }
+    }
+
+    /// Removes a file that turned out to be wrong; fine if it is not there.
+    pub fn discard(&self, file: ArchiveFile) -> Result<(), Error> {
+        match fs::remove_file(file.below(&self.root)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                Err(Error::io(file, "remove it from the work directory", e))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Fetches a file into a temporary one.
+    pub fn download(
+        &self,
+        source: &Source,
+        file: ArchiveFile,
+        cancel: &AtomicBool,
+    ) -> Result<Download, Error> {
+        let mut temporary = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .tempfile_in(&self.root)
+            .map_err(|e| Error::io(file, "create a temporary file in the work directory", e))?;
+        source.fetch(file, &mut temporary, cancel)?;
+        temporary.flush().map_err(|e| Error::io(file, "store it", e))?;
+        Ok(Download { file, temporary, target: file.below(&self.root) })
+    }
+
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+}
+
+impl Download {
+    /// The file that was fetched.
+    pub fn file(&self) -> ArchiveFile {
+        self.file
+    }
+
+    /// Reads it from its beginning.
+    pub fn read(&self) -> Result<BufReader<File>, Error> {
+        let reopened = self.temporary.reopen().map_err(|e| Error::io(self.file, "open its download", e))?;
+        Ok(BufReader::new(reopened))
+    }
+
+    /// Gives it its final name, in the place of what may be there.
+    pub fn keep(self) -> Result<(), Error> {
+        let folder = self.target.parent().unwrap_or(&self.target);
+        fs::create_dir_all(folder)
+            .and_then(|()| self.temporary.persist(&self.target).map_err(|e| e.error))
+            .map_err(|e| Error::io(self.file, "move it to its place in the work directory", e))?;
+        Ok(())
+    }
+}
