@@ -1,0 +1,50 @@
+//! Batches: children from a generator, so many at a time.
+//!
+//! The generator is asked at the end of a pass in which a place became free, as often as there are places, and only while the table has room for
+//! what it adds; it never has to hold on to an item that found no room.
+
+use crate::engine::Engine;
+use crate::node::{Verdict, flag};
+use crate::reason::Reason;
+use crate::state::State;
+use crate::work::{Work, Yield};
+
+impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
+    pub(crate) fn ask_generator(&mut self, index: u32) {
+        self.sweep(index);
+        for _ in 0..self.budget.max(1) {
+            if let Some((verdict, cause)) = self.decide(index) {
+                self.settle(index, verdict, cause);
+                return;
+            }
+            let cold = self.table.cold(index);
+            let (total, active) = (cold.total(), cold.active);
+            if self.table.hot(index).has(flag::OPEN) || active >= cold.width {
+                self.attend(index);
+                return;
+            }
+            if u64::from(self.table.free_slots()) < cold.param {
+                // Places in the table come back when a child ends; with no child, nobody can promise that.
+                if cold.live == 0 {
+                    self.fail(index, Reason::TABLE_FULL, Verdict::Failure { delay: None });
+                } else {
+                    self.attend(index);
+                }
+                return;
+            }
+            let answer = self.call(index, |work, cx| work.on_next(cx)).unwrap_or(Yield::Exhausted);
+            if self.table.hot(index).state != State::Running {
+                return;
+            }
+            match answer {
+                Yield::Added if self.table.cold(index).total() == total => {
+                    self.fail(index, Reason::NOTHING_ADDED, Verdict::Fatal);
+                    return;
+                }
+                Yield::Added => {}
+                Yield::Exhausted => self.table.hot_mut(index).set(flag::OPEN),
+            }
+        }
+        // There is more to ask: the turn stays, for the next pass.
+    }
+}

@@ -1,0 +1,259 @@
+//! Dependencies between the children of a graph, and the gates that wait for another node's end.
+//!
+//! An edge says "the dependent must not start before the dependency has succeeded". Edges are checked when they are added: an unknown node, a
+//! duplicate and a cycle are refused, so a graph cannot wait for itself. When a child succeeds, each of its dependents has one
+//! unmet dependency less, and those with none left join the queue in the order of their edges: first come, first served. When a
+//! child fails or is aborted, all that depends on it is blocked, transitively and at once.
+
+use crate::error::Error;
+use crate::id::NodeId;
+use crate::node::{Edge, Kind, ROOT};
+use crate::reason::Cause;
+use crate::state::State;
+use crate::table::Table;
+
+impl Table<'_> {
+    fn edge(&self, index: u32) -> Edge {
+        self.edges.get(index as usize).copied().unwrap_or(Edge::EMPTY)
+    }
+
+    /// The edges out of a node (to its dependents) or into it.
+    pub(crate) fn edges_of(&self, node: u32, out: bool) -> impl Iterator<Item = Edge> {
+        let cold = self.cold(node);
+        let mut at = if out { cold.first_out } else { cold.first_in };
+        core::iter::from_fn(move || {
+            let edge = self.edges.get(at as usize)?;
+            at = if out { edge.next_out } else { edge.next_in };
+            Some(*edge)
+        })
+    }
+
+    /// Adds an edge. Cost: the smaller of the two nodes' degrees, and, unless the dependent is new (nothing depends on it) or the
+    /// dependency depends on nothing, a walk over all that depends on `dependent`.
+    pub(crate) fn depend(&mut self, dependent: u32, dependency: u32) -> Result<(), Error> {
+        let parent = self.hot(dependent).parent;
+        if parent != self.hot(dependency).parent || self.hot(parent).kind != Kind::Graph {
+            return Err(Error::WrongKind);
+        }
+        self.accepts(parent)?;
+        let hot = self.hot(dependent);
+        if hot.state != State::Pending {
+            return Err(Error::WrongState(hot.state));
+        }
+        if dependent == dependency {
+            return Err(Error::WouldCycle);
+        }
+        // Both ends of an edge list it, so reading the shorter list to its end is enough.
+        let mut pairs = self.edges_of(dependency, true).zip(self.edges_of(dependent, false));
+        if pairs.any(|(out, into)| out.dependent == dependent || into.dependency == dependency) {
+            return Err(Error::Duplicate);
+        }
+        drop(pairs);
+        if self.cold(dependency).unmet > 0 && self.depends_on(dependency, dependent) {
+            return Err(Error::WouldCycle);
+        }
+
+        let edge = if self.root.free_edges != ROOT {
+            let edge = self.root.free_edges;
+            self.root.free_edges = self.edge(edge).next_out;
+            edge
+        } else if (self.root.fresh_edges as usize) < self.edges.len() {
+            self.root.fresh_edges += 1;
+            self.root.fresh_edges - 1
+        } else {
+            return Err(Error::EdgesFull);
+        };
+        self.root.used_edges += 1;
+        let next_in = core::mem::replace(&mut self.cold_mut(dependent).first_in, edge);
+        let next_out = core::mem::replace(&mut self.cold_mut(dependency).first_out, edge);
+        if let Some(slot) = self.edges.get_mut(edge as usize) {
+            *slot = Edge { dependency, dependent, next_out, next_in };
+        }
+
+        match self.hot(dependency).state {
+            State::Success => {}
+            State::Failure | State::Aborted => {
+                self.block(dependent);
+                self.tell_parent(parent);
+            }
+            _ => {
+                self.cold_mut(dependent).unmet += 1;
+                self.leave_queue(parent, dependent);
+                self.give_place_back(dependent);
+                self.fill_places(parent);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether `node` depends on `other`, however far. Walks over what depends on `other`.
+    ///
+    /// Everything below `other` waits for it, so it is neither in a ring nor in a queue: its links are free to hold the walk's stack
+    /// (`next`) and the mark of what was seen (`prev`).
+    fn depends_on(&mut self, node: u32, other: u32) -> bool {
+        let mut found = false;
+        let mut stack = ROOT;
+        let mut seen = ROOT;
+        let mut from = other;
+        loop {
+            let mut at = self.cold(from).first_out;
+            while at != ROOT && !found {
+                let edge = self.edge(at);
+                let below = edge.dependent;
+                found = below == node;
+                if self.hot(below).prev == ROOT && self.hot(below).state == State::Pending {
+                    let hot = self.hot_mut(below);
+                    (hot.prev, hot.next) = (below, stack);
+                    stack = below;
+                }
+                at = edge.next_out;
+            }
+            if stack == ROOT || found {
+                break;
+            }
+            from = stack;
+            stack = self.hot(from).next;
+            self.hot_mut(from).next = core::mem::replace(&mut seen, from);
+        }
+        for mut list in [stack, seen] {
+            while list != ROOT {
+                let hot = self.hot_mut(list);
+                list = hot.next;
+                (hot.next, hot.prev) = (ROOT, ROOT);
+            }
+        }
+        found
+    }
+
+    /// A child of a graph has ended: its dependents are released, or blocked.
+    pub(crate) fn settle_edges(&mut self, index: u32) {
+        let (parent, success) = (self.hot(index).parent, self.hot(index).state == State::Success);
+        let mut at = self.cold(index).first_out;
+        while at != ROOT {
+            let edge = self.edge(at);
+            at = edge.next_out;
+            if !success {
+                self.block(edge.dependent);
+                continue;
+            }
+            let cold = self.cold_mut(edge.dependent);
+            cold.unmet = cold.unmet.saturating_sub(1);
+            if cold.unmet == 0 && self.hot(edge.dependent).state == State::Pending {
+                self.offer(parent, edge.dependent);
+            }
+        }
+    }
+
+    /// Ends a child that can never start, and all that depends on it. The stack of those still to be ended is made of their links, which
+    /// are free: what waits for a dependency is in no ring and no queue.
+    fn block(&mut self, index: u32) {
+        let mut stack = ROOT;
+        let mut node = index;
+        loop {
+            if self.hot(node).state == State::Pending {
+                self.abort_pending(node, Cause::Dependency, None);
+                let mut at = self.cold(node).first_out;
+                while at != ROOT {
+                    let edge = self.edge(at);
+                    at = edge.next_out;
+                    let below = self.hot_mut(edge.dependent);
+                    if below.state == State::Pending && below.prev == ROOT {
+                        (below.prev, below.next) = (edge.dependent, stack);
+                        stack = edge.dependent;
+                    }
+                }
+            }
+            if stack == ROOT {
+                return;
+            }
+            node = stack;
+            stack = self.hot(node).next;
+            let hot = self.hot_mut(node);
+            (hot.next, hot.prev) = (ROOT, ROOT);
+        }
+    }
+
+    /// Sets the unmet dependencies of all children of a graph as they are before any has started.
+    pub(crate) fn count_unmet(&mut self, graph: u32) {
+        let mut child = self.cold(graph).first_child;
+        while child != ROOT {
+            let unmet = self.edges_of(child, false).count();
+            let cold = self.cold_mut(child);
+            cold.unmet = u32::try_from(unmet).unwrap_or(u32::MAX);
+            child = cold.next_sibling;
+        }
+    }
+
+    /// Gives back the edges out of a node. Those into it go with the nodes at their other end: the children of a graph are freed together.
+    pub(crate) fn free_edges_of(&mut self, index: u32) {
+        let mut at = core::mem::replace(&mut self.cold_mut(index).first_out, ROOT);
+        while at != ROOT {
+            let next = self.edge(at).next_out;
+            if let Some(edge) = self.edges.get_mut(at as usize) {
+                edge.next_out = self.root.free_edges;
+            }
+            self.root.free_edges = at;
+            self.root.used_edges -= 1;
+            at = next;
+        }
+        self.cold_mut(index).first_in = ROOT;
+    }
+
+    // ---- gates ----
+
+    /// Begins to wait for the end of `awaited`, or notes it if it is past.
+    pub(crate) fn await_end(&mut self, gate: u32, awaited: u32) {
+        let state = self.hot(awaited).state;
+        if state.is_done() {
+            self.cold_mut(gate).awaited_succeeded = state == State::Success;
+            return;
+        }
+        let mut at = self.cold(awaited).watchers;
+        while at != ROOT && at != gate {
+            at = self.cold(at).next_watcher;
+        }
+        if at == ROOT {
+            let first = core::mem::replace(&mut self.cold_mut(awaited).watchers, gate);
+            self.cold_mut(gate).next_watcher = first;
+        }
+    }
+
+    /// Takes a gate off the list of the node that it waits for. Cost: the length of that list.
+    pub(crate) fn unwatch(&mut self, gate: u32) {
+        let Some(awaited) = self.awaited(gate) else { return };
+        let next = core::mem::replace(&mut self.cold_mut(gate).next_watcher, ROOT);
+        let mut at = self.cold(awaited).watchers;
+        if at == gate {
+            self.cold_mut(awaited).watchers = next;
+            return;
+        }
+        while at != ROOT {
+            let following = self.cold(at).next_watcher;
+            if following == gate {
+                self.cold_mut(at).next_watcher = next;
+            }
+            at = following;
+        }
+    }
+
+    /// The node that a gate waits for; none if it is gone, or if this is no such gate.
+    pub(crate) fn awaited(&self, gate: u32) -> Option<u32> {
+        if !matches!(self.hot(gate).kind, Kind::After | Kind::AfterSuccess) {
+            return None;
+        }
+        self.resolve(NodeId::from_bits(self.cold(gate).param)?).ok()
+    }
+
+    /// A node has ended: every gate that waits for it looks again.
+    pub(crate) fn open_watchers(&mut self, index: u32) {
+        let succeeded = self.hot(index).state == State::Success;
+        let mut gate = core::mem::replace(&mut self.cold_mut(index).watchers, ROOT);
+        while gate != ROOT {
+            let cold = self.cold_mut(gate);
+            cold.awaited_succeeded = succeeded;
+            let next = core::mem::replace(&mut cold.next_watcher, ROOT);
+            self.wake(gate);
+            gate = next;
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! When a composite ends: the decision taken each time a child has ended.
+//!
+//! A child that was aborted on its own counts as failed. The decision reads counters only, so it costs the same for two children and
+//! for a million.
+
+use crate::engine::Engine;
+use crate::node::{Kind, Verdict, flag};
+use crate::reason::{Cause, Failure, Reason};
+use crate::spec::OnFailure;
+use crate::work::Work;
+
+impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
+    /// How the composite ends, and what its remaining children are told; none if it goes on.
+    pub(crate) fn decide(&mut self, index: u32) -> Option<(Verdict, Cause)> {
+        const SUCCESS: Option<(Verdict, Cause)> = Some((Verdict::Success, Cause::ParentDone));
+        const FAILURE: Option<(Verdict, Cause)> =
+            Some((Verdict::Failure { delay: None }, Cause::ParentFailed));
+
+        let hot = *self.table.hot(index);
+        let cold = self.table.cold(index);
+        let bad = cold.failed + cold.aborted;
+        match hot.kind {
+            Kind::Quorum => {
+                if u64::from(cold.succeeded) >= cold.param {
+                    return SUCCESS;
+                }
+                if u64::from(cold.succeeded) + u64::from(cold.live) >= cold.param {
+                    return None;
+                }
+                self.lose_quorum(index);
+                FAILURE
+            }
+            Kind::Race if cold.succeeded > 0 => SUCCESS,
+            Kind::Race if bad > 0 => FAILURE,
+            Kind::Race if cold.live == 0 => {
+                self.lose_quorum(index);
+                FAILURE
+            }
+            Kind::Race => None,
+            kind => {
+                if bad > 0 && cold.on_failure == OnFailure::Stop {
+                    return FAILURE;
+                }
+                let may_come = (kind == Kind::Batch || kind.is_gate()) && !hot.has(flag::OPEN);
+                if cold.live > 0 || may_come && (kind == Kind::Batch || bad == 0) {
+                    return None;
+                }
+                if bad > 0 && cold.on_failure == OnFailure::Finish { FAILURE } else { SUCCESS }
+            }
+        }
+    }
+
+    fn lose_quorum(&mut self, index: u32) {
+        let own = self.id(index);
+        let failure = &mut self.table.cold_mut(index).failure;
+        let origin = failure.map_or(own, |failure| failure.origin);
+        *failure = Some(Failure { reason: Reason::NO_QUORUM, origin });
+    }
+}

@@ -1,0 +1,279 @@
+//! What a running work may do: look at the clock and the application, add children, and act on other nodes.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::error::{Error, Refused};
+use crate::id::NodeId;
+use crate::node::ROOT;
+use crate::ops;
+use crate::reason::{Cause, Failure, Reason};
+use crate::slots::Slots;
+use crate::spec::Spec;
+use crate::state::State;
+use crate::status::{NodeView, View};
+use crate::table::Table;
+use crate::time::Instant;
+use crate::work::Outcome;
+
+/// Lends the table to a context without showing its lifetimes in every work's signature.
+pub(crate) trait Lend {
+    fn table(&mut self) -> Table<'_>;
+    fn view(&self) -> View<'_>;
+}
+
+impl Lend for Table<'_> {
+    fn table(&mut self) -> Table<'_> {
+        self.reborrow()
+    }
+
+    fn view(&self) -> View<'_> {
+        View::new(self.hot, self.cold, self.edges, self.root)
+    }
+}
+
+/// How the children of this attempt are doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Children {
+    /// Not ended yet.
+    pub live: u32,
+    /// Ended in success.
+    pub succeeded: u32,
+    /// Ended in failure.
+    pub failed: u32,
+    /// Aborted or blocked.
+    pub aborted: u32,
+    /// Children of earlier attempts and lives.
+    pub earlier: u32,
+    /// Whether one of the live ones has something to do now.
+    pub any_running: bool,
+}
+
+impl Children {
+    /// All children of this attempt.
+    #[must_use]
+    pub const fn total(&self) -> u32 {
+        self.live + self.succeeded + self.failed + self.aborted
+    }
+
+    /// Whether all have ended; true if there are none.
+    #[must_use]
+    pub const fn all_done(&self) -> bool {
+        self.live == 0
+    }
+
+    /// Whether all have succeeded; true if there are none.
+    #[must_use]
+    pub const fn all_successful(&self) -> bool {
+        self.live == 0 && !self.any_failed()
+    }
+
+    /// Whether one has failed or was aborted.
+    #[must_use]
+    pub const fn any_failed(&self) -> bool {
+        self.failed + self.aborted > 0
+    }
+
+    /// What a parent without steps of its own says: success when all have succeeded, failure when one has failed or was aborted, else
+    /// running while one has something to do, else waiting. O(1).
+    pub const fn outcome(&self) -> Outcome {
+        if self.any_failed() {
+            Outcome::Failure(Reason::CHILD_FAILED)
+        } else if self.live == 0 {
+            Outcome::Success
+        } else if self.any_running {
+            Outcome::Running
+        } else {
+            Outcome::Waiting
+        }
+    }
+}
+
+/// The engine and the application, as a work sees them while it is called.
+///
+/// Every call from user code into the engine goes through here, and none can crank another work: a work that wakes, aborts or adds a node
+/// finds it changed at once, and the engine gets to it in its turn.
+pub struct Cx<'a, W, A: ?Sized = ()> {
+    pub(crate) lend: &'a mut (dyn Lend + 'a),
+    pub(crate) index: u32,
+    pub(crate) now: Instant,
+    pub(crate) slots: Slots<'a, W>,
+    pub(crate) app: &'a mut A,
+}
+
+impl<W, A: ?Sized> Cx<'_, W, A> {
+    /// The application, as given to [`Scheduler::poll_work_with`](crate::Scheduler::poll_work_with).
+    pub fn app(&mut self) -> &mut A {
+        self.app
+    }
+
+    /// Adds a child of this node. It runs in the pass that is going on, or in the next.
+    ///
+    /// # Errors
+    /// As [`Scheduler::add_child`](crate::Scheduler::add_child); the spec comes back.
+    pub fn add_child(&mut self, spec: Spec<W>) -> Result<NodeId, Refused<W>> {
+        ops::add(&mut self.lend.table(), &mut self.slots, self.index, spec)
+    }
+
+    /// Adds a node below another one, for instance the members of a sequence that this work has just added.
+    ///
+    /// # Errors
+    /// As [`Scheduler::add_child`](crate::Scheduler::add_child); the spec comes back.
+    pub fn add(&mut self, parent: NodeId, spec: Spec<W>) -> Result<NodeId, Refused<W>> {
+        ops::add_below(&mut self.lend.table(), &mut self.slots, parent, spec)
+    }
+
+    /// Adds a node at the top, beside whatever runs there.
+    ///
+    /// # Errors
+    /// As [`Scheduler::add`](crate::Scheduler::add); the spec comes back.
+    pub fn add_top(&mut self, spec: Spec<W>) -> Result<NodeId, Refused<W>> {
+        ops::add(&mut self.lend.table(), &mut self.slots, ROOT, spec)
+    }
+
+    /// Makes `node`, a child of a graph that has not started, wait for the success of `dependency`.
+    ///
+    /// # Errors
+    /// As [`Scheduler::depend`](crate::Scheduler::depend).
+    pub fn depend(&mut self, node: NodeId, dependency: NodeId) -> Result<(), Error> {
+        ops::depend(&mut self.lend.table(), node, dependency)
+    }
+
+    /// Wakes a node. A work that wakes itself and then waits is cranked again.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`].
+    pub fn wake(&mut self, node: NodeId) -> Result<(), Error> {
+        ops::wake(&mut self.lend.table(), node)
+    }
+
+    /// Aborts a node and all below it; this node too, in which case what the call returns no longer matters.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`].
+    pub fn abort(&mut self, node: NodeId) -> Result<(), Error> {
+        self.abort_by(node, Instant::MAX)
+    }
+
+    /// As [`Cx::abort`], and what has not finished by `deadline` is ended by force.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`].
+    pub fn abort_by(&mut self, node: NodeId, deadline: Instant) -> Result<(), Error> {
+        let by = self.id();
+        self.lend.table().abort_id(node, Some(by), deadline.as_micros())
+    }
+
+    /// Pauses a node and all below it.
+    ///
+    /// # Errors
+    /// As [`Scheduler::pause`](crate::Scheduler::pause).
+    pub fn pause(&mut self, node: NodeId) -> Result<(), Error> {
+        ops::pause(&mut self.lend.table(), node, true)
+    }
+
+    /// Lets a paused node go on.
+    ///
+    /// # Errors
+    /// As [`Scheduler::resume`](crate::Scheduler::resume).
+    pub fn resume(&mut self, node: NodeId) -> Result<(), Error> {
+        ops::pause(&mut self.lend.table(), node, false)
+    }
+
+    /// Starts an ended node again.
+    ///
+    /// # Errors
+    /// As [`Scheduler::restart`](crate::Scheduler::restart).
+    pub fn restart(&mut self, node: NodeId) -> Result<(), Error> {
+        ops::restart(&mut self.lend.table(), node)
+    }
+
+    /// The handle that wakes this node from an interrupt, another thread or a callback.
+    ///
+    /// # Errors
+    /// [`Error::NoWakeSet`].
+    #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+    pub fn wake_handle(&mut self) -> Result<crate::wake::WakeHandle, Error> {
+        let id = self.id();
+        ops::wake_handle(&mut self.lend.table(), id)
+    }
+
+    /// The time of this poll. It stands still while the poll goes on.
+    #[must_use]
+    pub const fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// The node of this work.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.lend.view().id(self.index)
+    }
+
+    /// The name of this node.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.lend.view().cold(self.index).name
+    }
+
+    /// Which attempt this is, from 1.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        u32::from(self.lend.view().cold(self.index).retries_used) + 1
+    }
+
+    /// How much longer this attempt may take; none without a timeout.
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        let limit = self.lend.view().cold(self.index).limit_at;
+        (limit != Instant::MAX.as_micros()).then(|| Instant::from_micros(limit) - self.now)
+    }
+
+    /// How the children are doing.
+    #[must_use]
+    pub fn children(&self) -> Children {
+        self.lend.view().children(self.index)
+    }
+
+    /// The children that have ended since this node's last turn; their slots are freed when the turn is over.
+    pub fn ended_children(&self) -> impl Iterator<Item = NodeView<'_>> {
+        self.lend.view().ended_children(self.index)
+    }
+
+    /// The failure that ends this attempt (in a failure hook), ended the last one, or that a child of this attempt had.
+    #[must_use]
+    pub fn failure(&self) -> Option<Failure> {
+        self.lend.view().cold(self.index).failure
+    }
+
+    /// Why this node is being aborted; none if it is not.
+    #[must_use]
+    pub fn abort_cause(&self) -> Option<Cause> {
+        let view = self.lend.view();
+        (view.hot(self.index).state == State::Aborting).then(|| view.cold(self.index).cause)
+    }
+
+    /// Whether this node is being aborted.
+    #[must_use]
+    pub fn is_aborting(&self) -> bool {
+        self.abort_cause().is_some()
+    }
+
+    /// Everything there is to see: any node's state, status, children.
+    #[must_use]
+    pub fn view(&self) -> View<'_> {
+        self.lend.view()
+    }
+
+    /// Slots that are free.
+    #[must_use]
+    pub fn free_nodes(&mut self) -> usize {
+        self.lend.table().free_slots() as usize
+    }
+}
+
+impl<W, A: ?Sized> fmt::Debug for Cx<'_, W, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cx").field("id", &self.id()).field("now", &self.now).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,109 @@
+//! Deadlines: an indexed 4-ary heap whose entries lie in the nodes.
+//!
+//! Each node has at most one entry, for the earlier of its two times (wake-up and limit), and entry *k* of the heap lies in node *k*; so the heap can
+//! never be full. The next deadline is exact and O(1), arming and cancelling are O(log n), and equal deadlines expire in the order
+//! they were armed. A timing wheel would be faster at a million timers, but it wakes for nothing and caps its span.
+
+use crate::node::{Entry, ROOT};
+use crate::spec::UNLIMITED;
+use crate::table::Table;
+
+const ARITY: u32 = 4;
+
+impl Table<'_> {
+    /// The node whose deadline is due, if any is.
+    pub(crate) fn due(&self) -> Option<u32> {
+        let first = self.cold(0).entry;
+        (self.root.heap_len > 0 && first.at <= self.root.now).then_some(first.index)
+    }
+
+    /// Brings the heap in line with the node's two times. Call it after each change of either.
+    pub(crate) fn rearm(&mut self, index: u32) {
+        let cold = self.cold(index);
+        let (at, place) = (cold.wake_at.min(cold.limit_at), cold.heap_place);
+        if at == UNLIMITED {
+            if place != ROOT {
+                self.disarm(index, place);
+            }
+            return;
+        }
+        if place != ROOT && self.cold(place).entry.at == at {
+            return;
+        }
+        let sequence = self.root.armed;
+        self.root.armed = sequence.wrapping_add(1);
+        let entry = Entry { at, sequence, index };
+        if place == ROOT {
+            let last = self.root.heap_len;
+            self.root.heap_len += 1;
+            self.sift_up(last, entry);
+        } else {
+            self.sift(place, entry);
+        }
+    }
+
+    fn disarm(&mut self, index: u32, place: u32) {
+        self.cold_mut(index).heap_place = ROOT;
+        self.root.heap_len -= 1;
+        let last = self.root.heap_len;
+        if place != last {
+            let moved = self.cold(last).entry;
+            self.sift(place, moved);
+        }
+    }
+
+    /// Puts `entry` at `place` or wherever it belongs from there.
+    fn sift(&mut self, place: u32, entry: Entry) {
+        if place > 0 && before(&entry, &self.cold((place - 1) / ARITY).entry) {
+            self.sift_up(place, entry);
+        } else {
+            self.sift_down(place, entry);
+        }
+    }
+
+    fn sift_up(&mut self, mut place: u32, entry: Entry) {
+        while place > 0 {
+            let above = (place - 1) / ARITY;
+            let other = self.cold(above).entry;
+            if !before(&entry, &other) {
+                break;
+            }
+            self.put(place, other);
+            place = above;
+        }
+        self.put(place, entry);
+    }
+
+    fn sift_down(&mut self, mut place: u32, entry: Entry) {
+        let len = self.root.heap_len;
+        loop {
+            let first = place.saturating_mul(ARITY).saturating_add(1);
+            if first >= len {
+                break;
+            }
+            let mut least = first;
+            for other in first + 1..first.saturating_add(ARITY).min(len) {
+                if before(&self.cold(other).entry, &self.cold(least).entry) {
+                    least = other;
+                }
+            }
+            let other = self.cold(least).entry;
+            if !before(&other, &entry) {
+                break;
+            }
+            self.put(place, other);
+            place = least;
+        }
+        self.put(place, entry);
+    }
+
+    fn put(&mut self, place: u32, entry: Entry) {
+        self.cold_mut(place).entry = entry;
+        self.cold_mut(entry.index).heap_place = place;
+    }
+}
+
+/// Earlier first; among equals, armed first. The comparison of sequence numbers survives their wrapping.
+fn before(a: &Entry, b: &Entry) -> bool {
+    if a.at == b.at { (a.sequence.wrapping_sub(b.sequence) as i32) < 0 } else { a.at < b.at }
+}

@@ -1,0 +1,527 @@
+//! The crank loop: the only place from which user code is called.
+//!
+//! One crank walks one path from the root to a node whose own turn it is. On the way it starts nodes that have not run yet, and at its
+//! end it carries the consequences upwards, level by level, without recursion: a child's end may decide its parent, whose end may decide
+//! the next one. The order of hooks and state changes is that of the reference: see [`state`](crate::state).
+
+use core::time::Duration;
+
+use crate::cx::Cx;
+use crate::id::NodeId;
+use crate::node::{Kind, ROOT, Verdict, flag};
+use crate::observe::What;
+use crate::reason::{Cause, Failure, Reason};
+use crate::slots::Slots;
+use crate::spec::UNLIMITED;
+use crate::state::State;
+use crate::table::Table;
+use crate::work::{Abort, Outcome, Work};
+
+/// The tables, the works and the application, for one call.
+pub(crate) struct Engine<'a, W, A: ?Sized> {
+    pub table: Table<'a>,
+    pub works: &'a mut [Option<W>],
+    pub app: &'a mut A,
+    /// Cranks that this call may make; also bounds how often a generator is asked in one crank.
+    pub budget: u32,
+}
+
+impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
+    /// What comes before the cranks of a poll: a panic's aftermath, and the deadlines that are due.
+    pub(crate) fn prepare(&mut self) {
+        self.recover();
+        if self.table.root.cold.ended != ROOT {
+            self.sweep(ROOT);
+        }
+        self.expire();
+    }
+
+    /// One crank. False if nothing is runnable.
+    pub(crate) fn crank(&mut self) -> bool {
+        let mut at = ROOT;
+        loop {
+            let hot = *self.table.hot(at);
+            if hot.state == State::Pending {
+                self.start(at);
+                if !self.is_reachable(at) {
+                    return true;
+                }
+                continue;
+            }
+            let mut child = hot.cursor;
+            if hot.has(flag::TURN) && (child == ROOT || !hot.kind.turn_is_last()) {
+                if child == ROOT {
+                    let hot = self.table.hot_mut(at);
+                    hot.pass = hot.pass.wrapping_add(1);
+                    hot.cursor = hot.ring;
+                }
+                if self.turn(at) && self.is_reachable(at) && self.table.hot(at).ring != ROOT {
+                    continue;
+                }
+                return true;
+            }
+            if child == ROOT {
+                if hot.ring == ROOT {
+                    return false;
+                }
+                let hot = self.table.hot_mut(at);
+                hot.pass = hot.pass.wrapping_add(1);
+                child = hot.ring;
+            }
+            let next = self.table.hot(child).next;
+            let hot = self.table.hot_mut(at);
+            hot.cursor = if next == hot.ring { ROOT } else { next };
+            at = child;
+        }
+    }
+
+    /// Whether a crank could still come to this node: user code on the way may have paused or aborted it or a node above.
+    fn is_reachable(&self, mut at: u32) -> bool {
+        while at != ROOT {
+            if !self.table.hot(at).has(flag::IN_RING) {
+                return false;
+            }
+            at = self.table.hot(at).parent;
+        }
+        true
+    }
+
+    // ---- user code ----
+
+    /// Calls the work at `index`, if there is one. While it runs, `running` is marked, so that a panic is laid at its door.
+    fn call_for<R>(
+        &mut self,
+        running: u32,
+        index: u32,
+        call: impl FnOnce(&mut W, &mut Cx<'_, W, A>) -> R,
+    ) -> Option<R> {
+        let (lower, rest) = self.works.split_at_mut_checked(index as usize)?;
+        let (own, upper) = rest.split_first_mut()?;
+        let work = own.as_mut()?;
+        self.table.root.running = running;
+        let now = self.table.now();
+        let mut cx =
+            Cx { lend: &mut self.table, index, now, slots: Slots { lower, upper }, app: &mut *self.app };
+        let result = call(work, &mut cx);
+        self.table.root.running = ROOT;
+        Some(result)
+    }
+
+    pub(crate) fn call<R>(
+        &mut self,
+        index: u32,
+        call: impl FnOnce(&mut W, &mut Cx<'_, W, A>) -> R,
+    ) -> Option<R> {
+        self.table.root.counts.cranks += 1;
+        self.table.emit(index, What::Cranked);
+        self.call_for(index, index, call)
+    }
+
+    /// Calls a hook of a node that is ending.
+    fn hook(&mut self, index: u32, call: impl FnOnce(&mut W, &mut Cx<'_, W, A>)) {
+        self.table.hot_mut(index).set(flag::HOOK);
+        self.call_for(index, index, call);
+        self.table.hot_mut(index).clear(flag::HOOK);
+    }
+
+    /// A node that user code left by a panic has failed, and no more of its hooks are called.
+    fn recover(&mut self) {
+        let index = core::mem::replace(&mut self.table.root.running, ROOT);
+        if index == ROOT {
+            return;
+        }
+        self.table.hot_mut(index).clear(flag::HOOK | flag::ASKED | flag::PAUSED);
+        match self.table.hot(index).state {
+            State::Pending => self.table.go(index, State::Running),
+            State::Waiting => self.table.wake(index),
+            State::Aborting => {
+                self.table.force(index);
+                return;
+            }
+            _ => {}
+        }
+        if self.table.hot(index).state == State::Running {
+            self.blame(index, Reason::PANICKED);
+            self.settle(index, Verdict::Panicked, Cause::ParentFailed);
+        }
+    }
+
+    // ---- time ----
+
+    fn expire(&mut self) {
+        while let Some(index) = self.table.due() {
+            self.table.root.counts.expired += 1;
+            let hot = *self.table.hot(index);
+            let now = self.table.root.now;
+            let cold = self.table.cold_mut(index);
+            let limit = cold.limit_at <= now;
+            if limit {
+                cold.limit_at = UNLIMITED;
+            } else {
+                cold.wake_at = UNLIMITED;
+            }
+            self.table.rearm(index);
+            match hot.state {
+                State::Aborting if limit => self.table.force(index),
+                State::Aborting => self.table.ask_turn(index),
+                _ if limit => {
+                    self.table.emit(index, What::TimedOut);
+                    self.table.hot_mut(index).set(flag::TIMED_OUT);
+                    self.table.wake(index);
+                    self.table.ask_turn(index);
+                }
+                _ if hot.has(flag::RETRY) => self.table.retry_now(index),
+                _ => self.table.wake(index),
+            }
+        }
+    }
+
+    // ---- start and turn ----
+
+    fn start(&mut self, index: u32) {
+        if self.table.hot(index).has(flag::STARTED) {
+            self.rewind(index);
+        }
+        self.call_for(index, index, |work, cx| work.on_reset(cx));
+        if self.table.hot(index).state != State::Pending {
+            return;
+        }
+        let now = self.table.root.now;
+        let cold = self.table.cold_mut(index);
+        cold.retries_used = 0;
+        cold.started_at = now;
+        self.table.go(index, State::Running);
+        let hot = self.table.hot_mut(index);
+        hot.set(flag::STARTED | flag::TURN);
+        hot.clear(flag::ASKED);
+        self.table.begin_attempt(index);
+    }
+
+    /// The node's own turn. True if the crank may go on to a child of it.
+    fn turn(&mut self, index: u32) -> bool {
+        let hot = *self.table.hot(index);
+        if hot.state == State::Aborting {
+            self.abort_turn(index);
+            return false;
+        }
+        if hot.has(flag::SETTLING) {
+            let verdict = self.table.cold(index).verdict;
+            self.conclude(index, verdict);
+            return false;
+        }
+        if hot.has(flag::TIMED_OUT) {
+            self.blame(index, Reason::TIMEOUT);
+            self.settle(index, Verdict::Failure { delay: None }, Cause::Timeout);
+            return false;
+        }
+        match hot.kind {
+            Kind::Work => self.run(index),
+            Kind::Batch => self.ask_generator(index),
+            Kind::Callback => self.ask_callback(index),
+            Kind::When if !hot.has(flag::OPEN) => return self.ask_predicate(index),
+            Kind::After | Kind::AfterSuccess if !hot.has(flag::OPEN) => return self.look_at_awaited(index),
+            _ => return self.attend(index),
+        }
+        false
+    }
+
+    fn run(&mut self, index: u32) {
+        let outcome = self.call(index, |work, cx| work.on_run(cx)).unwrap_or(Outcome::Waiting);
+        let hot = self.table.hot_mut(index);
+        if outcome == Outcome::Running && hot.state == State::Running && self.table.cold(index).ended == ROOT
+        {
+            self.table.hot_mut(index).clear(flag::ASKED);
+            return;
+        }
+        let hot = self.table.hot_mut(index);
+        let asked = hot.has(flag::ASKED);
+        hot.clear(flag::ASKED);
+        // A work that aborted itself is not asked what it thinks of that.
+        if hot.state != State::Running {
+            return;
+        }
+        if !matches!(outcome, Outcome::Failure(_) | Outcome::Fatal(_) | Outcome::RetryAfter(..)) {
+            self.sweep(index);
+        }
+        match outcome {
+            Outcome::Running => {}
+            Outcome::Waiting if asked => {}
+            Outcome::Waiting => self.wait(index, UNLIMITED),
+            Outcome::Sleep(_) if asked => {}
+            Outcome::Sleep(time) => self.wait(index, (self.table.now() + time).as_micros()),
+            Outcome::Success => self.settle(index, Verdict::Success, Cause::ParentDone),
+            Outcome::Failure(reason) => self.fail(index, reason, Verdict::Failure { delay: None }),
+            Outcome::Fatal(reason) => self.fail(index, reason, Verdict::Fatal),
+            Outcome::RetryAfter(delay, reason) => {
+                self.fail(index, reason, Verdict::Failure { delay: Some(delay) });
+            }
+        }
+    }
+
+    /// No turn before a wake or `until`.
+    pub(crate) fn wait(&mut self, index: u32, until: u64) {
+        self.table.go(index, State::Waiting);
+        self.table.cold_mut(index).wake_at = until;
+        self.table.rearm(index);
+        self.table.hot_mut(index).clear(flag::TURN);
+        self.table.refresh(index);
+    }
+
+    fn abort_turn(&mut self, index: u32) {
+        if self.table.hot(index).kind != Kind::Work {
+            self.conclude(index, Verdict::Aborted);
+            return;
+        }
+        let answer = self.call(index, |work, cx| work.on_abort(cx)).unwrap_or(Abort::Done);
+        let hot = self.table.hot_mut(index);
+        let asked = hot.has(flag::ASKED);
+        hot.clear(flag::ASKED);
+        if hot.state != State::Aborting {
+            return;
+        }
+        let until = match answer {
+            Abort::Done => {
+                self.conclude(index, Verdict::Aborted);
+                return;
+            }
+            Abort::Again => return,
+            Abort::Wake | Abort::Sleep(_) if asked => return,
+            Abort::Wake => UNLIMITED,
+            Abort::Sleep(time) => (self.table.now() + time).as_micros(),
+        };
+        self.table.cold_mut(index).wake_at = until;
+        self.table.rearm(index);
+        self.table.hot_mut(index).clear(flag::TURN);
+        self.table.refresh(index);
+    }
+
+    // ---- settling: from a verdict to an end ----
+
+    /// Notes why a node fails. A work that only says that a child failed keeps that child's reason and origin.
+    pub(crate) fn blame(&mut self, index: u32, reason: Reason) {
+        let origin = self.table.id(index);
+        let failure = &mut self.table.cold_mut(index).failure;
+        if reason != Reason::CHILD_FAILED || failure.is_none() {
+            *failure = Some(Failure { reason, origin });
+        }
+    }
+
+    pub(crate) fn fail(&mut self, index: u32, reason: Reason, verdict: Verdict) {
+        self.blame(index, reason);
+        self.settle(index, verdict, Cause::ParentFailed);
+    }
+
+    /// Ends a node whose verdict is known: aborts what still lives below it, and concludes when that has drained.
+    pub(crate) fn settle(&mut self, index: u32, verdict: Verdict, cause: Cause) {
+        if self.drain(index, verdict, cause) {
+            self.conclude(index, verdict);
+        }
+    }
+
+    /// Aborts what lives below a node that is about to end. True if nothing lives (any more).
+    fn drain(&mut self, index: u32, verdict: Verdict, cause: Cause) -> bool {
+        let cold = self.table.cold_mut(index);
+        (cold.wake_at, cold.limit_at) = (UNLIMITED, UNLIMITED);
+        cold.verdict = verdict;
+        let live = cold.live > 0;
+        self.table.rearm(index);
+        if !live {
+            return true;
+        }
+        let hot = self.table.hot_mut(index);
+        hot.clear(flag::TURN | flag::TIMED_OUT);
+        hot.set(flag::SETTLING);
+        let by = self.table.id(index);
+        self.table.abort_children(index, cause, Some(by));
+        self.table.refresh(index);
+        self.table.cold(index).live == 0
+    }
+
+    /// Ends a node, and whatever its end decides above it.
+    pub(crate) fn conclude(&mut self, mut index: u32, mut verdict: Verdict) {
+        while self.finish(index, verdict) {
+            self.table.release_dependents(index);
+            let parent = self.table.hot(index).parent;
+            match self.child_ended(parent) {
+                Some(next) => (index, verdict) = (parent, next),
+                None => return,
+            }
+        }
+    }
+
+    /// A child has ended: what its parent makes of that, as the verdict if the parent ends now too.
+    fn child_ended(&mut self, parent: u32) -> Option<Verdict> {
+        let hot = *self.table.hot(parent);
+        if parent == ROOT {
+            self.sweep(ROOT);
+            return None;
+        }
+        let live = self.table.cold(parent).live;
+        match hot.state {
+            State::Aborting if live == 0 && hot.kind != Kind::Work => Some(Verdict::Aborted),
+            State::Running if hot.has(flag::SETTLING) => (live == 0).then(|| self.table.cold(parent).verdict),
+            State::Running if hot.kind != Kind::Work => {
+                let decision = self.decide(parent);
+                if hot.kind == Kind::Batch && !matches!(decision, Some((Verdict::Failure { .. }, _))) {
+                    self.sweep(parent);
+                    self.table.ask_turn(parent);
+                }
+                if let Some((verdict, cause)) = decision {
+                    return self.drain(parent, verdict, cause).then_some(verdict);
+                }
+                self.table.fill_places(parent);
+                None
+            }
+            _ => {
+                self.table.tell_parent(parent);
+                self.table.fill_places(parent);
+                None
+            }
+        }
+    }
+
+    /// The hooks and state changes of an end or a retry. True if the node has ended.
+    fn finish(&mut self, index: u32, verdict: Verdict) -> bool {
+        match verdict {
+            Verdict::Success => {
+                self.table.cold_mut(index).failure = None;
+                self.hook(index, |work, cx| work.on_success(cx));
+                self.table.end(index, State::Success);
+            }
+            Verdict::Aborted => {
+                self.hook(index, |work, cx| work.on_reset(cx));
+                self.table.end(index, State::Aborted);
+            }
+            Verdict::Failure { delay } => {
+                if let Some(delay) = self.next_delay(index, delay) {
+                    self.retry(index, delay);
+                    return false;
+                }
+                self.raise(index, true);
+            }
+            Verdict::Fatal => self.raise(index, true),
+            Verdict::Panicked => self.raise(index, false),
+        }
+        true
+    }
+
+    fn raise(&mut self, index: u32, hooks: bool) {
+        if hooks {
+            self.hook(index, |work, cx| work.on_failure_raise(cx));
+            self.hook(index, |work, cx| work.on_reset(cx));
+        }
+        if let Some(failure) = self.table.cold(index).failure {
+            self.table.emit(index, What::Failed(failure));
+        }
+        self.table.end(index, State::Failure);
+    }
+
+    /// The delay before the next attempt, if there is one.
+    fn next_delay(&self, index: u32, asked: Option<Duration>) -> Option<Duration> {
+        let cold = self.table.cold(index);
+        let used = cold.retries_used;
+        if used >= cold.retry.budget() {
+            return None;
+        }
+        let key = self.table.id(index).to_bits();
+        let delay = asked.unwrap_or_else(|| cold.retry.delay(self.table.root.seed, key, used));
+        let elapsed = Duration::from_micros(self.table.root.now.saturating_sub(cold.started_at));
+        match cold.retry.elapsed_limit() {
+            Some(limit) if elapsed.saturating_add(delay) > limit => None,
+            _ => Some(delay),
+        }
+    }
+
+    fn retry(&mut self, index: u32, delay: Duration) {
+        self.hook(index, |work, cx| work.on_failure_retry(cx));
+        self.hook(index, |work, cx| work.on_reset(cx));
+        let hot = self.table.hot_mut(index);
+        hot.clear(flag::SETTLING);
+        if hot.has(flag::ASKED) {
+            // An abort came from one of the hooks.
+            hot.clear(flag::ASKED);
+            let (cause, by) = (self.table.cold(index).cause, self.table.cold(index).aborted_by);
+            self.table.begin_abort(index, cause, by, UNLIMITED);
+            return;
+        }
+        self.rewind(index);
+        self.table.go(index, State::Retrying);
+        self.table.wait_for_retry(index, delay);
+    }
+
+    // ---- another attempt or life ----
+
+    /// Makes the subtree of `top` as new: every descendant that ran is reset, what a work or a generator added is freed, and the members of
+    /// composites are pending again.
+    fn rewind(&mut self, top: u32) {
+        let mut index = self.table.next_in_tree(top, top, true);
+        while index != ROOT {
+            let hot = self.table.hot(index);
+            if hot.state.is_done() && hot.has(flag::STARTED) {
+                // In the name of `top`: a panic here fails the node that tries again.
+                self.call_for(top, index, |work, cx| work.on_reset(cx));
+            }
+            index = self.table.next_in_tree(top, index, true);
+        }
+        index = top;
+        while index != ROOT {
+            self.rewind_children(index);
+            index = self.table.next_in_tree(top, index, true);
+        }
+    }
+
+    fn rewind_children(&mut self, parent: u32) {
+        let kind = self.table.hot(parent).kind;
+        self.table.hot_mut(parent).clear(flag::OPEN);
+        let cold = self.table.cold_mut(parent);
+        cold.earlier = cold.earlier.saturating_add(cold.total() - cold.live);
+        (cold.succeeded, cold.failed, cold.aborted) = (0, 0, 0);
+        let mut child = cold.first_child;
+        if kind == Kind::Graph {
+            self.table.count_unmet(parent);
+        }
+        while child != ROOT {
+            let next = self.table.cold(child).next_sibling;
+            if self.table.hot(child).state.is_done() {
+                if kind.is_dynamic() {
+                    self.table.leave_ended(parent, child);
+                    Slots::all(self.works).free(&mut self.table, child);
+                } else {
+                    self.table.cold_mut(parent).live += 1;
+                    self.table.make_new(child);
+                    self.table.offer(parent, child);
+                }
+            }
+            child = next;
+        }
+    }
+
+    /// Frees the ended children that `parent` has seen.
+    pub(crate) fn sweep(&mut self, parent: u32) {
+        loop {
+            let child = self.table.cold(parent).ended;
+            if child == ROOT {
+                return;
+            }
+            self.table.leave_ended(parent, child);
+            Slots::all(self.works).free(&mut self.table, child);
+        }
+    }
+
+    /// A composite's turn without user code: it may end now; if not, its queue moves up.
+    pub(crate) fn attend(&mut self, index: u32) -> bool {
+        if let Some((verdict, cause)) = self.decide(index) {
+            self.settle(index, verdict, cause);
+            return false;
+        }
+        self.table.fill_places(index);
+        self.table.hot_mut(index).clear(flag::TURN);
+        self.table.refresh(index);
+        true
+    }
+
+    /// The id of the node, for what needs one.
+    pub(crate) fn id(&self, index: u32) -> NodeId {
+        self.table.id(index)
+    }
+}

@@ -1,0 +1,231 @@
+//! Why a node does not move: one short sentence for people.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::node::{Kind, ROOT, flag};
+use crate::spec::UNLIMITED;
+use crate::state::{State, Status};
+use crate::status::{NodeView, View, human};
+use crate::time::Instant;
+
+impl<'a> NodeView<'a> {
+    /// Says what the node is doing or waiting for, such as `waiting for 2 of 5 dependencies: fetch, unpack`, `retry 3 of 5 in 4.2 s: wrong
+    /// hash`, `width 4 of 4 taken`, `gate closed` or `aborting, waiting for upload`.
+    pub fn explain(&self) -> impl fmt::Display + use<'a> {
+        Explain(*self)
+    }
+}
+
+struct Explain<'a>(NodeView<'a>);
+
+impl fmt::Display for Explain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let node = self.0;
+        match node.status() {
+            Status::Success => return f.write_str("succeeded"),
+            Status::Failure => return failed(f, &node),
+            Status::Blocked => return blocked(f, &node),
+            Status::Aborted => return aborted(f, &node),
+            Status::Running | Status::Waiting => {}
+        }
+        if node.state() == State::Aborting {
+            return aborting(f, &node);
+        }
+        if let Some(paused) = paused_at(&node) {
+            return if paused.id() == node.id() {
+                f.write_str("paused")
+            } else {
+                write!(f, "paused with {}", paused.name())
+            };
+        }
+        match node.state() {
+            State::Pending if !node.hot().has(flag::ACTIVE) => held_back(f, &node),
+            State::Pending => f.write_str("ready to run"),
+            _ if node.hot().has(flag::QUEUED) => {
+                f.write_str("retry is due, ")?;
+                held_back(f, &node)
+            }
+            _ if node.hot().has(flag::RETRY) => retrying(f, &node),
+            _ => live(f, &node),
+        }
+    }
+}
+
+fn failed(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
+    let Some(failure) = node.failure() else { return f.write_str("failed") };
+    write!(f, "failed: {}", failure.reason)?;
+    if failure.origin != node.id() {
+        match node.view().node(failure.origin) {
+            Ok(origin) => write!(f, " at {}", origin.name())?,
+            Err(_) => write!(f, " at {}", failure.origin)?,
+        }
+    }
+    if node.attempt() > 1 {
+        write!(f, ", after {} attempts", node.attempt())?;
+    }
+    Ok(())
+}
+
+fn blocked(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
+    f.write_str("blocked: ")?;
+    list(f, node.dependencies().filter(|on| on.state().is_done() && on.status() != Status::Success))?;
+    f.write_str(" did not succeed")
+}
+
+fn aborted(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
+    let cause = node.abort_cause().unwrap_or_default();
+    write!(f, "aborted: {cause}")?;
+    by(f, node)?;
+    if node.was_forced() {
+        f.write_str(", forced to end")?;
+    }
+    Ok(())
+}
+
+fn by(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
+    match node.aborted_by().map(|id| (id, node.view().node(id))) {
+        Some((_, Ok(by))) => write!(f, " by {}", by.name()),
+        Some((id, Err(_))) => write!(f, " by {id}"),
+        None => Ok(()),
+    }
+}
+
+fn aborting(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
+    f.write_str("aborting")?;
+    if node.child_counts().live > 0 {
+        f.write_str(", waiting for ")?;
+        list(f, node.children().filter(|child| !child.state().is_done()))?;
+    } else if node.hot().has(flag::TURN) {
+        f.write_str(", cleaning up")?;
+    } else {
+        f.write_str(", waiting to be woken")?;
+    }
+    if node.cold().limit_at != UNLIMITED {
+        write!(f, ", by force in {}", human(Instant::from_micros(node.cold().limit_at) - node.view().now()))?;
+    }
+    Ok(())
+}
+
+fn paused_at<'a>(node: &NodeView<'a>) -> Option<NodeView<'a>> {
+    let mut at = Some(*node);
+    while let Some(node) = at {
+        if node.is_paused() {
+            return Some(node);
+        }
+        at = node.parent();
+    }
+    None
+}
+
+/// A child that its parent does not let run.
+fn held_back(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
+    let unmet = node.cold().unmet;
+    if unmet > 0 {
+        let total = node.dependencies().count();
+        write!(f, "waiting for {unmet} of {total} dependencies: ")?;
+        return list(f, node.dependencies().filter(|on| on.state() != State::Success));
+    }
+    let Some(parent) = node.parent() else { return f.write_str("ready to run") };
+    if parent.kind().is_gate() {
+        return f.write_str("gate closed");
+    }
+    if parent.state() == State::Pending {
+        return write!(f, "waiting for {} to start", parent.name());
+    }
+    if parent.kind() == Kind::Sequence {
+        f.write_str("waiting for ")?;
+        return list(f, parent.children().filter(|other| other.hot().has(flag::ACTIVE)));
+    }
+    width(f, &parent)
+}
+
+fn width(f: &mut fmt::Formatter<'_>, parent: &NodeView<'_>) -> fmt::Result {
+    let cold = parent.cold();
+    write!(f, "width {} of {} taken", cold.active.min(cold.width), cold.width)
+}
+
+fn retrying(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
+    let eta = node.retry_eta(node.view().now()).unwrap_or_default();
+    write!(f, "retry {} of {} in {}", node.attempt(), node.cold().retry.budget(), human(eta))?;
+    match node.failure() {
+        Some(failure) => write!(f, ": {}", failure.reason),
+        None => Ok(()),
+    }
+}
+
+fn live(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
+    let (hot, cold) = (node.hot(), node.cold());
+    let counts = node.child_counts();
+    if hot.has(flag::SETTLING) {
+        f.write_str("ending, waiting for ")?;
+        return list(f, node.children().filter(|child| !child.state().is_done()));
+    }
+    if node.kind().is_gate() {
+        return gate(f, node);
+    }
+    if counts.total() > 0 {
+        write!(f, "{} of {} children done", counts.total() - counts.live, counts.total())?;
+        if cold.width != u32::MAX && node.kind() != Kind::Sequence && cold.queue != ROOT {
+            f.write_str(", ")?;
+            width(f, node)?;
+        }
+        if counts.failed > 0 {
+            write!(f, ", {} failed", counts.failed)?;
+        }
+        return Ok(());
+    }
+    if hot.state == State::Running {
+        return f.write_str("running");
+    }
+    match (cold.wake_at, cold.limit_at) {
+        (UNLIMITED, UNLIMITED) if node.is_stalled() => f.write_str("waiting, and nothing will wake it"),
+        (UNLIMITED, UNLIMITED) => f.write_str("waiting to be woken"),
+        (UNLIMITED, limit) => write!(f, "waiting to be woken, times out in {}", until(node.view(), limit)),
+        (wake, _) => write!(f, "asleep for {}", until(node.view(), wake)),
+    }
+}
+
+fn gate(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
+    if node.hot().has(flag::OPEN) {
+        return f.write_str("gate open");
+    }
+    f.write_str("gate closed")?;
+    if node.kind() == Kind::When {
+        let wake = node.cold().wake_at;
+        return if wake == UNLIMITED {
+            Ok(())
+        } else {
+            write!(f, ", asks again in {}", until(node.view(), wake))
+        };
+    }
+    match crate::id::NodeId::from_bits(node.cold().param).map(|id| node.view().node(id)) {
+        Some(Ok(awaited)) => write!(f, ", waiting for {}", awaited.name()),
+        _ => Ok(()),
+    }
+}
+
+fn until(view: View<'_>, at: u64) -> impl fmt::Display {
+    let left: Duration = Instant::from_micros(at) - view.now();
+    human(left)
+}
+
+/// Up to three names, then how many more.
+fn list<'a>(f: &mut fmt::Formatter<'_>, nodes: impl Iterator<Item = NodeView<'a>>) -> fmt::Result {
+    const SHOWN: usize = 3;
+    let mut count = 0usize;
+    for node in nodes {
+        if count < SHOWN {
+            if count > 0 {
+                f.write_str(", ")?;
+            }
+            f.write_str(node.name())?;
+        }
+        count += 1;
+    }
+    match count {
+        0 => f.write_str("nothing"),
+        _ if count > SHOWN => write!(f, " and {} more", count - SHOWN),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,318 @@
+//! One node of the table, in two halves: what a crank touches, and the rest.
+//!
+//! All links are indices into the table. [`ROOT`] is the index of the node that stands for the scheduler itself; as it is the largest
+//! `u32`, it also serves as "none" in every list, and an index out of range reads the root instead of panicking.
+
+use crate::id::NodeId;
+use crate::reason::{Cause, Failure};
+use crate::retry::Retry;
+use crate::spec::{OnFailure, UNLIMITED};
+use crate::state::State;
+
+/// The scheduler's own node, and the end of every list.
+pub(crate) const ROOT: u32 = u32::MAX;
+
+/// What kind of node it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A work of the user's.
+    #[default]
+    Work,
+    /// Children side by side, all must succeed.
+    Parallel,
+    /// Children side by side, so many must succeed.
+    Quorum,
+    /// Children side by side, the first to end decides.
+    Race,
+    /// Children one after the other.
+    Sequence,
+    /// Children from a generator.
+    Batch,
+    /// One child behind a predicate.
+    When,
+    /// One child behind another node's end.
+    After,
+    /// One child behind another node's success.
+    AfterSuccess,
+    /// A question asked once.
+    Callback,
+    /// Children with dependencies.
+    Graph,
+}
+
+impl Kind {
+    /// Whether one child starts only when a condition holds.
+    pub(crate) const fn is_gate(self) -> bool {
+        matches!(self, Self::When | Self::After | Self::AfterSuccess)
+    }
+
+    /// Whether the children come and go while the node runs, so that their slots are freed when the node has seen their end.
+    pub(crate) const fn is_dynamic(self) -> bool {
+        matches!(self, Self::Work | Self::Batch)
+    }
+
+    /// Whether the node's own turn comes at the end of a pass over its children; otherwise it comes before any child's.
+    pub(crate) const fn turn_is_last(self) -> bool {
+        self.is_dynamic()
+    }
+
+    /// The name as status displays show it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Work => "work",
+            Self::Parallel => "parallel",
+            Self::Quorum => "quorum",
+            Self::Race => "race",
+            Self::Sequence => "sequence",
+            Self::Batch => "batch",
+            Self::When => "when",
+            Self::After => "after",
+            Self::AfterSuccess => "after success",
+            Self::Callback => "callback",
+            Self::Graph => "graph",
+        }
+    }
+}
+
+/// The flags of a node.
+pub(crate) mod flag {
+    /// The slot has a tenant.
+    pub(crate) const LIVE: u16 = 1;
+    /// The node wants its own turn.
+    pub(crate) const TURN: u16 = 1 << 1;
+    /// The node is in its parent's ring, that is: it is runnable.
+    pub(crate) const IN_RING: u16 = 1 << 2;
+    /// The parent lets it run; it holds one of the parent's places.
+    pub(crate) const ACTIVE: u16 = 1 << 3;
+    /// The node is in its parent's queue for a place.
+    pub(crate) const QUEUED: u16 = 1 << 4;
+    /// No crank for it and what is below it.
+    pub(crate) const PAUSED: u16 = 1 << 5;
+    /// The node waits out a retry delay.
+    pub(crate) const RETRY: u16 = 1 << 6;
+    /// It has been started, in this life or the one before.
+    pub(crate) const STARTED: u16 = 1 << 7;
+    /// Its verdict is known; its children are draining.
+    pub(crate) const SETTLING: u16 = 1 << 8;
+    /// A hook of its end is being called.
+    pub(crate) const HOOK: u16 = 1 << 9;
+    /// An abort, or a wake, came while the node was being called.
+    pub(crate) const ASKED: u16 = 1 << 10;
+    /// Its attempt has timed out.
+    pub(crate) const TIMED_OUT: u16 = 1 << 11;
+    /// The gate is open; the generator is exhausted.
+    pub(crate) const OPEN: u16 = 1 << 12;
+    /// It was ended by force.
+    pub(crate) const FORCED: u16 = 1 << 13;
+    /// A wake handle was taken for it.
+    pub(crate) const HANDLE: u16 = 1 << 14;
+    /// Its slots are freed as soon as it has ended.
+    pub(crate) const DETACHED: u16 = 1 << 15;
+}
+
+/// The half that a crank touches: 32 bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Hot {
+    pub(crate) parent: u32,
+    /// Neighbours in the parent's ring, queue or list of ended children; a node is in one of them at most.
+    pub(crate) next: u32,
+    pub(crate) prev: u32,
+    /// First of this node's runnable children.
+    pub(crate) ring: u32,
+    /// The child whose turn is next in this pass; none at the end of the pass.
+    pub(crate) cursor: u32,
+    /// Counts the passes, wrapping.
+    pub(crate) pass: u32,
+    pub(crate) generation: u32,
+    pub(crate) flags: u16,
+    pub(crate) state: State,
+    pub(crate) kind: Kind,
+}
+
+impl Hot {
+    pub(crate) const EMPTY: Self = Self {
+        parent: ROOT,
+        next: ROOT,
+        prev: ROOT,
+        ring: ROOT,
+        cursor: ROOT,
+        pass: 1,
+        generation: 1,
+        flags: 0,
+        state: State::Pending,
+        kind: Kind::Work,
+    };
+
+    pub(crate) const fn has(&self, flags: u16) -> bool {
+        self.flags & flags != 0
+    }
+
+    pub(crate) const fn set(&mut self, flags: u16) {
+        self.flags |= flags;
+    }
+
+    pub(crate) const fn clear(&mut self, flags: u16) {
+        self.flags &= !flags;
+    }
+
+    /// Whether a crank may go to this node or below it.
+    pub(crate) const fn is_runnable(&self) -> bool {
+        self.flags & (flag::ACTIVE | flag::PAUSED | flag::RETRY) == flag::ACTIVE
+            && (self.has(flag::TURN) || self.ring != ROOT)
+    }
+}
+
+/// How a node is about to end once its children are done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    #[default]
+    Success,
+    /// With the failure in the node's `failure`; retried if the budget lasts, after the policy's delay or this one.
+    Failure {
+        delay: Option<core::time::Duration>,
+    },
+    /// With the failure in the node's `failure`; never retried.
+    Fatal,
+    /// A panic of the node's own: as `Fatal`, and no hook is called.
+    Panicked,
+    Aborted,
+}
+
+/// One entry of the deadline heap. Entry *k* of the heap lies in node *k*.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub at: u64,
+    /// Breaks ties: who was armed first.
+    pub sequence: u32,
+    pub index: u32,
+}
+
+/// The half that a crank does not touch.
+#[derive(Clone, Copy, Debug)]
+pub struct Cold {
+    pub(crate) name: &'static str,
+
+    // The tree.
+    pub(crate) first_child: u32,
+    pub(crate) last_child: u32,
+    pub(crate) next_sibling: u32,
+    pub(crate) prev_sibling: u32,
+
+    // As a parent.
+    /// First of the children that wait for a place.
+    pub(crate) queue: u32,
+    /// First of the children that have ended and that this node has not seen yet.
+    pub(crate) ended: u32,
+    pub(crate) width: u32,
+    /// Children that hold a place.
+    pub(crate) active: u32,
+    /// Children of this attempt: not ended, succeeded, failed or aborted, all.
+    pub(crate) live: u32,
+    pub(crate) succeeded: u32,
+    pub(crate) failed: u32,
+    pub(crate) aborted: u32,
+    /// Children of earlier attempts.
+    pub(crate) earlier: u32,
+    pub(crate) param: u64,
+    pub(crate) on_failure: OnFailure,
+    pub(crate) verdict: Verdict,
+
+    // As a child.
+    /// The parent's pass in which it last left the ring.
+    pub(crate) mark: u32,
+
+    // Time.
+    /// Place in the deadline heap; `ROOT` if it has none.
+    pub(crate) heap_place: u32,
+    pub(crate) entry: Entry,
+    /// End of a sleep, of a retry delay, or the next question to a gate.
+    pub(crate) wake_at: u64,
+    /// End of the attempt, or of the drain.
+    pub(crate) limit_at: u64,
+    pub(crate) timeout: u64,
+    pub(crate) drain: u64,
+    pub(crate) started_at: u64,
+
+    // Failure and abort.
+    pub(crate) retry: Retry,
+    pub(crate) retries_used: u16,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) cause: Cause,
+    /// Who asked for the abort; none if it came from outside.
+    pub(crate) aborted_by: Option<NodeId>,
+
+    // Graph and gates.
+    /// First edge to a dependent, first edge to a dependency.
+    pub(crate) first_out: u32,
+    pub(crate) first_in: u32,
+    /// Dependencies that have not succeeded yet.
+    pub(crate) unmet: u32,
+    /// First gate that waits for this node's end, and the next gate that waits for the same node as this one.
+    pub(crate) watchers: u32,
+    pub(crate) next_watcher: u32,
+    /// What is known of the node that this gate waits for, for when that node is gone: it succeeded.
+    pub(crate) awaited_succeeded: bool,
+}
+
+impl Cold {
+    pub(crate) const EMPTY: Self = Self {
+        name: "",
+        first_child: ROOT,
+        last_child: ROOT,
+        next_sibling: ROOT,
+        prev_sibling: ROOT,
+        queue: ROOT,
+        ended: ROOT,
+        width: u32::MAX,
+        active: 0,
+        live: 0,
+        succeeded: 0,
+        failed: 0,
+        aborted: 0,
+        earlier: 0,
+        param: 0,
+        on_failure: OnFailure::Stop,
+        verdict: Verdict::Success,
+        mark: 0,
+        heap_place: ROOT,
+        entry: Entry { at: 0, sequence: 0, index: ROOT },
+        wake_at: UNLIMITED,
+        limit_at: UNLIMITED,
+        timeout: UNLIMITED,
+        drain: UNLIMITED,
+        started_at: 0,
+        retry: Retry::NEVER,
+        retries_used: 0,
+        failure: None,
+        cause: Cause::User,
+        aborted_by: None,
+        first_out: ROOT,
+        first_in: ROOT,
+        unmet: 0,
+        watchers: ROOT,
+        next_watcher: ROOT,
+        awaited_succeeded: false,
+    };
+
+    /// All children of this attempt.
+    pub(crate) const fn total(&self) -> u32 {
+        self.live + self.succeeded + self.failed + self.aborted
+    }
+}
+
+/// "`dependent` must not start before `dependency` has succeeded."
+#[derive(Clone, Copy, Debug)]
+pub struct Edge {
+    pub(crate) dependency: u32,
+    pub(crate) dependent: u32,
+    /// Next edge out of the same dependency; also links the free edges.
+    pub(crate) next_out: u32,
+    /// Next edge into the same dependent.
+    pub(crate) next_in: u32,
+}
+
+impl Edge {
+    pub(crate) const EMPTY: Self = Self { dependency: ROOT, dependent: ROOT, next_out: ROOT, next_in: ROOT };
+}

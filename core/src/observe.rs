@@ -1,0 +1,193 @@
+//! What happened, as small values: events, who receives them, and a bounded log.
+//!
+//! The display of an [`Event`] is one line of a golden trace. Observers get data, not the engine, and cost nothing when they are `()`.
+
+use core::fmt;
+
+use heapless::Deque;
+
+use crate::id::NodeId;
+use crate::reason::{Cause, Failure};
+use crate::state::Transition;
+use crate::time::{Human, Instant};
+
+/// One thing that happened to one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The `now` of the call in which it happened.
+    pub at: Instant,
+    /// The node.
+    pub node: NodeId,
+    /// The node's name.
+    pub name: &'static str,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum What {
+    /// It was added below this parent; at the top if none.
+    Added(Option<NodeId>),
+    /// Its work was called.
+    Cranked,
+    /// Its state changed.
+    Moved(Transition),
+    /// Its attempt failed; the next one (counted from 1 for the first) starts after this delay.
+    Retry {
+        /// Number of the attempt to come.
+        attempt: u32,
+        /// Time until then.
+        delay: core::time::Duration,
+        /// Why the last attempt failed.
+        failure: Failure,
+    },
+    /// It failed for good.
+    Failed(Failure),
+    /// Its abort began.
+    AbortBegan(Cause),
+    /// It did not finish its abort in time and was ended by force.
+    Forced,
+    /// Its attempt ran out of time.
+    TimedOut,
+    /// Its gate opened.
+    Opened,
+    /// It was paused (true) or resumed.
+    Paused(bool),
+    /// Its slot was freed.
+    Freed,
+    /// A child of this node was refused because the table is full.
+    Full,
+}
+
+/// `12.500000 7v2 fetch: running -> waiting`
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}: ", self.at, self.node, self.name)?;
+        match self.what {
+            What::Added(None) => f.write_str("added"),
+            What::Added(Some(parent)) => write!(f, "added below {parent}"),
+            What::Cranked => f.write_str("cranked"),
+            What::Moved(transition) => write!(f, "{transition}"),
+            What::Retry { attempt, delay, failure } => {
+                write!(f, "attempt {attempt} in {}: {}", Human(delay), failure.reason)
+            }
+            What::Failed(failure) if failure.origin == self.node => write!(f, "failed: {}", failure.reason),
+            What::Failed(failure) => write!(f, "failed: {} at {}", failure.reason, failure.origin),
+            What::AbortBegan(cause) => write!(f, "abort: {cause}"),
+            What::Forced => f.write_str("forced to end"),
+            What::TimedOut => f.write_str("timed out"),
+            What::Opened => f.write_str("gate opened"),
+            What::Paused(true) => f.write_str("paused"),
+            What::Paused(false) => f.write_str("resumed"),
+            What::Freed => f.write_str("freed"),
+            What::Full => f.write_str("refused a child: table full"),
+        }
+    }
+}
+
+/// Receives the events of a scheduler as they happen.
+///
+/// Called in the middle of the engine's work: it should be short, and it gets no access to the engine.
+pub trait Observer {
+    /// Whether events are wanted at all. Where it is false, none is made.
+    const ENABLED: bool = true;
+
+    /// Something happened.
+    fn on_event(&mut self, event: &Event);
+}
+
+/// Nobody looks.
+impl Observer for () {
+    const ENABLED: bool = false;
+
+    fn on_event(&mut self, _: &Event) {}
+}
+
+impl<O: Observer> Observer for &mut O {
+    const ENABLED: bool = O::ENABLED;
+
+    fn on_event(&mut self, event: &Event) {
+        (**self).on_event(event);
+    }
+}
+
+/// What the engine calls: an [`Observer`] whose type is not known.
+pub(crate) trait Sink {
+    fn event(&mut self, event: &Event);
+}
+
+impl<O: Observer> Sink for O {
+    fn event(&mut self, event: &Event) {
+        self.on_event(event);
+    }
+}
+
+/// The last `N` events; older ones are dropped and counted.
+///
+/// ```
+/// use windlass::{Cx, EventLog, Inline, Instant, Outcome, Scheduler, Spec, Work};
+///
+/// struct Once;
+/// impl Work for Once {
+///     fn on_run(&mut self, _: &mut Cx<'_, Self>) -> Outcome { Outcome::Success }
+/// }
+///
+/// let mut s: Scheduler<Once, Inline<Once, 2>> = Scheduler::new();
+/// let mut s = s.observed_by(EventLog::<3>::new());
+/// s.add(Spec::work("once", Once)).unwrap();
+/// let _ = s.poll_work(Instant::ZERO);
+/// let lines: Vec<String> = s.observer().iter().map(|event| event.to_string()).collect();
+/// assert_eq!(lines, [
+///     "0.000000 0v1 once: pending -> running",
+///     "0.000000 0v1 once: cranked",
+///     "0.000000 0v1 once: running -> success",
+/// ]);
+/// assert_eq!(s.observer().dropped(), 1); // "added"
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct EventLog<const N: usize> {
+    events: Deque<Event, N>,
+    dropped: u64,
+}
+
+impl<const N: usize> EventLog<N> {
+    /// An empty log.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { events: Deque::new(), dropped: 0 }
+    }
+
+    /// The events, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Event> {
+        self.events.iter()
+    }
+
+    /// How many events were dropped for want of room.
+    #[must_use]
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Takes the oldest event out.
+    pub fn pop(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Forgets all events; the count of dropped ones stays.
+    pub fn clear(&mut self) {
+        self.events.clear();
+    }
+}
+
+impl<const N: usize> Observer for EventLog<N> {
+    fn on_event(&mut self, event: &Event) {
+        if self.events.is_full() {
+            self.dropped = self.dropped.saturating_add(1);
+            self.events.pop_front();
+        }
+        // With room for none, the event itself is what was dropped, and it is counted already.
+        let _ = self.events.push_back(*event);
+    }
+}

@@ -1,0 +1,123 @@
+//! What can be done to a scheduler from outside and from inside a running work, written once for both.
+
+use crate::error::{Error, Refused};
+use crate::id::NodeId;
+use crate::node::{Kind, ROOT};
+use crate::slots::Slots;
+use crate::spec::Spec;
+use crate::table::Table;
+
+pub(crate) fn add<W>(
+    table: &mut Table<'_>,
+    slots: &mut Slots<'_, W>,
+    parent: u32,
+    spec: Spec<W>,
+) -> Result<NodeId, Refused<W>> {
+    let index = match table.insert(parent, &spec.settings) {
+        Ok(index) => index,
+        Err(error) => return Err(Refused { error, spec }),
+    };
+    // The slot was free, so it is not the running work's own and it is empty.
+    if let Some(slot) = slots.slot(index) {
+        *slot = spec.work;
+    }
+    Ok(table.id(index))
+}
+
+pub(crate) fn add_below<W>(
+    table: &mut Table<'_>,
+    slots: &mut Slots<'_, W>,
+    parent: NodeId,
+    spec: Spec<W>,
+) -> Result<NodeId, Refused<W>> {
+    match table.resolve(parent) {
+        Ok(parent) => add(table, slots, parent, spec),
+        Err(error) => Err(Refused { error, spec }),
+    }
+}
+
+/// All or nothing: a child of a graph with its dependencies.
+pub(crate) fn add_after<W>(
+    table: &mut Table<'_>,
+    slots: &mut Slots<'_, W>,
+    graph: NodeId,
+    spec: Spec<W>,
+    dependencies: &[NodeId],
+) -> Result<NodeId, Refused<W>> {
+    if let Err(error) = check_dependencies(table, graph, dependencies) {
+        return Err(Refused { error, spec });
+    }
+    let id = add_below(table, slots, graph, spec)?;
+    for dependency in dependencies {
+        // Checked above: they are different children of this graph, there is room, and nothing depends on the new node. So it can only
+        // be that one of them has failed and the new node is blocked already.
+        if depend(table, id, *dependency).is_err() {
+            break;
+        }
+    }
+    Ok(id)
+}
+
+fn check_dependencies(table: &Table<'_>, graph: NodeId, dependencies: &[NodeId]) -> Result<(), Error> {
+    let graph = table.resolve(graph)?;
+    if table.hot(graph).kind != Kind::Graph {
+        return Err(Error::WrongKind);
+    }
+    for (position, dependency) in dependencies.iter().enumerate() {
+        let index = table.resolve(*dependency)?;
+        if table.hot(index).parent != graph {
+            return Err(Error::WrongKind);
+        }
+        if dependencies.iter().take(position).any(|other| other == dependency) {
+            return Err(Error::Duplicate);
+        }
+    }
+    if table.free_edges() < dependencies.len() { Err(Error::EdgesFull) } else { Ok(()) }
+}
+
+pub(crate) fn depend(table: &mut Table<'_>, node: NodeId, dependency: NodeId) -> Result<(), Error> {
+    let (node, dependency) = (table.resolve(node)?, table.resolve(dependency)?);
+    table.depend(node, dependency)
+}
+
+pub(crate) fn wake(table: &mut Table<'_>, id: NodeId) -> Result<(), Error> {
+    let index = table.resolve(id)?;
+    table.wake(index);
+    Ok(())
+}
+
+pub(crate) fn pause(table: &mut Table<'_>, id: NodeId, paused: bool) -> Result<(), Error> {
+    let index = table.resolve(id)?;
+    table.pause(index, paused)
+}
+
+pub(crate) fn restart(table: &mut Table<'_>, id: NodeId) -> Result<(), Error> {
+    let index = table.resolve(id)?;
+    table.restart(index)
+}
+
+/// Frees an ended top-level node.
+pub(crate) fn remove<W>(
+    table: &mut Table<'_>,
+    slots: &mut Slots<'_, W>,
+    id: NodeId,
+) -> Result<Option<W>, Error> {
+    let index = table.resolve(id)?;
+    let hot = table.hot(index);
+    if hot.parent != ROOT {
+        return Err(Error::WrongKind);
+    }
+    if !hot.state.is_done() {
+        return Err(Error::WrongState(hot.state));
+    }
+    table.leave_ended(ROOT, index);
+    Ok(slots.free(table, index))
+}
+
+#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+pub(crate) fn wake_handle(table: &mut Table<'_>, id: NodeId) -> Result<crate::wake::WakeHandle, Error> {
+    let index = table.resolve(id)?;
+    let handle = table.root.wakes.and_then(|wakes| wakes.handle(id)).ok_or(Error::NoWakeSet)?;
+    table.hot_mut(index).set(crate::node::flag::HANDLE);
+    Ok(handle)
+}

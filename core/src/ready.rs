@@ -1,0 +1,212 @@
+//! Who may run: rings of runnable children, queues of children that wait for a place, lists of children that have ended.
+//!
+//! All three are circular lists through the `next` and `prev` links of the nodes; a node is in at most one of them, so no list has a
+//! capacity of its own. A ring has a cursor: the children from it to the end have not had their turn in this pass.
+//!
+//! Fairness: a child that becomes runnable in a pass in which it already ran is put before the cursor, so it runs in the next pass and
+//! no chain of wakes can keep a pass from ending; any other is put at the end, and runs in this one.
+
+use crate::node::{Kind, ROOT, flag};
+use crate::state::State;
+use crate::table::Table;
+
+impl Table<'_> {
+    /// Brings ring membership in line with [`Hot::is_runnable`](crate::node::Hot::is_runnable), here and above. Stops at the first
+    /// ancestor for which nothing changes.
+    pub(crate) fn refresh(&mut self, mut index: u32) {
+        while index != ROOT {
+            let hot = self.hot(index);
+            let (runnable, parent) = (hot.is_runnable(), hot.parent);
+            if runnable == hot.has(flag::IN_RING) {
+                return;
+            }
+            if runnable {
+                self.enter_ring(parent, index);
+            } else {
+                self.leave_ring(parent, index);
+            }
+            index = parent;
+        }
+    }
+
+    fn enter_ring(&mut self, parent: u32, index: u32) {
+        let above = self.hot(parent);
+        let (head, cursor, pass) = (above.ring, above.cursor, above.pass);
+        let ran = self.cold(index).mark == pass;
+        self.hot_mut(index).set(flag::IN_RING);
+        if head == ROOT {
+            self.link_alone(index);
+            let above = self.hot_mut(parent);
+            above.ring = index;
+            above.cursor = if ran { ROOT } else { index };
+        } else if ran && cursor != ROOT {
+            self.link_before(cursor, index);
+            if cursor == head {
+                self.hot_mut(parent).ring = index;
+            }
+        } else {
+            self.link_before(head, index);
+        }
+    }
+
+    fn leave_ring(&mut self, parent: u32, index: u32) {
+        let next = self.unlink(index);
+        let above = self.hot_mut(parent);
+        let pass = above.pass;
+        if above.cursor == index {
+            above.cursor = if next == above.ring { ROOT } else { next };
+        }
+        if above.ring == index {
+            above.ring = next;
+        }
+        self.hot_mut(index).clear(flag::IN_RING);
+        self.cold_mut(index).mark = pass;
+    }
+
+    // ---- places ----
+
+    /// Gives a new child a place if one is free, else puts it last in the queue. A graph's child with dependencies gets neither.
+    pub(crate) fn offer(&mut self, parent: u32, index: u32) {
+        if self.cold(index).unmet > 0 {
+            return;
+        }
+        if self.cold(parent).queue == ROOT && self.has_place(parent) {
+            self.activate(parent, index);
+        } else {
+            let head = self.cold(parent).queue;
+            self.push_back(head, index);
+            if head == ROOT {
+                self.cold_mut(parent).queue = index;
+            }
+            self.hot_mut(index).set(flag::QUEUED);
+        }
+    }
+
+    /// Puts a child that has been active before first in the queue.
+    pub(crate) fn queue_first(&mut self, index: u32) {
+        let parent = self.hot(index).parent;
+        let head = self.cold(parent).queue;
+        self.push_back(head, index);
+        self.cold_mut(parent).queue = index;
+        self.hot_mut(index).set(flag::QUEUED);
+        self.fill_places(parent);
+    }
+
+    fn has_place(&self, parent: u32) -> bool {
+        let cold = self.cold(parent);
+        let hot = self.hot(parent);
+        cold.active < cold.width && (!hot.kind.is_gate() || hot.has(flag::OPEN))
+    }
+
+    /// Activates queued children while there are places.
+    pub(crate) fn fill_places(&mut self, parent: u32) {
+        while self.has_place(parent) && !self.hot(parent).has(flag::SETTLING) {
+            let index = self.cold(parent).queue;
+            if index == ROOT {
+                return;
+            }
+            self.leave_queue(parent, index);
+            self.activate(parent, index);
+        }
+    }
+
+    fn activate(&mut self, parent: u32, index: u32) {
+        self.cold_mut(parent).active += 1;
+        self.hot_mut(index).set(flag::ACTIVE);
+        if self.hot(index).state == State::Waiting {
+            // It had lent its place during a retry delay, and the delay is over.
+            self.go(index, State::Running);
+            self.begin_attempt(index);
+            self.hot_mut(index).set(flag::TURN);
+        }
+        self.refresh(index);
+    }
+
+    /// Takes the place of an active child away, without filling it.
+    pub(crate) fn give_place_back(&mut self, index: u32) {
+        let hot = self.hot_mut(index);
+        if hot.has(flag::ACTIVE) {
+            hot.clear(flag::ACTIVE);
+            let parent = hot.parent;
+            self.refresh(index);
+            let cold = self.cold_mut(parent);
+            cold.active = cold.active.saturating_sub(1);
+        }
+    }
+
+    /// In a graph, a node that waits out a retry delay lends its place to others.
+    pub(crate) fn lend_place(&mut self, index: u32) {
+        let parent = self.hot(index).parent;
+        if self.hot(parent).kind == Kind::Graph {
+            self.give_place_back(index);
+            self.fill_places(parent);
+        }
+    }
+
+    pub(crate) fn leave_queue(&mut self, parent: u32, index: u32) {
+        if self.hot(index).has(flag::QUEUED) {
+            self.hot_mut(index).clear(flag::QUEUED);
+            let next = self.unlink(index);
+            if self.cold(parent).queue == index {
+                self.cold_mut(parent).queue = next;
+            }
+        }
+    }
+
+    // ---- ended children ----
+
+    pub(crate) fn join_ended(&mut self, parent: u32, index: u32) {
+        let head = self.cold(parent).ended;
+        self.push_back(head, index);
+        if head == ROOT {
+            self.cold_mut(parent).ended = index;
+        }
+    }
+
+    pub(crate) fn leave_ended(&mut self, parent: u32, index: u32) {
+        // An ended node that is linked at all is linked here.
+        if self.hot(index).next != ROOT {
+            let next = self.unlink(index);
+            if self.cold(parent).ended == index {
+                self.cold_mut(parent).ended = next;
+            }
+        }
+    }
+
+    // ---- circular lists ----
+
+    fn link_alone(&mut self, index: u32) {
+        let hot = self.hot_mut(index);
+        (hot.next, hot.prev) = (index, index);
+    }
+
+    fn link_before(&mut self, at: u32, index: u32) {
+        let prev = self.hot(at).prev;
+        let hot = self.hot_mut(index);
+        (hot.next, hot.prev) = (at, prev);
+        self.hot_mut(prev).next = index;
+        self.hot_mut(at).prev = index;
+    }
+
+    /// Links `index` last into the list that begins with `head`, which may be empty.
+    fn push_back(&mut self, head: u32, index: u32) {
+        if head == ROOT {
+            self.link_alone(index);
+        } else {
+            self.link_before(head, index);
+        }
+    }
+
+    /// Takes `index` out of its list and gives the one after it, `ROOT` if it was alone.
+    fn unlink(&mut self, index: u32) -> u32 {
+        let hot = self.hot_mut(index);
+        let (next, prev) = (hot.next, hot.prev);
+        (hot.next, hot.prev) = (ROOT, ROOT);
+        if next == index {
+            return ROOT;
+        }
+        self.hot_mut(prev).next = next;
+        self.hot_mut(next).prev = prev;
+        next
+    }
+}

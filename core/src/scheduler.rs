@@ -1,0 +1,541 @@
+//! The scheduler: tables, totals and the poll, under one name.
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::num::NonZeroU32;
+
+use crate::engine::Engine;
+use crate::error::{Error, Refused};
+use crate::id::NodeId;
+use crate::node::ROOT;
+use crate::observe::Observer;
+use crate::ops;
+use crate::slots::Slots;
+use crate::spec::Spec;
+use crate::state::{State, Status};
+use crate::status::{NodeView, Tree, View};
+use crate::store::{Inline, Store, Tables};
+use crate::table::{Root, Table};
+use crate::time::Instant;
+use crate::work::Work;
+
+/// Cranks that one poll makes unless told otherwise.
+const DEFAULT_BUDGET: u32 = 256;
+
+/// When the scheduler wants to be polled again, the most urgent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[must_use = "a driver that ignores it stalls or spins"]
+pub enum Next {
+    /// At once: the budget ran out, or a wake has come since.
+    Now,
+    /// Not before this instant, unless woken.
+    At(Instant),
+    /// Not before a wake.
+    OnWake,
+    /// Never: every node has ended.
+    Done,
+}
+
+impl Next {
+    /// How long a driver may sleep: none for "until woken" and for "never".
+    #[must_use]
+    pub fn delay(self, now: Instant) -> Option<core::time::Duration> {
+        match self {
+            Self::Now => Some(core::time::Duration::ZERO),
+            Self::At(at) => Some(at - now),
+            Self::OnWake | Self::Done => None,
+        }
+    }
+}
+
+/// Totals since the scheduler was made, and what is in the table now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// Slots in the table.
+    pub capacity: usize,
+    /// Slots in use.
+    pub nodes: usize,
+    /// The most slots that were ever in use.
+    pub high_water: usize,
+    /// Edges in use.
+    pub edges: usize,
+    /// Nodes in each state, in the order of [`State::ALL`].
+    pub states: [usize; 8],
+    /// Retries that the nodes in the table have left, ended ones included.
+    pub retries_left: u64,
+    /// Calls of works: `on_run`, `on_abort`, `on_next`, `on_check`.
+    pub cranks: u64,
+    /// Attempts begun.
+    pub attempts: u64,
+    /// Attempts begun after a failure.
+    pub retries: u64,
+    /// Wakes that found their node waiting.
+    pub wakes: u64,
+    /// Deadlines that expired.
+    pub expired: u64,
+    /// Nodes added.
+    pub added: u64,
+    /// Additions refused because the table was full.
+    pub refused: u64,
+    /// Ends in success.
+    pub succeeded: u64,
+    /// Ends in failure.
+    pub failed: u64,
+    /// Ends by abort.
+    pub aborted: u64,
+    /// Ends without a run because a dependency failed.
+    pub blocked: u64,
+    /// Ends by force.
+    pub forced: u64,
+}
+
+impl Metrics {
+    /// How many nodes in the table are in `state`.
+    #[must_use]
+    pub fn in_state(&self, state: State) -> usize {
+        self.states.get(state as usize).copied().unwrap_or(0)
+    }
+}
+
+/// Runs a tree of works.
+///
+/// Generic over the one work type `W`, the memory `S` of its tables, and an observer `O`, which costs nothing when it is `()`. It has no
+/// clock, starts no thread and allocates nothing after it was built: a driver calls [`Scheduler::poll_work`] and sleeps until what
+/// that returns.
+pub struct Scheduler<W, S, O = ()> {
+    store: S,
+    root: Root,
+    budget: u32,
+    observer: O,
+    works: PhantomData<W>,
+}
+
+impl<W, const N: usize, const E: usize> Scheduler<W, Inline<W, N, E>> {
+    /// An empty scheduler with its tables inside. `const`, for a `static`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self::over(Inline::new())
+    }
+}
+
+impl<W, const N: usize, const E: usize> Default for Scheduler<W, Inline<W, N, E>> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<W> Scheduler<W, crate::store::Boxed<W>> {
+    /// An empty scheduler with room for `nodes` nodes, and as many edges, on the heap.
+    #[must_use]
+    pub fn with_capacity(nodes: usize) -> Self {
+        Self::over(crate::store::Boxed::with_capacity(nodes))
+    }
+}
+
+impl<W, S> Scheduler<W, S> {
+    const fn over(store: S) -> Self {
+        Self { store, root: Root::new(), budget: DEFAULT_BUDGET, observer: (), works: PhantomData }
+    }
+
+    /// An empty scheduler over these tables.
+    #[must_use]
+    pub const fn with_store(store: S) -> Self
+    where
+        S: Store<W>,
+    {
+        Self::over(store)
+    }
+
+    /// The same scheduler with an observer.
+    #[must_use]
+    pub fn observed_by<O: Observer>(self, observer: O) -> Scheduler<W, S, O> {
+        Scheduler { store: self.store, root: self.root, budget: self.budget, observer, works: PhantomData }
+    }
+}
+
+/// Settings.
+impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
+    /// Sets how many cranks one poll may make; the default is 256.
+    pub fn set_budget(&mut self, cranks: NonZeroU32) {
+        self.budget = cranks.get();
+    }
+
+    /// Sets the seed of the retry jitter; the default is 0. The same seed gives the same delays on every target.
+    pub fn set_seed(&mut self, seed: u64) {
+        self.root.seed = seed;
+    }
+
+    /// Sets where wakes from interrupts, threads and callbacks arrive. One set serves one scheduler.
+    #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+    pub fn set_wakes(&mut self, wakes: &'static crate::wake::WakeSet) {
+        self.root.wakes = Some(wakes);
+    }
+
+    /// The observer.
+    pub const fn observer(&self) -> &O {
+        &self.observer
+    }
+
+    /// The observer, to take events out of it.
+    pub const fn observer_mut(&mut self) -> &mut O {
+        &mut self.observer
+    }
+}
+
+/// Polling.
+impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
+    /// Takes wakes and expired deadlines, then cranks what is runnable, within the budget. `now` must not be earlier than before; if it is, the
+    /// latest time counts.
+    ///
+    /// Cost: O(1) when there is nothing to do, however many nodes wait; else the wakes, the deadlines (O(log n) each) and at most `budget`
+    /// cranks, each of the depth of the tree. Not for interrupts.
+    pub fn poll_work(&mut self, now: Instant) -> Next
+    where
+        W: Work<(), W>,
+    {
+        self.poll_work_with(now, &mut ())
+    }
+
+    /// As [`Scheduler::poll_work`], for works that reach the application through [`Cx::app`](crate::Cx::app).
+    pub fn poll_work_with<A: ?Sized>(&mut self, now: Instant, app: &mut A) -> Next
+    where
+        W: Work<A, W>,
+    {
+        let budget = self.budget;
+        self.turn(now, app, budget)
+    }
+
+    /// As [`Scheduler::poll_work`], but with one crank at most.
+    pub fn crank(&mut self, now: Instant) -> Next
+    where
+        W: Work<(), W>,
+    {
+        self.crank_with(now, &mut ())
+    }
+
+    /// As [`Scheduler::poll_work_with`], but with one crank at most.
+    pub fn crank_with<A: ?Sized>(&mut self, now: Instant, app: &mut A) -> Next
+    where
+        W: Work<A, W>,
+    {
+        self.turn(now, app, 1)
+    }
+
+    fn turn<A: ?Sized>(&mut self, now: Instant, app: &mut A, cranks: u32) -> Next
+    where
+        W: Work<A, W>,
+    {
+        self.root.now = self.root.now.max(now.as_micros());
+        let budget = self.budget;
+        let (mut table, works) = self.parts();
+        drain_wakes(&mut table);
+        let mut engine = Engine { table, works, app, budget };
+        engine.prepare();
+        for _ in 0..cranks {
+            if !engine.crank() {
+                break;
+            }
+        }
+        self.next()
+    }
+
+    /// When the scheduler wants to be polled next, without polling it. O(1). Ask again after anything that may have changed it: a wake, an
+    /// addition, an abort.
+    pub fn next(&self) -> Next {
+        if self.root.cold.live == 0 {
+            return Next::Done;
+        }
+        if self.root.hot.ring != ROOT || self.root.running != ROOT || self.has_wakes() {
+            return Next::Now;
+        }
+        let first = self.store.nodes().1.first().filter(|_| self.root.heap_len > 0);
+        match first.map(|cold| cold.entry.at) {
+            Some(at) if at <= self.root.now => Next::Now,
+            Some(at) => Next::At(Instant::from_micros(at)),
+            None => Next::OnWake,
+        }
+    }
+
+    #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+    fn has_wakes(&self) -> bool {
+        self.root.wakes.is_some_and(|wakes| !wakes.is_empty())
+    }
+
+    #[cfg(not(any(target_has_atomic = "32", feature = "portable-atomic")))]
+    const fn has_wakes(&self) -> bool {
+        false
+    }
+
+    /// The node with the earliest deadline, and that deadline: who asked for [`Next::At`].
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<(Instant, NodeId)> {
+        let first = self.store.nodes().1.first().filter(|_| self.root.heap_len > 0)?;
+        Some((Instant::from_micros(first.entry.at), self.view().id(first.entry.index)))
+    }
+
+    fn parts(&mut self) -> (Table<'_>, &mut [Option<W>]) {
+        let Tables { hot, cold, works, edges } = self.store.tables();
+        let nodes = hot.len().min(cold.len()).min(works.len());
+        let (hot, cold) = (hot.split_at_mut(nodes).0, cold.split_at_mut(nodes).0);
+        let sink = if O::ENABLED { Some(&mut self.observer as _) } else { None };
+        (Table { hot, cold, edges, root: &mut self.root, sink }, works)
+    }
+
+    fn table(&mut self) -> Table<'_> {
+        self.parts().0
+    }
+}
+
+#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+fn drain_wakes(table: &mut Table<'_>) {
+    if let Some(wakes) = table.root.wakes {
+        wakes.drain(|index| table.wake(index));
+    }
+}
+
+#[cfg(not(any(target_has_atomic = "32", feature = "portable-atomic")))]
+fn drain_wakes(_: &mut Table<'_>) {}
+
+/// Acting on the tree. None of this calls user code; what it changes shows in the next poll. Not for interrupts.
+impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
+    /// Adds a node at the top. It runs in the next poll.
+    ///
+    /// # Errors
+    /// [`Error::Full`], [`Error::Aborting`] after a shutdown, [`Error::ZeroWidth`], [`Error::UnknownNode`] if the node that a gate
+    /// waits for does not exist; the spec comes back.
+    pub fn add(&mut self, spec: Spec<W>) -> Result<NodeId, Refused<W>> {
+        let (mut table, works) = self.parts();
+        ops::add(&mut table, &mut Slots::all(works), ROOT, spec)
+    }
+
+    /// Adds a node below `parent`, at any time before that ends; if it has not started yet, the child waits for it. A waiting work is woken.
+    ///
+    /// # Errors
+    /// As [`Scheduler::add`], and [`Error::UnknownNode`], [`Error::Aborting`] or [`Error::Ended`] for the parent's sake,
+    /// [`Error::WrongKind`] for a second child of a gate, a child of a callback, or a child of a batch from anyone but its generator,
+    /// [`Error::WouldCycle`] for a gate that waits for a node above it.
+    pub fn add_child(&mut self, parent: NodeId, spec: Spec<W>) -> Result<NodeId, Refused<W>> {
+        let (mut table, works) = self.parts();
+        ops::add_below(&mut table, &mut Slots::all(works), parent, spec)
+    }
+
+    /// Adds a child to a graph together with what it depends on: all or nothing.
+    ///
+    /// # Errors
+    /// As [`Scheduler::add_child`] and [`Scheduler::depend`].
+    pub fn add_after(
+        &mut self,
+        graph: NodeId,
+        spec: Spec<W>,
+        dependencies: &[NodeId],
+    ) -> Result<NodeId, Refused<W>> {
+        let (mut table, works) = self.parts();
+        ops::add_after(&mut table, &mut Slots::all(works), graph, spec, dependencies)
+    }
+
+    /// Makes `node`, a child of a graph that has not started, wait for the success of `dependency`, another child of the same graph. If that has
+    /// failed already, `node` is blocked at once.
+    ///
+    /// Cost: the smaller of the two degrees; a walk over all that depends on `node` if something does.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`], [`Error::WrongKind`] outside a graph, [`Error::WrongState`] if `node` has started, [`Error::Duplicate`],
+    /// [`Error::WouldCycle`], [`Error::EdgesFull`].
+    pub fn depend(&mut self, node: NodeId, dependency: NodeId) -> Result<(), Error> {
+        ops::depend(&mut self.table(), node, dependency)
+    }
+
+    /// Wakes a node: if it waits, it is cranked in the next poll. For calls from where the scheduler is at hand; from elsewhere, use a
+    /// [`WakeHandle`](crate::WakeHandle).
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`].
+    pub fn wake(&mut self, node: NodeId) -> Result<(), Error> {
+        ops::wake(&mut self.table(), node)
+    }
+
+    /// The handle that wakes a node from an interrupt, another thread or a callback.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`], [`Error::NoWakeSet`].
+    #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+    pub fn wake_handle(&mut self, node: NodeId) -> Result<crate::wake::WakeHandle, Error> {
+        ops::wake_handle(&mut self.table(), node)
+    }
+
+    /// Asks a node and everything below it to end. Does nothing to what has ended.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`].
+    pub fn abort(&mut self, node: NodeId) -> Result<(), Error> {
+        self.abort_by(node, Instant::MAX)
+    }
+
+    /// As [`Scheduler::abort`], and what has not finished by `deadline` is ended by force.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`].
+    pub fn abort_by(&mut self, node: NodeId, deadline: Instant) -> Result<(), Error> {
+        self.table().abort_id(node, None, deadline.as_micros())
+    }
+
+    /// Aborts everything and refuses what is new from now on; what has not finished by `deadline` is ended by force. Poll on until
+    /// [`Next::Done`]; [`View::forced`] then says who did not finish.
+    pub fn shutdown(&mut self, deadline: Instant) {
+        self.table().shut_down(deadline.as_micros());
+    }
+
+    /// Whether the scheduler was shut down.
+    #[must_use]
+    pub const fn is_shut_down(&self) -> bool {
+        self.root.closed
+    }
+
+    /// Starts an ended node again, with everything below it made new and a fresh retry budget. A node at the top, or a child of a work that has
+    /// not been freed yet; members of composites are restarted with their composite.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`], [`Error::WrongState`] if it has not ended, [`Error::WrongKind`] for a member of a composite,
+    /// [`Error::Aborting`] or [`Error::Ended`] for the parent's sake.
+    pub fn restart(&mut self, node: NodeId) -> Result<(), Error> {
+        ops::restart(&mut self.table(), node)
+    }
+
+    /// Keeps a node and everything below it from being cranked. Deadlines go on; what they lead to waits for the resume. An abort lifts the pause.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`], [`Error::WrongState`] if it is aborting or has ended.
+    pub fn pause(&mut self, node: NodeId) -> Result<(), Error> {
+        ops::pause(&mut self.table(), node, true)
+    }
+
+    /// Lets a paused node go on. Nothing that happened meanwhile is lost.
+    ///
+    /// # Errors
+    /// As [`Scheduler::pause`].
+    pub fn resume(&mut self, node: NodeId) -> Result<(), Error> {
+        ops::pause(&mut self.table(), node, false)
+    }
+
+    /// Frees an ended top-level node and everything below it, and gives its work back if it had one.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`], [`Error::WrongState`] if it has not ended, [`Error::WrongKind`] if it is not at the top.
+    pub fn remove(&mut self, node: NodeId) -> Result<Option<W>, Error> {
+        let (mut table, works) = self.parts();
+        ops::remove(&mut table, &mut Slots::all(works), node)
+    }
+
+    /// The work of a node, if it has one.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`].
+    pub fn work_mut(&mut self, node: NodeId) -> Result<Option<&mut W>, Error> {
+        let (table, works) = self.parts();
+        let index = table.resolve(node)?;
+        Ok(works.get_mut(index as usize).and_then(Option::as_mut))
+    }
+}
+
+/// Looking.
+impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
+    /// Everything there is to see.
+    #[must_use]
+    pub fn view(&self) -> View<'_> {
+        let (hot, cold, edges) = self.store.nodes();
+        View::new(hot, cold, edges, &self.root)
+    }
+
+    /// All nodes, parents before their children.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeView<'_>> {
+        self.view().nodes()
+    }
+
+    /// One node.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`].
+    pub fn node(&self, id: NodeId) -> Result<NodeView<'_>, Error> {
+        self.view().node(id)
+    }
+
+    /// The state of a node.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`].
+    pub fn state(&self, id: NodeId) -> Result<State, Error> {
+        Ok(self.node(id)?.state())
+    }
+
+    /// The public status of a node.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`].
+    pub fn status(&self, id: NodeId) -> Result<Status, Error> {
+        Ok(self.node(id)?.status())
+    }
+
+    /// The work of a node, if it has one.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`].
+    pub fn work(&self, id: NodeId) -> Result<Option<&W>, Error> {
+        self.node(id)?;
+        Ok(self.store.works().get(id.index() as usize).and_then(Option::as_ref))
+    }
+
+    /// Draws all nodes as a tree, one line each.
+    pub fn tree(&self) -> impl fmt::Display {
+        Tree { view: self.view(), top: ROOT }
+    }
+
+    /// Slots in the table.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        let (hot, cold, _) = self.store.nodes();
+        hot.len().min(cold.len()).min(self.store.works().len())
+    }
+
+    /// The totals. Cost: one look at each node in the table.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        let counts = &self.root.counts;
+        let mut metrics = Metrics {
+            capacity: self.capacity(),
+            nodes: self.root.used as usize,
+            high_water: self.root.high_water as usize,
+            edges: self.root.used_edges as usize,
+            cranks: counts.cranks,
+            attempts: counts.attempts,
+            retries: counts.retries,
+            wakes: counts.wakes,
+            expired: counts.expired,
+            added: counts.added,
+            refused: counts.refused,
+            succeeded: counts.succeeded,
+            failed: counts.failed,
+            aborted: counts.aborted,
+            blocked: counts.blocked,
+            forced: counts.forced,
+            ..Metrics::default()
+        };
+        for node in self.nodes() {
+            if let Some(count) = metrics.states.get_mut(node.state() as usize) {
+                *count += 1;
+            }
+            metrics.retries_left += u64::from(node.retries_left());
+        }
+        metrics
+    }
+}
+
+impl<W, S: Store<W>, O: Observer> fmt::Debug for Scheduler<W, S, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scheduler")
+            .field("next", &self.next())
+            .field("nodes", &self.view())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,50 @@
+//! The users' works, all but the one that is running.
+//!
+//! A work runs in place: the slice of works is split at its slot, and what is on either side stays reachable, so that a running work can put
+//! new works into free slots. Taking the work out and putting it back would move it twice and lose it in a panic.
+
+use crate::node::ROOT;
+use crate::table::Table;
+
+/// The works below and above the running one; if none runs, all are below.
+#[derive(Debug)]
+pub(crate) struct Slots<'a, W> {
+    pub lower: &'a mut [Option<W>],
+    pub upper: &'a mut [Option<W>],
+}
+
+impl<'a, W> Slots<'a, W> {
+    pub(crate) fn all(works: &'a mut [Option<W>]) -> Self {
+        Self { lower: works, upper: &mut [] }
+    }
+
+    /// The slot at `index`; none for the running work's own.
+    pub(crate) fn slot(&mut self, index: u32) -> Option<&mut Option<W>> {
+        let index = index as usize;
+        if index < self.lower.len() {
+            self.lower.get_mut(index)
+        } else {
+            self.upper.get_mut((index - self.lower.len()).checked_sub(1)?)
+        }
+    }
+
+    /// Frees an ended node and all below it, children first, and drops their works. Gives back the work of `top`.
+    pub(crate) fn free(&mut self, table: &mut Table<'_>, top: u32) -> Option<W> {
+        let mut index = top;
+        loop {
+            let child = table.cold(index).first_child;
+            if child != ROOT {
+                index = child;
+                continue;
+            }
+            let parent = table.hot(index).parent;
+            table.free(index);
+            let work = self.slot(index).and_then(Option::take);
+            if index == top {
+                return work;
+            }
+            drop(work);
+            index = parent;
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! What a node is to be, said once when it is added: its kind, its work, and its limits.
+
+use core::time::Duration;
+
+use crate::id::NodeId;
+use crate::node::Kind;
+use crate::retry::Retry;
+use crate::time::micros_ceil;
+
+/// What a parent does when a child fails or is aborted on its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OnFailure {
+    /// Abort the other children, then fail. The default, but for graphs.
+    #[default]
+    Stop,
+    /// Let the others finish, then fail. The default for graphs, whose dependents are blocked.
+    Finish,
+    /// Let the others finish, then succeed all the same.
+    Ignore,
+}
+
+/// Describes a node to add: a work or a composite, with its name, limits and policies.
+///
+/// A builder: start with a kind ([`Spec::work`], [`Spec::sequence`], ...) and change what differs from the defaults. Nothing is retried,
+/// nothing times out and nothing is limited unless it is said here.
+///
+/// ```
+/// use core::time::Duration;
+/// use windlass::{Retry, Spec};
+///
+/// struct Fetch;
+/// let spec = Spec::work("fetch", Fetch).retry(Retry::A_FEW).timeout(Duration::from_secs(30));
+/// assert_eq!(spec.name(), "fetch");
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Spec<W> {
+    pub(crate) work: Option<W>,
+    pub(crate) settings: Settings,
+}
+
+/// The part of a [`Spec`] that does not depend on the type of the work.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub on_failure: OnFailure,
+    pub retry: Retry,
+    /// Children that may be active at once.
+    pub width: u32,
+    /// Quorum: how many. Batch: table slots that one item takes. Gate: microseconds between two questions, or the bits of the node waited for.
+    pub param: u64,
+    /// Microseconds for one attempt.
+    pub timeout: u64,
+    /// Microseconds from an abort to the forced end.
+    pub drain: u64,
+    pub paused: bool,
+    pub detached: bool,
+}
+
+/// "No limit", for every limit in this crate.
+pub(crate) const UNLIMITED: u64 = u64::MAX;
+
+impl<W> Spec<W> {
+    const fn new(name: &'static str, kind: Kind, work: Option<W>) -> Self {
+        let settings = Settings {
+            name,
+            kind,
+            on_failure: OnFailure::Stop,
+            retry: Retry::NEVER,
+            width: u32::MAX,
+            param: 0,
+            timeout: UNLIMITED,
+            drain: UNLIMITED,
+            paused: false,
+            detached: false,
+        };
+        Self { work, settings }
+    }
+
+    /// A work of the user's. It may have children, added by itself or from outside.
+    pub const fn work(name: &'static str, work: W) -> Self {
+        Self::new(name, Kind::Work, Some(work))
+    }
+
+    /// A work that is asked once, through [`Work::on_check`](crate::Work::on_check): yes is success, no is failure.
+    pub const fn callback(name: &'static str, work: W) -> Self {
+        Self::new(name, Kind::Callback, Some(work))
+    }
+
+    /// Children side by side; succeeds when all have succeeded.
+    pub const fn parallel(name: &'static str) -> Self {
+        Self::new(name, Kind::Parallel, None)
+    }
+
+    /// Children side by side; succeeds with the first success, fails when all have failed.
+    pub const fn any(name: &'static str) -> Self {
+        Self::quorum(name, 1)
+    }
+
+    /// Children side by side; succeeds when `needed` have succeeded, fails as soon as that is out of reach. The rest is aborted.
+    pub const fn quorum(name: &'static str, needed: u32) -> Self {
+        let mut spec = Self::new(name, Kind::Quorum, None);
+        spec.settings.param = needed as u64;
+        spec
+    }
+
+    /// Children side by side; the first to end decides, whichever way. The rest is aborted.
+    pub const fn race(name: &'static str) -> Self {
+        Self::new(name, Kind::Race, None)
+    }
+
+    /// Children one after the other, in the order they were added.
+    pub const fn sequence(name: &'static str) -> Self {
+        let mut spec = Self::new(name, Kind::Sequence, None);
+        spec.settings.width = 1;
+        spec
+    }
+
+    /// Children that `generator` adds when there is room, asked through [`Work::on_next`](crate::Work::on_next). Finished children give
+    /// their slots back at once.
+    pub const fn batch(name: &'static str, generator: W) -> Self {
+        let mut spec = Self::new(name, Kind::Batch, Some(generator));
+        spec.settings.param = 1;
+        spec
+    }
+
+    /// One child that starts when `predicate`, asked through [`Work::on_check`](crate::Work::on_check), has said yes. Asked again
+    /// after 100 ms (see [`Spec::poll_every`]) or when the node is woken; never again once it has said yes in this attempt.
+    pub const fn when(name: &'static str, predicate: W) -> Self {
+        let mut spec = Self::new(name, Kind::When, Some(predicate));
+        spec.settings.param = 100_000;
+        spec
+    }
+
+    /// One child that starts when the node `awaited` has ended, however. No polling: the end itself opens the gate.
+    pub const fn after(name: &'static str, awaited: NodeId) -> Self {
+        let mut spec = Self::new(name, Kind::After, None);
+        spec.settings.param = awaited.to_bits();
+        spec
+    }
+
+    /// One child that starts when the node `awaited` has succeeded; fails if that node fails or is aborted. No polling.
+    pub const fn after_success(name: &'static str, awaited: NodeId) -> Self {
+        let mut spec = Self::new(name, Kind::AfterSuccess, None);
+        spec.settings.param = awaited.to_bits();
+        spec
+    }
+
+    /// Children with dependencies between them. A child starts when all that it depends on has succeeded, first come first served; if one has
+    /// failed, everything that depends on it is blocked, transitively, and the rest goes on.
+    pub const fn graph(name: &'static str) -> Self {
+        let mut spec = Self::new(name, Kind::Graph, None);
+        spec.settings.on_failure = OnFailure::Finish;
+        spec
+    }
+
+    /// How often, and after what delays, a failed attempt is repeated. The default is never.
+    pub const fn retry(mut self, retry: Retry) -> Self {
+        self.settings.retry = retry;
+        self
+    }
+
+    /// The longest time one attempt may take; then it fails with [`Reason::TIMEOUT`](crate::Reason::TIMEOUT) and its children are
+    /// aborted. Rounded up to a microsecond; `Duration::MAX` is no limit.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = micros_ceil(timeout);
+        self
+    }
+
+    /// The longest time an abort of this node may take; then the node and all below it are ended by force. `Duration::MAX` is no limit.
+    pub const fn drain(mut self, drain: Duration) -> Self {
+        self.settings.drain = micros_ceil(drain);
+        self
+    }
+
+    /// How many children may be active at once; 0 is refused when the node is added. A sequence has always 1.
+    pub const fn width(mut self, width: u32) -> Self {
+        if !matches!(self.settings.kind, Kind::Sequence) || width == 0 {
+            self.settings.width = width;
+        }
+        self
+    }
+
+    /// What a failed child means for this composite. A work decides that itself, and so do quorum and race.
+    pub const fn on_failure(mut self, policy: OnFailure) -> Self {
+        self.settings.on_failure = policy;
+        self
+    }
+
+    /// How long a predicate's gate waits between two questions. Only for [`Spec::when`].
+    pub const fn poll_every(mut self, interval: Duration) -> Self {
+        if matches!(self.settings.kind, Kind::When) {
+            self.settings.param = micros_ceil(interval);
+        }
+        self
+    }
+
+    /// How many table slots one item of a batch takes, so that the generator is asked only when that many are free. Only for
+    /// [`Spec::batch`]; the default is 1.
+    pub const fn item_nodes(mut self, nodes: u32) -> Self {
+        if matches!(self.settings.kind, Kind::Batch) {
+            self.settings.param = nodes as u64;
+        }
+        self
+    }
+
+    /// Adds the node paused: neither it nor anything below it is cranked before [`Scheduler::resume`](crate::Scheduler::resume).
+    pub const fn paused(mut self) -> Self {
+        self.settings.paused = true;
+        self
+    }
+
+    /// Frees the node's slots as soon as it has ended, for top-level nodes that nobody asks about afterwards.
+    pub const fn detached(mut self) -> Self {
+        self.settings.detached = true;
+        self
+    }
+
+    /// The name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.settings.name
+    }
+
+    /// The work, if the node has one of its own.
+    #[must_use]
+    pub fn into_work(self) -> Option<W> {
+        self.work
+    }
+}

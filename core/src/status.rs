@@ -1,0 +1,456 @@
+//! What can be seen from outside: views of nodes, walks over the tree, and the reference's status texts.
+//!
+//! A view reads the tables as they are; it changes nothing, allocates nothing and recurses nowhere.
+
+use core::fmt;
+use core::num::NonZeroU32;
+use core::time::Duration;
+
+use crate::cx::Children;
+use crate::error::Error;
+use crate::id::NodeId;
+use crate::node::{Cold, Edge, Hot, Kind, ROOT, flag};
+use crate::reason::{Cause, Failure};
+use crate::spec::UNLIMITED;
+use crate::state::{State, Status};
+use crate::table::Root;
+use crate::time::{Human, Instant};
+
+/// A look at a whole scheduler.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    hot: &'a [Hot],
+    cold: &'a [Cold],
+    edges: &'a [Edge],
+    root: &'a Root,
+}
+
+impl<'a> View<'a> {
+    pub(crate) const fn new(hot: &'a [Hot], cold: &'a [Cold], edges: &'a [Edge], root: &'a Root) -> Self {
+        Self { hot, cold, edges, root }
+    }
+
+    pub(crate) fn hot(&self, index: u32) -> &'a Hot {
+        self.hot.get(index as usize).unwrap_or(&self.root.hot)
+    }
+
+    pub(crate) fn cold(&self, index: u32) -> &'a Cold {
+        self.cold.get(index as usize).unwrap_or(&self.root.cold)
+    }
+
+    pub(crate) fn id(&self, index: u32) -> NodeId {
+        NodeId::new(index, NonZeroU32::new(self.hot(index).generation).unwrap_or(NonZeroU32::MIN))
+    }
+
+    pub(crate) fn at(&self, index: u32) -> NodeView<'a> {
+        NodeView { view: *self, index }
+    }
+
+    pub(crate) fn children(&self, index: u32) -> Children {
+        let cold = self.cold(index);
+        Children {
+            live: cold.live,
+            succeeded: cold.succeeded,
+            failed: cold.failed,
+            aborted: cold.aborted,
+            earlier: cold.earlier,
+            any_running: self.hot(index).ring != ROOT,
+        }
+    }
+
+    pub(crate) fn ended_children(self, index: u32) -> impl Iterator<Item = NodeView<'a>> {
+        let head = self.cold(index).ended;
+        let mut next = head;
+        core::iter::from_fn(move || {
+            let node = (next != ROOT).then(|| self.at(next))?;
+            next = self.hot(next).next;
+            if next == head {
+                next = ROOT;
+            }
+            Some(node)
+        })
+    }
+
+    /// The edges into a node.
+    pub(crate) fn edges_into(self, index: u32) -> impl Iterator<Item = Edge> {
+        let mut at = self.cold(index).first_in;
+        core::iter::from_fn(move || {
+            let edge = self.edges.get(at as usize)?;
+            at = edge.next_in;
+            Some(*edge)
+        })
+    }
+
+    pub(crate) fn siblings(self, first: u32) -> impl Iterator<Item = u32> {
+        let mut at = first;
+        core::iter::from_fn(move || {
+            let index = (at != ROOT).then_some(at)?;
+            at = self.cold(index).next_sibling;
+            Some(index)
+        })
+    }
+
+    /// The node with this id.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`].
+    pub fn node(&self, id: NodeId) -> Result<NodeView<'a>, Error> {
+        match self.hot.get(id.index() as usize) {
+            Some(hot) if hot.generation == id.generation() && hot.has(flag::LIVE) => Ok(self.at(id.index())),
+            _ => Err(Error::UnknownNode),
+        }
+    }
+
+    /// All nodes, parents before their children, siblings in the order they were added. O(1) a step.
+    pub fn nodes(self) -> impl Iterator<Item = NodeView<'a>> {
+        self.walk(ROOT)
+    }
+
+    /// A node and all below it, as [`View::nodes`] walks.
+    pub(crate) fn walk(self, top: u32) -> impl Iterator<Item = NodeView<'a>> {
+        let mut next = if top == ROOT { self.root.cold.first_child } else { top };
+        core::iter::from_fn(move || {
+            let index = (next != ROOT).then_some(next)?;
+            next = self.step(top, index);
+            Some(self.at(index))
+        })
+    }
+
+    fn step(&self, top: u32, mut index: u32) -> u32 {
+        let child = self.cold(index).first_child;
+        if child != ROOT {
+            return child;
+        }
+        while index != top && index != ROOT {
+            let next = self.cold(index).next_sibling;
+            if next != ROOT {
+                return next;
+            }
+            index = self.hot(index).parent;
+        }
+        ROOT
+    }
+
+    /// Nodes that wait, and that nothing the engine knows of will wake: no deadline, no live child, no gate, no wake handle given out. They move
+    /// only if somebody calls `wake`.
+    pub fn stalled(self) -> impl Iterator<Item = NodeView<'a>> {
+        self.nodes().filter(NodeView::is_stalled)
+    }
+
+    /// Nodes that did not finish their abort in time and were ended by force, as far as they are still in the table.
+    pub fn forced(self) -> impl Iterator<Item = NodeView<'a>> {
+        self.nodes().filter(NodeView::was_forced)
+    }
+
+    /// The time of the latest poll.
+    #[must_use]
+    pub const fn now(&self) -> Instant {
+        Instant::from_micros(self.root.now)
+    }
+}
+
+impl fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.nodes()).finish()
+    }
+}
+
+/// A look at one node.
+#[derive(Clone, Copy)]
+pub struct NodeView<'a> {
+    view: View<'a>,
+    index: u32,
+}
+
+impl<'a> NodeView<'a> {
+    pub(crate) fn hot(&self) -> &'a Hot {
+        self.view.hot(self.index)
+    }
+
+    pub(crate) fn cold(&self) -> &'a Cold {
+        self.view.cold(self.index)
+    }
+
+    pub(crate) const fn view(&self) -> View<'a> {
+        self.view
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.view.id(self.index)
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.cold().name
+    }
+
+    /// What kind of node it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.hot().kind
+    }
+
+    /// The state of the machine.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.hot().state
+    }
+
+    /// The public status. A composite is waiting when nothing below it can run.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let hot = self.hot();
+        match hot.state {
+            State::Aborted if self.cold().cause == Cause::Dependency => Status::Blocked,
+            State::Running if hot.kind != Kind::Work && !hot.has(flag::IN_RING) => Status::Waiting,
+            state => state.status(),
+        }
+    }
+
+    /// The parent; none at the top.
+    #[must_use]
+    pub fn parent(&self) -> Option<NodeView<'a>> {
+        let parent = self.hot().parent;
+        (parent != ROOT).then(|| self.view.at(parent))
+    }
+
+    /// How many nodes are above this one. Cost: as many steps.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        let mut depth = 0;
+        let mut index = self.hot().parent;
+        while index != ROOT {
+            depth += 1;
+            index = self.view.hot(index).parent;
+        }
+        depth
+    }
+
+    /// The children, in the order they were added.
+    pub fn children(&self) -> impl Iterator<Item = NodeView<'a>> + use<'a> {
+        let view = self.view;
+        view.siblings(self.cold().first_child).map(move |index| view.at(index))
+    }
+
+    /// How the children are doing.
+    #[must_use]
+    pub fn child_counts(&self) -> Children {
+        self.view.children(self.index)
+    }
+
+    /// What this child of a graph depends on, last added first.
+    pub fn dependencies(&self) -> impl Iterator<Item = NodeView<'a>> + use<'a> {
+        let view = self.view;
+        view.edges_into(self.index).map(move |edge| view.at(edge.dependency))
+    }
+
+    /// Which attempt it is in, from 1; during a retry delay, the one that failed.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        u32::from(self.cold().retries_used) + 1
+    }
+
+    /// How many retries are left.
+    #[must_use]
+    pub fn retries_left(&self) -> u16 {
+        let cold = self.cold();
+        cold.retry.budget().saturating_sub(cold.retries_used)
+    }
+
+    /// How long until the next attempt; none if the node is not in a retry delay, zero if the delay is over.
+    #[must_use]
+    pub fn retry_eta(&self, now: Instant) -> Option<Duration> {
+        self.hot().has(flag::RETRY).then(|| Instant::from_micros(self.cold().wake_at) - now)
+    }
+
+    /// The earliest time at which this node asked to be looked at: a sleep, a retry, a gate's next question, a timeout or the end of the drain.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let at = self.cold().wake_at.min(self.cold().limit_at);
+        (at != UNLIMITED).then_some(Instant::from_micros(at))
+    }
+
+    /// When its first attempt started; meaningless before.
+    #[must_use]
+    pub fn started_at(&self) -> Instant {
+        Instant::from_micros(self.cold().started_at)
+    }
+
+    /// Why it failed, or why its last attempt did.
+    #[must_use]
+    pub fn failure(&self) -> Option<Failure> {
+        self.cold().failure
+    }
+
+    /// Why it is being aborted or was; none for all others.
+    #[must_use]
+    pub fn abort_cause(&self) -> Option<Cause> {
+        matches!(self.state(), State::Aborting | State::Aborted).then_some(self.cold().cause)
+    }
+
+    /// Which node asked for the abort; none if that came from outside.
+    #[must_use]
+    pub fn aborted_by(&self) -> Option<NodeId> {
+        self.abort_cause().and(self.cold().aborted_by)
+    }
+
+    /// Whether it is paused. Nodes below a paused one are not cranked either.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.hot().has(flag::PAUSED)
+    }
+
+    /// Whether it did not finish its abort in time.
+    #[must_use]
+    pub fn was_forced(&self) -> bool {
+        self.hot().has(flag::FORCED)
+    }
+
+    /// Whether it waits, and nothing the engine knows of will wake it.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        let (hot, cold) = (self.hot(), self.cold());
+        let waits = match hot.state {
+            State::Waiting => true,
+            State::Aborting => !hot.has(flag::TURN),
+            _ => false,
+        };
+        waits
+            && cold.wake_at.min(cold.limit_at) == UNLIMITED
+            && cold.live == 0
+            && !hot.has(flag::HANDLE | flag::QUEUED)
+            && !hot.kind.is_gate()
+    }
+
+    /// The text that the reference shows for this node, such as `Retrying in 3 sec: fetch` or
+    /// `Running: tree : 1/2 children completed`.
+    pub fn text(&self) -> impl fmt::Display + use<'a> {
+        Text(*self)
+    }
+}
+
+impl fmt::Debug for NodeView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.id(), self.name(), self.state())
+    }
+}
+
+/// The status text of stellar-core's works.
+struct Text<'a>(NodeView<'a>);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut node = self.0;
+        // A sequence shows the member it is at, a gate what it guards.
+        loop {
+            if node.kind().is_gate() {
+                if !node.hot().has(flag::OPEN) && !node.state().is_done() {
+                    f.write_str("Waiting before starting ")?;
+                }
+            } else if node.kind() != Kind::Sequence || node.state().is_done() {
+                break;
+            }
+            let mut children = node.children();
+            let inner = if node.kind() == Kind::Sequence {
+                children.find(|child| !child.state().is_done())
+            } else {
+                children.next()
+            };
+            match inner {
+                Some(inner) => node = inner,
+                None => break,
+            }
+        }
+        let name = node.name();
+        if node.hot().has(flag::RETRY) {
+            let eta = node.retry_eta(node.view.now()).unwrap_or_default();
+            write!(f, "Retrying in {} sec: {name}", eta.as_secs())?;
+        } else {
+            let text = match node.state() {
+                State::Pending => "Ready to run",
+                State::Running if node.status() == Status::Waiting => "Waiting",
+                State::Running => "Running",
+                State::Waiting | State::Retrying => "Waiting",
+                State::Success => "Succeeded",
+                State::Failure => "Failed",
+                State::Aborting => "Aborting",
+                State::Aborted => "Aborted",
+            };
+            write!(f, "{text}: {name}")?;
+        }
+        let counts = node.child_counts();
+        let total = counts.total().saturating_add(counts.earlier);
+        if total > 0 && node.kind() != Kind::Sequence && !node.kind().is_gate() {
+            write!(f, " : {}/{total} children completed", total - counts.live)?;
+        }
+        Ok(())
+    }
+}
+
+/// Draws a tree with one line a node: branch, name, status, and what is worth saying.
+pub(crate) struct Tree<'a> {
+    pub view: View<'a>,
+    pub top: u32,
+}
+
+impl fmt::Display for Tree<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for node in self.view.walk(self.top) {
+            self.branch(f, node.index)?;
+            write!(f, "{} {}", mark(&node), node.name())?;
+            if node.kind() != Kind::Work {
+                write!(f, " ({})", node.kind().name())?;
+            }
+            if node.attempt() > 1 {
+                write!(f, ", attempt {}", node.attempt())?;
+            }
+            writeln!(f, ": {}", node.explain())?;
+        }
+        Ok(())
+    }
+}
+
+impl Tree<'_> {
+    /// The lines left of a node, one pair of columns for each level, found again from the top for each level: no stack.
+    fn branch(&self, f: &mut fmt::Formatter<'_>, index: u32) -> fmt::Result {
+        let depth = self.view.at(index).depth();
+        let top_depth = if self.top == ROOT { 0 } else { self.view.at(self.top).depth() + 1 };
+        for level in top_depth..=depth {
+            let mut ancestor = index;
+            for _ in level..depth {
+                ancestor = self.view.hot(ancestor).parent;
+            }
+            let last = self.view.cold(ancestor).next_sibling == ROOT;
+            f.write_str(match (level == depth, last) {
+                (true, true) => "└─ ",
+                (true, false) => "├─ ",
+                (false, true) => "   ",
+                (false, false) => "│  ",
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// One character that shows how a node is doing.
+fn mark(node: &NodeView<'_>) -> char {
+    match node.status() {
+        _ if node.state() == State::Pending => '·',
+        _ if node.state() == State::Aborting => '⊘',
+        Status::Running => '▶',
+        Status::Waiting if node.hot().has(flag::RETRY) => '↻',
+        Status::Waiting => '…',
+        Status::Success => '✔',
+        Status::Failure => '✘',
+        Status::Aborted => '⊘',
+        Status::Blocked => '⊝',
+    }
+}
+
+/// Durations as people read them, for the other displays.
+pub(crate) fn human(duration: Duration) -> impl fmt::Display {
+    Human(duration)
+}

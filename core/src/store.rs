@@ -1,0 +1,183 @@
+//! Where the tables live: inside the scheduler, in borrowed memory, or on the heap; the engine sees slices either way.
+//!
+//! One code path serves 16 nodes and 1,000,000. Hot and cold halves of the nodes lie in tables of their own, so that a crank over many nodes reads
+//! 32 bytes of each and nothing else; that is why a borrowed store takes two node slices and not one.
+
+#[cfg(feature = "alloc")]
+use alloc::boxed::Box;
+
+use crate::node::{Cold, Edge, Hot};
+
+/// The tables, as the engine sees them.
+#[derive(Debug)]
+pub struct Tables<'a, W> {
+    pub(crate) hot: &'a mut [Hot],
+    pub(crate) cold: &'a mut [Cold],
+    pub(crate) works: &'a mut [Option<W>],
+    pub(crate) edges: &'a mut [Edge],
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// Memory for the tables of a scheduler. Sealed: [`Inline`], [`Borrowed`] and, with `alloc`, [`Boxed`].
+pub trait Store<W>: sealed::Sealed {
+    #[doc(hidden)]
+    fn tables(&mut self) -> Tables<'_, W>;
+    #[doc(hidden)]
+    fn nodes(&self) -> (&[Hot], &[Cold], &[Edge]);
+    #[doc(hidden)]
+    fn works(&self) -> &[Option<W>];
+}
+
+/// Tables inside the scheduler itself: `N` nodes and `E` edges (for graphs; none by default).
+///
+/// `const`, so that a scheduler can live in a `static` and never crosses a stack.
+#[derive(Debug)]
+pub struct Inline<W, const N: usize, const E: usize = 0> {
+    hot: [Hot; N],
+    cold: [Cold; N],
+    works: [Option<W>; N],
+    edges: [Edge; E],
+}
+
+impl<W, const N: usize, const E: usize> Inline<W, N, E> {
+    /// Empty tables.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            hot: [Hot::EMPTY; N],
+            cold: [Cold::EMPTY; N],
+            works: [const { None }; N],
+            edges: [Edge::EMPTY; E],
+        }
+    }
+}
+
+impl<W, const N: usize, const E: usize> Default for Inline<W, N, E> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<W, const N: usize, const E: usize> sealed::Sealed for Inline<W, N, E> {}
+impl<W, const N: usize, const E: usize> Store<W> for Inline<W, N, E> {
+    fn tables(&mut self) -> Tables<'_, W> {
+        Tables { hot: &mut self.hot, cold: &mut self.cold, works: &mut self.works, edges: &mut self.edges }
+    }
+
+    fn nodes(&self) -> (&[Hot], &[Cold], &[Edge]) {
+        (&self.hot, &self.cold, &self.edges)
+    }
+
+    fn works(&self) -> &[Option<W>] {
+        &self.works
+    }
+}
+
+/// Tables in memory that somebody else owns. The capacity is the length of the shortest of the first three slices.
+///
+/// ```
+/// use windlass::{Borrowed, Cold, Hot, Scheduler};
+///
+/// let (mut hot, mut cold, mut works) = ([Borrowed::HOT; 8], [Borrowed::COLD; 8], [const { None::<()> }; 8]);
+/// let s: Scheduler<(), Borrowed<'_, ()>> =
+///     Scheduler::with_store(Borrowed::new(&mut hot, &mut cold, &mut works, &mut []));
+/// assert_eq!(s.capacity(), 8);
+/// ```
+#[derive(Debug)]
+pub struct Borrowed<'a, W> {
+    hot: &'a mut [Hot],
+    cold: &'a mut [Cold],
+    works: &'a mut [Option<W>],
+    edges: &'a mut [Edge],
+}
+
+impl Borrowed<'_, ()> {
+    /// An unused hot half of a node.
+    pub const HOT: Hot = Hot::EMPTY;
+    /// An unused cold half of a node.
+    pub const COLD: Cold = Cold::EMPTY;
+    /// An unused edge.
+    pub const EDGE: Edge = Edge::EMPTY;
+}
+
+impl<'a, W> Borrowed<'a, W> {
+    /// Tables in these slices. What they held is forgotten; works that are still in `works` are dropped.
+    #[must_use]
+    pub fn new(
+        hot: &'a mut [Hot],
+        cold: &'a mut [Cold],
+        works: &'a mut [Option<W>],
+        edges: &'a mut [Edge],
+    ) -> Self {
+        hot.fill(Hot::EMPTY);
+        cold.fill(Cold::EMPTY);
+        edges.fill(Edge::EMPTY);
+        works.iter_mut().for_each(|work| *work = None);
+        Self { hot, cold, works, edges }
+    }
+}
+
+impl<W> sealed::Sealed for Borrowed<'_, W> {}
+impl<W> Store<W> for Borrowed<'_, W> {
+    fn tables(&mut self) -> Tables<'_, W> {
+        Tables { hot: self.hot, cold: self.cold, works: self.works, edges: self.edges }
+    }
+
+    fn nodes(&self) -> (&[Hot], &[Cold], &[Edge]) {
+        (self.hot, self.cold, self.edges)
+    }
+
+    fn works(&self) -> &[Option<W>] {
+        self.works
+    }
+}
+
+/// Tables on the heap, allocated once.
+#[cfg(feature = "alloc")]
+#[derive(Debug)]
+pub struct Boxed<W> {
+    hot: Box<[Hot]>,
+    cold: Box<[Cold]>,
+    works: Box<[Option<W>]>,
+    edges: Box<[Edge]>,
+}
+
+#[cfg(feature = "alloc")]
+impl<W> Boxed<W> {
+    /// Room for `nodes` nodes and as many edges.
+    #[must_use]
+    pub fn with_capacity(nodes: usize) -> Self {
+        Self::with_edges(nodes, nodes)
+    }
+
+    /// Room for `nodes` nodes and `edges` edges.
+    #[must_use]
+    pub fn with_edges(nodes: usize, edges: usize) -> Self {
+        Self {
+            hot: alloc::vec![Hot::EMPTY; nodes].into_boxed_slice(),
+            cold: alloc::vec![Cold::EMPTY; nodes].into_boxed_slice(),
+            works: core::iter::repeat_with(|| None).take(nodes).collect(),
+            edges: alloc::vec![Edge::EMPTY; edges].into_boxed_slice(),
+        }
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<W> sealed::Sealed for Boxed<W> {}
+#[cfg(feature = "alloc")]
+impl<W> Store<W> for Boxed<W> {
+    fn tables(&mut self) -> Tables<'_, W> {
+        Tables { hot: &mut self.hot, cold: &mut self.cold, works: &mut self.works, edges: &mut self.edges }
+    }
+
+    fn nodes(&self) -> (&[Hot], &[Cold], &[Edge]) {
+        (&self.hot, &self.cold, &self.edges)
+    }
+
+    fn works(&self) -> &[Option<W>] {
+        &self.works
+    }
+}

@@ -1,0 +1,631 @@
+//! The node table: slots, links of the tree, state changes, and what follows from the end of a node.
+//!
+//! Invariants: `free + live = capacity`; a node is in its parent's ring exactly if it is runnable; an ended node has no deadline and is in no
+//! ring and no queue. Nothing here knows the type of the works and nothing here calls user code, so this is also all that a call from outside
+//! the crank loop can do.
+
+use core::num::NonZeroU32;
+use core::time::Duration;
+
+use crate::error::Error;
+use crate::id::NodeId;
+use crate::node::{Cold, Edge, Hot, Kind, ROOT, flag};
+use crate::observe::{Event, Sink, What};
+use crate::reason::{Cause, Failure, Reason};
+use crate::spec::{Settings, UNLIMITED};
+use crate::state::{State, Transition};
+use crate::time::Instant;
+
+/// What the scheduler keeps beside the slots.
+#[derive(Debug)]
+pub(crate) struct Root {
+    /// The scheduler's own node.
+    pub hot: Hot,
+    pub cold: Cold,
+    /// First of the slots that were freed.
+    pub free: u32,
+    /// Slots below this index have been used; those above never.
+    pub fresh: u32,
+    /// Live nodes.
+    pub used: u32,
+    pub high_water: u32,
+    pub free_edges: u32,
+    pub fresh_edges: u32,
+    pub used_edges: u32,
+    pub heap_len: u32,
+    pub armed: u32,
+    /// The latest `now`; time does not go back.
+    pub now: u64,
+    pub seed: u64,
+    /// The node whose user code is running.
+    pub running: u32,
+    /// Shut down: nothing new.
+    pub closed: bool,
+    #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+    pub wakes: Option<&'static crate::wake::WakeSet>,
+    pub counts: Counts,
+}
+
+/// Running totals.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub cranks: u64,
+    pub attempts: u64,
+    pub retries: u64,
+    pub wakes: u64,
+    pub expired: u64,
+    pub added: u64,
+    pub refused: u64,
+    pub succeeded: u64,
+    pub failed: u64,
+    pub aborted: u64,
+    pub blocked: u64,
+    pub forced: u64,
+}
+
+impl Root {
+    pub(crate) const fn new() -> Self {
+        let mut hot = Hot::EMPTY;
+        hot.flags = flag::LIVE | flag::ACTIVE | flag::STARTED;
+        hot.state = State::Running;
+        Self {
+            hot,
+            cold: Cold::EMPTY,
+            free: ROOT,
+            fresh: 0,
+            used: 0,
+            high_water: 0,
+            free_edges: ROOT,
+            fresh_edges: 0,
+            used_edges: 0,
+            heap_len: 0,
+            armed: 0,
+            now: 0,
+            seed: 0,
+            running: ROOT,
+            closed: false,
+            #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+            wakes: None,
+            counts: Counts {
+                cranks: 0,
+                attempts: 0,
+                retries: 0,
+                wakes: 0,
+                expired: 0,
+                added: 0,
+                refused: 0,
+                succeeded: 0,
+                failed: 0,
+                aborted: 0,
+                blocked: 0,
+                forced: 0,
+            },
+        }
+    }
+}
+
+/// The tables with everything that may change them, less the works.
+pub(crate) struct Table<'a> {
+    pub hot: &'a mut [Hot],
+    pub cold: &'a mut [Cold],
+    pub edges: &'a mut [Edge],
+    pub root: &'a mut Root,
+    /// None if nobody looks.
+    pub sink: Option<&'a mut (dyn Sink + 'a)>,
+}
+
+impl Table<'_> {
+    /// The same table for a shorter time.
+    pub(crate) fn reborrow(&mut self) -> Table<'_> {
+        Table {
+            hot: self.hot,
+            cold: self.cold,
+            edges: self.edges,
+            root: self.root,
+            sink: match &mut self.sink {
+                Some(sink) => Some(&mut **sink),
+                None => None,
+            },
+        }
+    }
+
+    pub(crate) fn hot(&self, index: u32) -> &Hot {
+        self.hot.get(index as usize).unwrap_or(&self.root.hot)
+    }
+
+    pub(crate) fn hot_mut(&mut self, index: u32) -> &mut Hot {
+        self.hot.get_mut(index as usize).unwrap_or(&mut self.root.hot)
+    }
+
+    pub(crate) fn cold(&self, index: u32) -> &Cold {
+        self.cold.get(index as usize).unwrap_or(&self.root.cold)
+    }
+
+    pub(crate) fn cold_mut(&mut self, index: u32) -> &mut Cold {
+        self.cold.get_mut(index as usize).unwrap_or(&mut self.root.cold)
+    }
+
+    pub(crate) fn capacity(&self) -> u32 {
+        let slots = self.hot.len().min(self.cold.len());
+        u32::try_from(slots).unwrap_or(ROOT).min(ROOT - 1)
+    }
+
+    pub(crate) fn free_slots(&self) -> u32 {
+        self.capacity().saturating_sub(self.root.used)
+    }
+
+    pub(crate) fn free_edges(&self) -> usize {
+        self.edges.len().saturating_sub(self.root.used_edges as usize)
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        Instant::from_micros(self.root.now)
+    }
+
+    /// The id of the node at `index`; meaningless for the root.
+    pub(crate) fn id(&self, index: u32) -> NodeId {
+        NodeId::new(index, NonZeroU32::new(self.hot(index).generation).unwrap_or(NonZeroU32::MIN))
+    }
+
+    /// The id of the node at `index`, unless that is the root.
+    pub(crate) fn id_below_root(&self, index: u32) -> Option<NodeId> {
+        (index != ROOT).then(|| self.id(index))
+    }
+
+    pub(crate) fn resolve(&self, id: NodeId) -> Result<u32, Error> {
+        match self.hot.get(id.index() as usize) {
+            Some(hot) if hot.generation == id.generation() && hot.has(flag::LIVE) => Ok(id.index()),
+            _ => Err(Error::UnknownNode),
+        }
+    }
+
+    pub(crate) fn emit(&mut self, index: u32, what: What) {
+        if self.sink.is_none() {
+            return;
+        }
+        let event = Event { at: self.now(), node: self.id(index), name: self.cold(index).name, what };
+        if let Some(sink) = &mut self.sink {
+            sink.event(&event);
+        }
+    }
+
+    // ---- state ----
+
+    /// Every change of state goes through here.
+    pub(crate) fn set_state(&mut self, index: u32, to: State) -> Result<(), Error> {
+        let hot = self.hot_mut(index);
+        let transition =
+            Transition::between(hot.state, to).map_err(|illegal| Error::WrongState(illegal.from))?;
+        hot.state = to;
+        if transition.from != transition.to {
+            self.emit(index, What::Moved(transition));
+        }
+        Ok(())
+    }
+
+    /// For transitions that the caller has made sure of; an illegal one changes nothing.
+    pub(crate) fn go(&mut self, index: u32, to: State) {
+        let done = self.set_state(index, to);
+        debug_assert!(done.is_ok(), "{:?} to {to:?}", self.hot(index).state);
+    }
+
+    // ---- add and free ----
+
+    /// Whether a child could be added below `parent`.
+    pub(crate) fn accepts(&self, parent: u32) -> Result<(), Error> {
+        if self.root.closed {
+            return Err(Error::Aborting);
+        }
+        let hot = self.hot(parent);
+        match hot.state {
+            State::Aborting => return Err(Error::Aborting),
+            state if state.is_done() => return Err(Error::Ended),
+            _ if hot.has(flag::SETTLING | flag::HOOK) => return Err(Error::Ended),
+            _ => {}
+        }
+        match hot.kind {
+            Kind::Callback => Err(Error::WrongKind),
+            Kind::Batch if self.root.running != parent => Err(Error::WrongKind),
+            kind if kind.is_gate() && self.cold(parent).total() > 0 => Err(Error::WrongKind),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a slot for a node below `parent` and links it.
+    pub(crate) fn insert(&mut self, parent: u32, settings: &Settings) -> Result<u32, Error> {
+        self.accepts(parent)?;
+        if settings.width == 0 {
+            return Err(Error::ZeroWidth);
+        }
+        let awaited = match settings.kind {
+            Kind::After | Kind::AfterSuccess => {
+                let id = NodeId::from_bits(settings.param).ok_or(Error::UnknownNode)?;
+                let awaited = self.resolve(id)?;
+                if self.is_inside(parent, awaited) {
+                    return Err(Error::WouldCycle);
+                }
+                Some(awaited)
+            }
+            _ => None,
+        };
+        let Some(index) = self.take_slot() else {
+            self.root.counts.refused += 1;
+            if parent != ROOT {
+                self.emit(parent, What::Full);
+            }
+            return Err(Error::Full);
+        };
+
+        let pass = self.hot(parent).pass;
+        let hot = self.hot_mut(index);
+        let generation = hot.generation;
+        *hot = Hot { parent, generation, kind: settings.kind, flags: flag::LIVE | flag::TURN, ..Hot::EMPTY };
+        if settings.paused {
+            hot.set(flag::PAUSED);
+        }
+        if settings.detached {
+            hot.set(flag::DETACHED);
+        }
+        let heap = (self.cold(index).heap_place, self.cold(index).entry);
+        *self.cold_mut(index) = Cold {
+            name: settings.name,
+            width: settings.width,
+            param: settings.param,
+            on_failure: settings.on_failure,
+            retry: settings.retry,
+            timeout: settings.timeout,
+            drain: settings.drain,
+            mark: pass.wrapping_sub(1),
+            heap_place: heap.0,
+            entry: heap.1,
+            ..Cold::EMPTY
+        };
+        self.link_sibling(parent, index);
+        self.cold_mut(parent).live += 1;
+        if let Some(awaited) = awaited {
+            self.await_end(index, awaited);
+        }
+        self.root.counts.added += 1;
+        let above = self.id_below_root(parent);
+        self.emit(index, What::Added(above));
+        self.offer(parent, index);
+        if self.hot(parent).kind == Kind::Work && self.root.running != parent {
+            self.wake(parent);
+        }
+        Ok(index)
+    }
+
+    fn take_slot(&mut self) -> Option<u32> {
+        let index = if self.root.free != ROOT {
+            let index = self.root.free;
+            self.root.free = self.hot(index).next;
+            index
+        } else if self.root.fresh < self.capacity() {
+            let index = self.root.fresh;
+            self.root.fresh += 1;
+            index
+        } else {
+            return None;
+        };
+        self.root.used += 1;
+        self.root.high_water = self.root.high_water.max(self.root.used);
+        Some(index)
+    }
+
+    /// Gives the slot of an ended node back. Its children are gone already.
+    pub(crate) fn free(&mut self, index: u32) {
+        self.emit(index, What::Freed);
+        self.unwatch(index);
+        self.free_edges_of(index);
+        self.unlink_sibling(index);
+        let free = self.root.free;
+        if self.hot(index).has(flag::HANDLE) {
+            self.forget_wakes(index);
+        }
+        let hot = self.hot_mut(index);
+        hot.flags = 0;
+        // A slot whose generations are used up is retired, and stays counted as used.
+        if let Some(generation) = hot.generation.checked_add(1) {
+            (hot.generation, hot.next) = (generation, free);
+            self.root.free = index;
+            self.root.used -= 1;
+        }
+    }
+
+    #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+    fn forget_wakes(&self, index: u32) {
+        if let Some(wakes) = self.root.wakes {
+            wakes.clear(index);
+        }
+    }
+
+    #[cfg(not(any(target_has_atomic = "32", feature = "portable-atomic")))]
+    fn forget_wakes(&self, _: u32) {}
+
+    fn link_sibling(&mut self, parent: u32, index: u32) {
+        let last = self.cold(parent).last_child;
+        self.cold_mut(index).prev_sibling = last;
+        if last == ROOT {
+            self.cold_mut(parent).first_child = index;
+        } else {
+            self.cold_mut(last).next_sibling = index;
+        }
+        self.cold_mut(parent).last_child = index;
+    }
+
+    fn unlink_sibling(&mut self, index: u32) {
+        let (parent, cold) = (self.hot(index).parent, self.cold(index));
+        let (prev, next) = (cold.prev_sibling, cold.next_sibling);
+        if prev == ROOT {
+            self.cold_mut(parent).first_child = next;
+        } else {
+            self.cold_mut(prev).next_sibling = next;
+        }
+        if next == ROOT {
+            self.cold_mut(parent).last_child = prev;
+        } else {
+            self.cold_mut(next).prev_sibling = prev;
+        }
+    }
+
+    /// Whether `index` is `top` or lies below it. Cost: the depth of `index`.
+    pub(crate) fn is_inside(&self, mut index: u32, top: u32) -> bool {
+        while index != ROOT {
+            if index == top {
+                return true;
+            }
+            index = self.hot(index).parent;
+        }
+        top == ROOT
+    }
+
+    /// The node after `index` in a walk over the tree below `top`, parents first; with `descend` false, past what is below `index`.
+    pub(crate) fn next_in_tree(&self, top: u32, mut index: u32, descend: bool) -> u32 {
+        let child = self.cold(index).first_child;
+        if descend && child != ROOT {
+            return child;
+        }
+        while index != top && index != ROOT {
+            let next = self.cold(index).next_sibling;
+            if next != ROOT {
+                return next;
+            }
+            index = self.hot(index).parent;
+        }
+        ROOT
+    }
+
+    // ---- wake, pause ----
+
+    /// Makes a waiting node look again. A node that is not waiting loses nothing: it has a turn anyway, or it has ended.
+    pub(crate) fn wake(&mut self, index: u32) {
+        let hot = self.hot(index);
+        if index == ROOT || !hot.has(flag::LIVE) {
+            return;
+        }
+        if self.root.running == index {
+            // While a hook of its end runs, the flag means an abort.
+            if !hot.has(flag::HOOK) {
+                self.hot_mut(index).set(flag::ASKED);
+            }
+            return;
+        }
+        match hot.state {
+            State::Waiting if !hot.has(flag::RETRY | flag::QUEUED) => {
+                self.root.counts.wakes += 1;
+                self.cold_mut(index).wake_at = UNLIMITED;
+                self.rearm(index);
+                self.go(index, State::Running);
+                self.ask_turn(index);
+            }
+            State::Aborting if self.cold(index).live == 0 && !hot.has(flag::TURN) => {
+                self.root.counts.wakes += 1;
+                self.cold_mut(index).wake_at = UNLIMITED;
+                self.rearm(index);
+                self.ask_turn(index);
+            }
+            _ => {}
+        }
+    }
+
+    /// Gives the node its own turn.
+    pub(crate) fn ask_turn(&mut self, index: u32) {
+        self.hot_mut(index).set(flag::TURN);
+        self.refresh(index);
+    }
+
+    pub(crate) fn pause(&mut self, index: u32, paused: bool) -> Result<(), Error> {
+        let hot = self.hot_mut(index);
+        if hot.state.is_done() || hot.state == State::Aborting {
+            return Err(Error::WrongState(hot.state));
+        }
+        if hot.has(flag::PAUSED) != paused {
+            hot.flags ^= flag::PAUSED;
+            self.emit(index, What::Paused(paused));
+            self.refresh(index);
+        }
+        Ok(())
+    }
+
+    // ---- start, attempt, restart ----
+
+    /// What begins an attempt, after the state has become `Running`.
+    pub(crate) fn begin_attempt(&mut self, index: u32) {
+        self.root.counts.attempts += 1;
+        let now = self.root.now;
+        let cold = self.cold_mut(index);
+        cold.limit_at = now.saturating_add(cold.timeout);
+        if cold.limit_at != UNLIMITED {
+            self.rearm(index);
+        }
+    }
+
+    /// Arms the delay before the next attempt; the state is `Retrying` on entry and `Waiting` on return.
+    pub(crate) fn wait_for_retry(&mut self, index: u32, delay: Duration) {
+        let at = self.now() + delay;
+        let used = self.cold(index).retries_used;
+        if let Some(failure) = self.cold(index).failure {
+            self.emit(index, What::Retry { attempt: u32::from(used) + 2, delay, failure });
+        }
+        self.cold_mut(index).wake_at = at.as_micros();
+        self.go(index, State::Waiting);
+        let hot = self.hot_mut(index);
+        hot.set(flag::RETRY);
+        hot.clear(flag::TURN | flag::ASKED | flag::TIMED_OUT);
+        self.rearm(index);
+        self.refresh(index);
+        self.lend_place(index);
+    }
+
+    /// The delay is over.
+    pub(crate) fn retry_now(&mut self, index: u32) {
+        self.root.counts.retries += 1;
+        let cold = self.cold_mut(index);
+        cold.retries_used = cold.retries_used.saturating_add(1);
+        self.hot_mut(index).clear(flag::RETRY);
+        if self.hot(index).has(flag::ACTIVE) {
+            self.go(index, State::Running);
+            self.begin_attempt(index);
+            self.ask_turn(index);
+        } else {
+            self.queue_first(index);
+        }
+    }
+
+    pub(crate) fn restart(&mut self, index: u32) -> Result<(), Error> {
+        let hot = self.hot(index);
+        let (state, parent) = (hot.state, hot.parent);
+        if !state.is_done() {
+            return Err(Error::WrongState(state));
+        }
+        self.accepts(parent)?;
+        if parent != ROOT && self.hot(parent).kind != Kind::Work {
+            return Err(Error::WrongKind);
+        }
+        self.leave_ended(parent, index);
+        let above = self.cold_mut(parent);
+        above.live += 1;
+        match state {
+            State::Success => above.succeeded = above.succeeded.saturating_sub(1),
+            State::Failure => above.failed = above.failed.saturating_sub(1),
+            _ => above.aborted = above.aborted.saturating_sub(1),
+        }
+        self.make_new(index);
+        // Tells the start that there is an earlier life to clear away.
+        self.hot_mut(index).set(flag::STARTED);
+        self.offer(parent, index);
+        if self.root.running != parent {
+            self.wake(parent);
+        }
+        Ok(())
+    }
+
+    /// Takes an ended node back to `Pending`, with a fresh retry budget. What is below it is made new when it starts.
+    pub(crate) fn make_new(&mut self, index: u32) {
+        if self.hot(index).state != State::Pending {
+            self.go(index, State::Pending);
+        }
+        let hot = self.hot_mut(index);
+        hot.flags &= flag::LIVE | flag::PAUSED | flag::HANDLE | flag::DETACHED;
+        hot.set(flag::TURN);
+        let cold = self.cold_mut(index);
+        cold.retries_used = 0;
+        cold.failure = None;
+        cold.aborted_by = None;
+    }
+
+    // ---- the end of a node ----
+
+    /// Everything that follows from an end, except what needs user code. The state is still the one before.
+    ///
+    /// The parent is told only through its counters and the list of ended children; see [`Table::tell_parent`].
+    pub(crate) fn end(&mut self, index: u32, to: State) {
+        self.go(index, to);
+        let cold = self.cold_mut(index);
+        (cold.wake_at, cold.limit_at) = (UNLIMITED, UNLIMITED);
+        self.rearm(index);
+        let hot = self.hot_mut(index);
+        hot.clear(flag::TURN | flag::SETTLING | flag::HOOK | flag::ASKED | flag::TIMED_OUT | flag::RETRY);
+        let parent = hot.parent;
+        self.leave_queue(parent, index);
+        self.refresh(index);
+        self.give_place_back(index);
+
+        let blocked = to == State::Aborted && self.cold(index).cause == Cause::Dependency;
+        let counts = &mut self.root.counts;
+        let above = if parent == ROOT {
+            &mut self.root.cold
+        } else {
+            self.cold.get_mut(parent as usize).unwrap_or(&mut self.root.cold)
+        };
+        above.live = above.live.saturating_sub(1);
+        match to {
+            State::Success => {
+                above.succeeded += 1;
+                counts.succeeded += 1;
+            }
+            State::Failure => {
+                above.failed += 1;
+                counts.failed += 1;
+            }
+            _ => {
+                above.aborted += 1;
+                if blocked {
+                    counts.blocked += 1;
+                } else {
+                    counts.aborted += 1;
+                }
+            }
+        }
+        if to != State::Success {
+            self.remember_failure(parent, index);
+        }
+        if self.hot(parent).kind.is_dynamic() && (parent != ROOT || self.hot(index).has(flag::DETACHED)) {
+            self.join_ended(parent, index);
+        }
+        if self.cold(index).watchers != ROOT {
+            self.open_watchers(index);
+        }
+    }
+
+    /// What an end means for a node's dependents, if it is a child of a graph that goes on.
+    pub(crate) fn release_dependents(&mut self, index: u32) {
+        let above = self.hot(self.hot(index).parent);
+        if above.kind == Kind::Graph && above.state != State::Aborting && !above.has(flag::SETTLING) {
+            self.settle_edges(index);
+        }
+    }
+
+    /// Keeps the first failure among the children as the parent's, until it succeeds or tries again.
+    fn remember_failure(&mut self, parent: u32, child: u32) {
+        if parent == ROOT || self.cold(parent).failure.is_some() || self.hot(parent).state == State::Aborting
+        {
+            return;
+        }
+        let failure = match self.cold(child).failure {
+            Some(failure) if self.hot(child).state == State::Failure => failure,
+            _ => Failure { reason: Reason::CHILD_ABORTED, origin: self.id(child) },
+        };
+        self.cold_mut(parent).failure = Some(failure);
+    }
+
+    /// Lets the parent of a node that ended outside the crank loop look at it in its next turn.
+    pub(crate) fn tell_parent(&mut self, parent: u32) {
+        if parent == ROOT {
+            return;
+        }
+        let hot = self.hot(parent);
+        match hot.state {
+            // Its own turn comes when the last child is done.
+            State::Aborting if self.cold(parent).live == 0 => self.ask_turn(parent),
+            State::Running if hot.has(flag::SETTLING) => {
+                if self.cold(parent).live == 0 {
+                    self.ask_turn(parent);
+                }
+            }
+            State::Running => self.ask_turn(parent),
+            State::Waiting => self.wake(parent),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Points in time, as plain microseconds.
+//!
+//! The engine has no clock: every call takes `now`, and the driver chooses the origin. One rule keeps timers honest: durations
+//! round *up* and clocks round *down*, so nothing fires early and nothing spins waiting for the last fraction. All arithmetic
+//! saturates; [`Instant::MAX`] means "never" wherever a deadline is meant.
+
+use core::fmt;
+use core::ops::{Add, Sub};
+use core::time::Duration;
+
+/// A point in time: microseconds since an origin that the driver chooses.
+///
+/// 584,000 years fit. `Copy`, 8 bytes, safe to make anywhere, interrupts included.
+///
+/// ```
+/// use core::time::Duration;
+/// use windlass::Instant;
+///
+/// let start = Instant::from_millis(1_500);
+/// assert_eq!((start + Duration::from_nanos(1)).as_micros(), 1_500_001); // durations round up
+/// assert_eq!(Instant::ZERO - start, Duration::ZERO); // no negative time
+/// assert_eq!(start.to_string(), "1.500000");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// The driver's origin.
+    pub const ZERO: Self = Self(0);
+    /// The end of time. As a deadline it means "never".
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// An instant `micros` microseconds after the origin.
+    #[must_use]
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    /// An instant `millis` milliseconds after the origin; saturates at [`Instant::MAX`].
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis.saturating_mul(1_000))
+    }
+
+    /// An instant `secs` seconds after the origin; saturates at [`Instant::MAX`].
+    #[must_use]
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(secs.saturating_mul(1_000_000))
+    }
+
+    /// The instant a clock shows that has run for `elapsed` since the origin: rounds down.
+    #[must_use]
+    pub const fn from_elapsed(elapsed: Duration) -> Self {
+        let micros = elapsed.as_micros();
+        if micros > u64::MAX as u128 { Self::MAX } else { Self(micros as u64) }
+    }
+
+    /// Microseconds since the origin.
+    #[must_use]
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// This instant plus `duration`, rounded up to a microsecond; saturates at [`Instant::MAX`].
+    #[must_use]
+    pub const fn saturating_add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(micros_ceil(duration)))
+    }
+
+    /// The time from `earlier` to this instant; zero if `earlier` is later.
+    #[must_use]
+    pub const fn saturating_since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Same as [`Instant::saturating_add`].
+impl Add<Duration> for Instant {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        self.saturating_add(duration)
+    }
+}
+
+/// Same as [`Instant::saturating_since`].
+impl Sub for Instant {
+    type Output = Duration;
+
+    fn sub(self, earlier: Self) -> Duration {
+        self.saturating_since(earlier)
+    }
+}
+
+/// Seconds with six decimals, as a trace line starts.
+impl fmt::Display for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000)
+    }
+}
+
+/// Whole microseconds in `duration`, rounded up, saturating.
+pub(crate) const fn micros_ceil(duration: Duration) -> u64 {
+    let micros = duration.as_secs().saturating_mul(1_000_000);
+    micros.saturating_add(duration.subsec_nanos().div_ceil(1_000) as u64)
+}
+
+/// Prints a duration the way a person would: `350 us`, `80 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Human(pub Duration);
+
+impl fmt::Display for Human {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micros = self.0.as_micros();
+        let secs = self.0.as_secs();
+        match micros {
+            0 => f.write_str("0 s"),
+            1..1_000 => write!(f, "{micros} us"),
+            1_000..1_000_000 => write!(f, "{} ms", micros / 1_000),
+            1_000_000..60_000_000 => {
+                let tenths = micros / 100_000 % 10;
+                if tenths == 0 { write!(f, "{secs} s") } else { write!(f, "{secs}.{tenths} s") }
+            }
+            60_000_000..3_600_000_000 => pair(f, secs / 60, "min", secs % 60, "s"),
+            _ => pair(f, secs / 3_600, "h", secs % 3_600 / 60, "min"),
+        }
+    }
+}
+
+fn pair(f: &mut fmt::Formatter<'_>, large: u64, unit: &str, small: u64, small_unit: &str) -> fmt::Result {
+    write!(f, "{large} {unit}")?;
+    if small == 0 { Ok(()) } else { write!(f, " {small} {small_unit}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    extern crate std;
+    use std::string::ToString;
+
+    #[test]
+    fn durations_round_up_and_clocks_round_down() {
+        assert_eq!(micros_ceil(Duration::from_nanos(1)), 1);
+        assert_eq!(micros_ceil(Duration::from_nanos(1_000)), 1);
+        assert_eq!(micros_ceil(Duration::MAX), u64::MAX);
+        assert_eq!(Instant::from_elapsed(Duration::from_nanos(1_999)).as_micros(), 1);
+        assert_eq!(Instant::from_elapsed(Duration::MAX), Instant::MAX);
+    }
+
+    #[test]
+    fn arithmetic_saturates() {
+        assert_eq!(Instant::MAX + Duration::from_secs(1), Instant::MAX);
+        assert_eq!(Instant::from_secs(u64::MAX), Instant::MAX);
+        assert_eq!(Instant::ZERO - Instant::MAX, Duration::ZERO);
+    }
+
+    #[test]
+    fn people_can_read_durations() {
+        for (micros, text) in [
+            (0, "0 s"),
+            (999, "999 us"),
+            (1_500, "1 ms"),
+            (4_200_000, "4.2 s"),
+            (60_000_000, "1 min"),
+            (200_000_000, "3 min 20 s"),
+            (7_500_000_000, "2 h 5 min"),
+        ] {
+            assert_eq!(Human(Duration::from_micros(micros)).to_string(), text);
+        }
+    }
+}
