@@ -6,7 +6,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use stellar_xdr::Hash;
 
@@ -62,7 +61,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub work_dir: Option<PathBuf>,
     /// Give up after so many seconds
-    #[arg(long, value_name = "SECONDS", value_parser = RangedU64ValueParser::<u32>::new().range(1..))]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub deadline: Option<u32>,
     /// How to show progress
     #[arg(long, default_value = "auto", value_name = "FORM")]
@@ -156,7 +155,7 @@ impl RunArgs {
     pub fn options(self, limits: FetchLimits) -> Result<RunOptions, Invalid> {
         if let (Some(from), Some(to)) = (self.from, self.to) {
             if from > to {
-                let found = format_args!("{from} to {to}");
+                let found = format!("{from} to {to}");
                 return Err(Invalid::new("ledger range", found, "--from that is not after --to"));
             }
         }

@@ -9,9 +9,10 @@
 //! ```
 //!
 //! Invariant: nothing here knows the engine. The pure modules read no file, no clock and no network (but for `generate::write`), so they run
-//! wherever the engine runs. How the steps are put in order is the job's business.
+//! wherever the engine runs; the others are left out where there is no system below. How the steps are put in order is the job's business.
 
 pub mod apply;
+#[cfg(not(target_family = "wasm"))]
 pub mod cli;
 pub mod error;
 pub mod faults;
@@ -19,7 +20,10 @@ pub mod generate;
 pub mod layout;
 pub mod random;
 pub mod records;
+#[cfg(not(target_family = "wasm"))]
 pub mod server;
+#[cfg(not(target_family = "wasm"))]
 pub mod source;
 pub mod verify;
+#[cfg(not(target_family = "wasm"))]
 pub mod workdir;

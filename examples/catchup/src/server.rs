@@ -150,6 +150,10 @@ impl Shared {
             };
             let Ok(second_handle) = connection.try_clone() else { continue };
             let mut state = self.lock();
+            if state.stopping {
+                // Asked again under the lock: what is entered after the stop would not be broken off by it.
+                return;
+            }
             let number = state.accepted;
             state.accepted += 1;
             state.connections.insert(number, second_handle);

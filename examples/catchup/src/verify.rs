@@ -224,3 +224,6 @@ fn expect_hash<T: Record>(
     }
     Err(Error::at(records.file(), ledger, Fault::WrongHash { of, expected: expected.clone(), found }))
 }
+
+#[cfg(test)]
+mod tests;
