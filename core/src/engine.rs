@@ -180,9 +180,11 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
 
     fn start(&mut self, index: u32) {
         if self.table.hot(index).has(flag::STARTED) {
-            self.rewind(index);
+            self.reset_below(index);
+            self.renew_below(index);
         }
-        self.call_for(index, index, |work, cx| work.on_reset(cx));
+        self.call_for(index, index, W::on_reset);
+        // The hooks may have aborted it.
         if self.table.hot(index).state != State::Pending {
             return;
         }
@@ -226,7 +228,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     }
 
     fn run(&mut self, index: u32) {
-        let outcome = self.call(index, |work, cx| work.on_run(cx)).unwrap_or(Outcome::Waiting);
+        let outcome = self.call(index, W::on_run).unwrap_or(Outcome::Waiting);
         let hot = self.table.hot_mut(index);
         if outcome == Outcome::Running && hot.state == State::Running && self.table.cold(index).ended == ROOT
         {
@@ -272,7 +274,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             self.conclude(index, Verdict::Aborted);
             return;
         }
-        let answer = self.call(index, |work, cx| work.on_abort(cx)).unwrap_or(Abort::Done);
+        let answer = self.call(index, W::on_abort).unwrap_or(Abort::Done);
         let hot = self.table.hot_mut(index);
         let asked = hot.has(flag::ASKED);
         hot.clear(flag::ASKED);
@@ -374,7 +376,6 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             }
             _ => {
                 self.table.tell_parent(parent);
-                self.table.fill_places(parent);
                 None
             }
         }
@@ -385,11 +386,11 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         match verdict {
             Verdict::Success => {
                 self.table.cold_mut(index).failure = None;
-                self.hook(index, |work, cx| work.on_success(cx));
+                self.hook(index, W::on_success);
                 self.table.end(index, State::Success);
             }
             Verdict::Aborted => {
-                self.hook(index, |work, cx| work.on_reset(cx));
+                self.hook(index, W::on_reset);
                 self.table.end(index, State::Aborted);
             }
             Verdict::Failure { delay } => {
@@ -407,8 +408,8 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
 
     fn raise(&mut self, index: u32, hooks: bool) {
         if hooks {
-            self.hook(index, |work, cx| work.on_failure_raise(cx));
-            self.hook(index, |work, cx| work.on_reset(cx));
+            self.hook(index, W::on_failure_raise);
+            self.hook(index, W::on_reset);
         }
         if let Some(failure) = self.table.cold(index).failure {
             self.table.emit(index, What::Failed(failure));
@@ -433,44 +434,49 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     }
 
     fn retry(&mut self, index: u32, delay: Duration) {
-        self.hook(index, |work, cx| work.on_failure_retry(cx));
-        self.hook(index, |work, cx| work.on_reset(cx));
+        self.hook(index, W::on_failure_retry);
+        self.hook(index, W::on_reset);
+        self.table.hot_mut(index).set(flag::HOOK);
+        self.reset_below(index);
         let hot = self.table.hot_mut(index);
-        hot.clear(flag::SETTLING);
-        if hot.has(flag::ASKED) {
-            // An abort came from one of the hooks.
-            hot.clear(flag::ASKED);
+        let aborted = hot.has(flag::ASKED);
+        hot.clear(flag::HOOK | flag::SETTLING | flag::ASKED);
+        if aborted {
+            // One of the hooks asked for it; an end would have won, a retry does not.
             let (cause, by) = (self.table.cold(index).cause, self.table.cold(index).aborted_by);
-            self.table.begin_abort(index, cause, by, UNLIMITED);
+            self.table.abort(index, cause, by, UNLIMITED);
             return;
         }
-        self.rewind(index);
+        self.renew_below(index);
         self.table.go(index, State::Retrying);
         self.table.wait_for_retry(index, delay);
     }
 
     // ---- another attempt or life ----
 
-    /// Makes the subtree of `top` as new: every descendant that ran is reset, what a work or a generator added is freed, and the members of
-    /// composites are pending again.
-    fn rewind(&mut self, top: u32) {
+    /// Resets every descendant that ran in the attempt that is over.
+    fn reset_below(&mut self, top: u32) {
         let mut index = self.table.next_in_tree(top, top, true);
         while index != ROOT {
             let hot = self.table.hot(index);
             if hot.state.is_done() && hot.has(flag::STARTED) {
                 // In the name of `top`: a panic here fails the node that tries again.
-                self.call_for(top, index, |work, cx| work.on_reset(cx));
+                self.call_for(top, index, W::on_reset);
             }
-            index = self.table.next_in_tree(top, index, true);
-        }
-        index = top;
-        while index != ROOT {
-            self.rewind_children(index);
             index = self.table.next_in_tree(top, index, true);
         }
     }
 
-    fn rewind_children(&mut self, parent: u32) {
+    /// Makes the subtree of `top` as new: what a work or a generator added is freed, and the members of composites are pending again.
+    fn renew_below(&mut self, top: u32) {
+        let mut index = top;
+        while index != ROOT {
+            self.renew_children(index);
+            index = self.table.next_in_tree(top, index, true);
+        }
+    }
+
+    fn renew_children(&mut self, parent: u32) {
         let kind = self.table.hot(parent).kind;
         self.table.hot_mut(parent).clear(flag::OPEN);
         let cold = self.table.cold_mut(parent);

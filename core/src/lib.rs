@@ -8,6 +8,8 @@ extern crate alloc;
 extern crate std;
 
 mod abort;
+#[cfg(test)]
+mod check;
 mod compose;
 mod cx;
 mod deadline;
@@ -30,6 +32,8 @@ mod spec;
 mod state;
 mod status;
 mod store;
+#[cfg(all(test, feature = "alloc"))]
+mod stress;
 mod table;
 mod time;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]

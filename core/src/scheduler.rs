@@ -286,6 +286,11 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     fn table(&mut self) -> Table<'_> {
         self.parts().0
     }
+
+    #[cfg(test)]
+    pub(crate) fn check(&mut self) {
+        self.table().check();
+    }
 }
 
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]

@@ -609,23 +609,25 @@ impl Table<'_> {
         self.cold_mut(parent).failure = Some(failure);
     }
 
-    /// Lets the parent of a node that ended outside the crank loop look at it in its next turn.
+    /// Lets the parent of a node that ended outside the crank loop look at it in its next turn, and gives the place to the next child.
     pub(crate) fn tell_parent(&mut self, parent: u32) {
         if parent == ROOT {
             return;
         }
-        let hot = self.hot(parent);
+        let (hot, live) = (self.hot(parent), self.cold(parent).live);
+        let draining = hot.state == State::Aborting || hot.has(flag::SETTLING);
         match hot.state {
             // Its own turn comes when the last child is done.
-            State::Aborting if self.cold(parent).live == 0 => self.ask_turn(parent),
-            State::Running if hot.has(flag::SETTLING) => {
-                if self.cold(parent).live == 0 {
+            _ if draining => {
+                if live == 0 {
                     self.ask_turn(parent);
                 }
+                return;
             }
             State::Running => self.ask_turn(parent),
             State::Waiting => self.wake(parent),
             _ => {}
         }
+        self.fill_places(parent);
     }
 }
