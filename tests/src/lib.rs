@@ -1,1 +1,28 @@
-//! Test support.
+//! What the conformance tests share: a world with a virtual clock, works that count what is done to them, and a bounded driver.
+//!
+//! The invariant: a test that makes no progress fails; it neither hangs nor passes. Nothing here sleeps or reads a clock.
+//!
+//! * [`World`] is the application of every scheduler here: the clock, the counters by name, the order of runs and hooks, and what
+//!   happens outside.
+//! * [`Leaf`], [`Parent`] and [`Question`] are the works.
+//! * [`Rig`] is a scheduler in a world. It cranks one work at a time, looks at the whole tree after each, and moves the clock only when
+//!   nothing else can be done.
+
+mod rig;
+mod works;
+mod world;
+
+pub use rig::{Rig, check_tree};
+pub use works::{Any, Cx, FAILED, Leaf, Parent, Question};
+pub use world::{Counters, Hook, Seen, World};
+
+use std::time::Duration;
+
+/// What one run of a test work takes.
+pub const STEP: Duration = Duration::from_millis(1);
+
+/// Makes a node's name out of any text, for names that are numbered. The text is never freed.
+#[must_use]
+pub fn name(text: impl Into<String>) -> &'static str {
+    String::leak(text.into())
+}
