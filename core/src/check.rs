@@ -153,7 +153,8 @@ impl Table<'_> {
         if hot.state == State::Running && hot.kind == Kind::Work && !hot.has(flag::SETTLING) {
             assert!(hot.has(flag::TURN), "{index} runs and has no turn");
         }
-        let idle = !hot.has(flag::TURN | flag::RETRY | flag::QUEUED | flag::SETTLING);
+        let idle =
+            self.root.running != index && !hot.has(flag::TURN | flag::RETRY | flag::QUEUED | flag::SETTLING);
         if idle && matches!(hot.state, State::Running | State::Waiting) && hot.kind != Kind::Work {
             self.check_idle_composite(index);
         }

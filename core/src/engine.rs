@@ -181,10 +181,12 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     fn start(&mut self, index: u32) {
         if self.table.hot(index).has(flag::STARTED) {
             self.reset_below(index);
-            self.renew_below(index);
+            if self.table.hot(index).state == State::Pending {
+                self.renew_below(index);
+            }
         }
         self.call_for(index, index, W::on_reset);
-        // The hooks may have aborted it.
+        // One of the hooks may have aborted it.
         if self.table.hot(index).state != State::Pending {
             return;
         }
