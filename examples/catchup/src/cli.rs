@@ -36,7 +36,7 @@ pub enum Command {
 /// What `run` takes.
 #[derive(Clone, Debug, Args)]
 pub struct RunArgs {
-    /// Where the archive is: a directory, or http://host[:port][/prefix]
+    /// Where the archive is: a directory, or http://host:port/prefix
     #[arg(long, value_name = "DIR|URL")]
     pub archive: String,
     /// Ledgers in one checkpoint

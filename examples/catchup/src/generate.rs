@@ -1,7 +1,7 @@
 //! Makes archives: synthetic ledgers that pass every check of this program.
 //!
 //! Invariant: what is made depends on the [`Plan`] alone, down to the last byte. Transactions are well formed, but their signatures sign nothing
-//! and their accounts are random; buckets are left out, as nothing here applies them. [`Archive`] is pure; only [`write`] touches files.
+//! and their accounts are random; buckets are left out, as nothing here applies them. [`Archive`] is pure; only [`write()`] touches files.
 
 use std::fmt;
 use std::fs;
@@ -263,7 +263,7 @@ impl Iterator for Archive {
     }
 }
 
-/// What [`write`] has written.
+/// What [`write()`] has written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// The last ledger.

@@ -43,7 +43,7 @@ pub struct Source {
 #[derive(Clone, Debug)]
 enum Place {
     Directory(PathBuf),
-    Http { base: String, agent: ureq::Agent },
+    Http { base: String, client: ureq::Agent },
 }
 
 impl Source {
@@ -62,7 +62,7 @@ impl Source {
                 }
                 _ => return refuse("an address of the form http://host[:port][/prefix]"),
             };
-            return Ok(Source { place: Place::Http { base, agent: agent(limits) }, limits });
+            return Ok(Source { place: Place::Http { base, client: client(limits) }, limits });
         }
         if !Path::new(text).is_dir() {
             return refuse("a directory that exists, or an http:// address");
@@ -79,7 +79,7 @@ impl Source {
         }
         match &self.place {
             Place::Directory(root) => self.fetch_local(root, file, into, cancel),
-            Place::Http { base, agent } => self.fetch_http(base, agent, file, into, cancel),
+            Place::Http { base, client } => self.fetch_http(base, client, file, into, cancel),
         }
     }
 
@@ -106,12 +106,12 @@ impl Source {
     fn fetch_http(
         &self,
         base: &str,
-        agent: &ureq::Agent,
+        client: &ureq::Agent,
         file: ArchiveFile,
         into: &mut impl Write,
         cancel: &AtomicBool,
     ) -> Result<u64, Error> {
-        let response = agent.get(format!("{base}/{file}")).call().map_err(|e| self.transfer(file, e))?;
+        let response = client.get(format!("{base}/{file}")).call().map_err(|e| self.transfer(file, e))?;
         match response.status().as_u16() {
             200 => {}
             404 => return Err(self.missing(file)),
@@ -122,17 +122,12 @@ impl Source {
         if announced.is_some_and(|length| length > self.limits.bytes) {
             return Err(Error::new(file, Fault::TooLarge { limit: self.limits.bytes }));
         }
-        let found =
-            self.copy(file, &mut body.into_reader(), into, cancel, |e, found| match (e.kind(), announced) {
-                (io::ErrorKind::UnexpectedEof, Some(expected)) => {
-                    Error::new(file, Fault::Cut { expected, found })
-                }
-                _ => self.transfer(file, e.into()),
-            })?;
-        match announced {
-            Some(expected) if expected != found => Err(Error::new(file, Fault::Cut { expected, found })),
-            _ => Ok(found),
-        }
+        self.copy(file, &mut body.into_reader(), into, cancel, |e, found| match (e.kind(), announced) {
+            (io::ErrorKind::UnexpectedEof, Some(expected)) => {
+                Error::new(file, Fault::Cut { expected, found })
+            }
+            _ => self.transfer(file, e.into()),
+        })
     }
 
     fn copy(
@@ -187,7 +182,7 @@ impl std::fmt::Display for Source {
 }
 
 /// A client that goes where it is sent and nowhere else: no proxy from the environment, no redirects.
-fn agent(limits: FetchLimits) -> ureq::Agent {
+fn client(limits: FetchLimits) -> ureq::Agent {
     ureq::Agent::config_builder()
         .http_status_as_error(false)
         .proxy(None)

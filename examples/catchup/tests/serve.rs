@@ -177,7 +177,7 @@ fn nonsense_is_refused() {
 }
 
 #[test]
-fn stops_at_once_with_connections_open() {
+fn stops_with_connections_open() {
     let fixture = Fixture::new(1);
     let (server, source) = start(&fixture, "", 1);
     let address = server.url().strip_prefix("http://").unwrap().to_owned();

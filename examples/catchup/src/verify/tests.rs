@@ -151,6 +151,15 @@ fn an_entry_needs_a_header() {
 }
 
 #[test]
+fn a_ledger_file_reaches_the_end_of_its_checkpoint() {
+    headers(&headers_with(|_| ())).unwrap();
+    let error = headers(&headers_with(|header| header.ledger_seq = 14)).unwrap_err();
+    assert!(matches!(error.fault, Fault::Gap { expected: 15 }) && error.ledger == Some(14), "{error}");
+    let error = headers(&without(14)).unwrap_err();
+    assert!(matches!(error.fault, Fault::NoLedgers { expected: 15 }), "{error}");
+}
+
+#[test]
 fn the_walk_goes_from_newest_to_oldest() {
     let files = generated();
     let mut chain = Chain::new(range(1, 23), None);
