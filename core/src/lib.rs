@@ -1,4 +1,98 @@
 //! Runs long, multi-step jobs as a tree of small state machines.
+//!
+//! A *work* does one short step each time it is *cranked*. The *scheduler* decides which one is cranked next, waits, retries with back-off,
+//! aborts with clean-up, and always knows when it must be called again. It has no clock, no thread, no allocation and no global inside: the same works
+//! run on a microcontroller, in a browser and on a server, and the same inputs give the same events on all of them.
+//!
+//! ```text
+//!          your works: an enum, DynWork, &mut dyn Work
+//!                | add, add_child         ^ on_run(&mut self, &mut Cx) -> Outcome
+//!                v                        |
+//!  +---------------------- Scheduler<W, S, O> ---------------------+
+//!  | poll_work(now):  wakes -> deadlines -> cranks, up to a budget |
+//!  | node table: tree, states, rings, queues, deadlines            |
+//!  +------+----------------------------------------^---------------+
+//!         | Next::{Now, At(instant), OnWake, Done} | WakeHandle::wake
+//!         v                                        |
+//!     a driver that sleeps            an interrupt, a thread, a callback
+//! ```
+//!
+//! # Quick start
+//!
+//! Firmware that updates itself: fetch with retries, then flash within a time limit.
+//!
+//! ```
+//! use core::time::Duration;
+//! use windlass::{Cx, Inline, Instant, Next, Outcome, Reason, Retry, Scheduler, Spec, State, Work};
+//!
+//! enum Update {
+//!     Fetch { failures_left: u32 },
+//!     Flash { pages_left: u32 },
+//! }
+//!
+//! impl Work for Update {
+//!     fn on_run(&mut self, _cx: &mut Cx<'_, Self>) -> Outcome {
+//!         match self {
+//!             Update::Fetch { failures_left: 0 } => Outcome::Success,
+//!             Update::Fetch { failures_left } => {
+//!                 *failures_left -= 1;
+//!                 Outcome::Failure(Reason::new("no answer"))
+//!             }
+//!             Update::Flash { pages_left: 0 } => Outcome::Success,
+//!             Update::Flash { pages_left } => {
+//!                 *pages_left -= 1;
+//!                 Outcome::Sleep(Duration::from_millis(20)) // the chip is busy
+//!             }
+//!         }
+//!     }
+//! }
+//!
+//! // 16 nodes, inside the scheduler; `new` is const, so it could be a static.
+//! let mut s: Scheduler<Update, Inline<Update, 16>> = Scheduler::new();
+//! let job = s.add(Spec::sequence("update"))?;
+//! s.add_child(job, Spec::work("fetch", Update::Fetch { failures_left: 2 }).retry(Retry::A_FEW))?;
+//! s.add_child(job, Spec::work("flash", Update::Flash { pages_left: 3 }).timeout(Duration::from_secs(30)))?;
+//!
+//! let mut now = Instant::ZERO; // a real driver asks its clock
+//! loop {
+//!     match s.poll_work(now) {
+//!         Next::Now => {}
+//!         Next::At(at) => now = at, // a real driver sleeps
+//!         Next::OnWake => unreachable!("nothing here waits for a wake"),
+//!         Next::Done => break,
+//!     }
+//! }
+//! assert_eq!(s.state(job)?, State::Success);
+//! assert_eq!(s.metrics().retries, 2);
+//! assert_eq!(s.tree().to_string(), "\
+//! └─ ✔ update (sequence): succeeded
+//!    ├─ ✔ fetch, attempt 3: succeeded
+//!    └─ ✔ flash: succeeded
+//! ");
+//! # Ok::<(), windlass::Error>(())
+//! ```
+//!
+//! # Where things are
+//!
+//! * [`Work`] is what you write; [`Cx`] is what it may do while it runs; [`Spec`] says what a node is: a work, or a composite (sequence,
+//!   parallel, quorum, race, batch, gate, callback, graph) with its width, retries, timeout and policies.
+//! * [`Scheduler`] runs them over an [`Inline`], [`Borrowed`] or [`Boxed`] table. A full table is a value
+//!   ([`Refused`] gives everything back), a stale [`NodeId`] is an error, a panic is a bug of this crate.
+//! * [`State`] is the state machine, [`Retry`] the back-off, [`WakeSet`] how the outside world wakes a node.
+//! * [`View`] and [`NodeView`] show everything: status, `explain`, the tree, what is stalled, what retries could cost. [`Observer`] and
+//!   [`EventLog`] receive the events, each of which prints as one line of a trace.
+//!
+//! # Abort
+//!
+//! An abort is a phase. The request reaches a node and all below it in the same call; sleepers wake, timers are cancelled, nodes that never
+//! started end without a run, and from then on nothing starts there. Then [`Work::on_abort`] is cranked, children before parents, until it says
+//! done, or until the drain deadline ends it by force.
+//!
+//! # Features
+//!
+//! None is on by default. `alloc`: tables on the heap and boxed works; all allocation happens when they are made.
+//! `portable-atomic`: wake handles on targets without compare-and-swap.
+
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -19,6 +113,7 @@ mod engine;
 mod error;
 mod explain;
 mod id;
+mod life;
 mod lint;
 mod node;
 mod observe;
@@ -53,7 +148,7 @@ pub use retry::{Jitter, Retry};
 pub use scheduler::{Metrics, Next, Scheduler};
 pub use spec::{OnFailure, Spec};
 pub use state::{IllegalTransition, State, Status, Transition};
-pub use status::{NodeView, View};
+pub use status::{Drain, NodeView, View};
 #[cfg(feature = "alloc")]
 pub use store::Boxed;
 pub use store::{Borrowed, Inline, Store, Tables};

@@ -387,7 +387,7 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     }
 
     /// Aborts everything and refuses what is new from now on; what has not finished by `deadline` is ended by force. Poll on until
-    /// [`Next::Done`]; [`View::forced`] then says who did not finish.
+    /// [`Next::Done`]; [`View::drain`] then says who did not finish.
     pub fn shutdown(&mut self, deadline: Instant) {
         self.table().shut_down(deadline.as_micros());
     }
@@ -493,7 +493,20 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
 
     /// Draws all nodes as a tree, one line each.
     pub fn tree(&self) -> impl fmt::Display {
-        Tree { view: self.view(), top: ROOT }
+        Tree { view: self.view(), describe: |_, _: &mut fmt::Formatter<'_>| Ok(()) }
+    }
+
+    /// As [`Scheduler::tree`], with what each work says of itself through [`Work::describe`].
+    pub fn described_tree<A: ?Sized>(&self) -> impl fmt::Display
+    where
+        W: Work<A, W>,
+    {
+        let works = self.store.works();
+        let describe = move |index: u32, f: &mut fmt::Formatter<'_>| match works.get(index as usize) {
+            Some(Some(work)) => write_if_any(f, &Described(work, PhantomData::<fn(&A)>)),
+            _ => Ok(()),
+        };
+        Tree { view: self.view(), describe }
     }
 
     /// Slots in the table.
@@ -534,6 +547,31 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
         }
         metrics
     }
+}
+
+/// What a work says about itself.
+struct Described<'a, W, A: ?Sized>(&'a W, PhantomData<fn(&A)>);
+
+impl<W: Work<A, W>, A: ?Sized> fmt::Display for Described<'_, W, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.describe(f)
+    }
+}
+
+/// Writes `; text`, or nothing if there is no text.
+fn write_if_any(f: &mut fmt::Formatter<'_>, text: &dyn fmt::Display) -> fmt::Result {
+    struct Length(usize);
+
+    impl fmt::Write for Length {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0 += text.len();
+            Ok(())
+        }
+    }
+
+    let mut length = Length(0);
+    fmt::write(&mut length, format_args!("{text}"))?;
+    if length.0 == 0 { Ok(()) } else { write!(f, "; {text}") }
 }
 
 impl<W, S: Store<W>, O: Observer> fmt::Debug for Scheduler<W, S, O> {

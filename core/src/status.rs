@@ -103,25 +103,20 @@ impl<'a> View<'a> {
 
     /// All nodes, parents before their children, siblings in the order they were added. O(1) a step.
     pub fn nodes(self) -> impl Iterator<Item = NodeView<'a>> {
-        self.walk(ROOT)
-    }
-
-    /// A node and all below it, as [`View::nodes`] walks.
-    pub(crate) fn walk(self, top: u32) -> impl Iterator<Item = NodeView<'a>> {
-        let mut next = if top == ROOT { self.root.cold.first_child } else { top };
+        let mut next = self.root.cold.first_child;
         core::iter::from_fn(move || {
             let index = (next != ROOT).then_some(next)?;
-            next = self.step(top, index);
+            next = self.after(index);
             Some(self.at(index))
         })
     }
 
-    fn step(&self, top: u32, mut index: u32) -> u32 {
+    fn after(&self, mut index: u32) -> u32 {
         let child = self.cold(index).first_child;
         if child != ROOT {
             return child;
         }
-        while index != top && index != ROOT {
+        while index != ROOT {
             let next = self.cold(index).next_sibling;
             if next != ROOT {
                 return next;
@@ -137,9 +132,10 @@ impl<'a> View<'a> {
         self.nodes().filter(NodeView::is_stalled)
     }
 
-    /// Nodes that did not finish their abort in time and were ended by force, as far as they are still in the table.
-    pub fn forced(self) -> impl Iterator<Item = NodeView<'a>> {
-        self.nodes().filter(NodeView::was_forced)
+    /// How the aborts went: who is still at it, and who was ended by force.
+    #[must_use]
+    pub const fn drain(self) -> Drain<'a> {
+        Drain { view: self }
     }
 
     /// The time of the latest poll.
@@ -147,6 +143,60 @@ impl<'a> View<'a> {
     pub const fn now(&self) -> Instant {
         Instant::from_micros(self.root.now)
     }
+}
+
+/// How the aborts of a scheduler went. Nodes that are no longer in the table are in the metrics only.
+///
+/// Displayed: `drained`, `draining: fetch` or `drained, by force: fetch, store`.
+#[derive(Clone, Copy)]
+pub struct Drain<'a> {
+    view: View<'a>,
+}
+
+impl<'a> Drain<'a> {
+    /// Nodes that did not finish in time and were ended by force.
+    pub fn forced(self) -> impl Iterator<Item = NodeView<'a>> {
+        self.view.nodes().filter(NodeView::was_forced)
+    }
+
+    /// Nodes that are still cleaning up.
+    pub fn pending(self) -> impl Iterator<Item = NodeView<'a>> {
+        self.view.nodes().filter(|node| node.state() == State::Aborting)
+    }
+
+    /// Whether every abort is over and none was forced.
+    #[must_use]
+    pub fn is_clean(self) -> bool {
+        self.pending().next().is_none() && self.forced().next().is_none()
+    }
+}
+
+impl fmt::Display for Drain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pending = self.pending().next().is_some();
+        f.write_str(if pending { "draining" } else { "drained" })?;
+        write_names(f, ": ", self.pending())?;
+        write_names(f, ", by force: ", self.forced())
+    }
+}
+
+impl fmt::Debug for Drain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// All names after `lead`; nothing if there are none.
+fn write_names<'a>(
+    f: &mut fmt::Formatter<'_>,
+    lead: &str,
+    nodes: impl Iterator<Item = NodeView<'a>>,
+) -> fmt::Result {
+    for (position, node) in nodes.enumerate() {
+        f.write_str(if position == 0 { lead } else { ", " })?;
+        f.write_str(node.name())?;
+    }
+    Ok(())
 }
 
 impl fmt::Debug for View<'_> {
@@ -391,14 +441,14 @@ impl fmt::Display for Text<'_> {
 }
 
 /// Draws a tree with one line a node: branch, name, status, and what is worth saying.
-pub(crate) struct Tree<'a> {
+pub(crate) struct Tree<'a, D> {
     pub view: View<'a>,
-    pub top: u32,
+    pub describe: D,
 }
 
-impl fmt::Display for Tree<'_> {
+impl<D: Fn(u32, &mut fmt::Formatter<'_>) -> fmt::Result> fmt::Display for Tree<'_, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for node in self.view.walk(self.top) {
+        for node in self.view.nodes() {
             self.branch(f, node.index)?;
             write!(f, "{} {}", mark(&node), node.name())?;
             if node.kind() != Kind::Work {
@@ -407,18 +457,19 @@ impl fmt::Display for Tree<'_> {
             if node.attempt() > 1 {
                 write!(f, ", attempt {}", node.attempt())?;
             }
-            writeln!(f, ": {}", node.explain())?;
+            write!(f, ": {}", node.explain())?;
+            (self.describe)(node.index, f)?;
+            f.write_str("\n")?;
         }
         Ok(())
     }
 }
 
-impl Tree<'_> {
+impl<D> Tree<'_, D> {
     /// The lines left of a node, one pair of columns for each level, found again from the top for each level: no stack.
     fn branch(&self, f: &mut fmt::Formatter<'_>, index: u32) -> fmt::Result {
         let depth = self.view.at(index).depth();
-        let top_depth = if self.top == ROOT { 0 } else { self.view.at(self.top).depth() + 1 };
-        for level in top_depth..=depth {
+        for level in 0..=depth {
             let mut ancestor = index;
             for _ in level..depth {
                 ancestor = self.view.hot(ancestor).parent;

@@ -1,0 +1,252 @@
+//! What happens to a node between its start and its end, as far as no user code is needed: wakes, pauses, attempts, restarts, and all that
+//! follows from an end.
+//!
+//! A call from outside the crank loop can do this much and no more; what needs user code is left to the node's, or its parent's, next turn.
+
+use core::time::Duration;
+
+use crate::error::Error;
+use crate::node::{Kind, ROOT, flag};
+use crate::observe::What;
+use crate::reason::{Cause, Failure, Reason};
+use crate::spec::UNLIMITED;
+use crate::state::State;
+use crate::table::Table;
+
+impl Table<'_> {
+    // ---- wake, pause ----
+
+    /// Makes a waiting node look again. A node that is not waiting loses nothing: it has a turn anyway, or it has ended.
+    pub(crate) fn wake(&mut self, index: u32) {
+        let hot = self.hot(index);
+        if index == ROOT || !hot.has(flag::LIVE) {
+            return;
+        }
+        if self.root.running == index {
+            // While a hook of its end runs, the flag means an abort.
+            if !hot.has(flag::HOOK) {
+                self.hot_mut(index).set(flag::ASKED);
+            }
+            return;
+        }
+        match hot.state {
+            State::Waiting if !hot.has(flag::RETRY | flag::QUEUED) => {
+                self.root.counts.wakes += 1;
+                self.cold_mut(index).wake_at = UNLIMITED;
+                self.rearm(index);
+                self.go(index, State::Running);
+                self.ask_turn(index);
+            }
+            State::Aborting if self.cold(index).live == 0 && !hot.has(flag::TURN) => {
+                self.root.counts.wakes += 1;
+                self.cold_mut(index).wake_at = UNLIMITED;
+                self.rearm(index);
+                self.ask_turn(index);
+            }
+            _ => {}
+        }
+    }
+
+    /// Gives the node its own turn.
+    pub(crate) fn ask_turn(&mut self, index: u32) {
+        self.hot_mut(index).set(flag::TURN);
+        self.refresh(index);
+    }
+
+    pub(crate) fn pause(&mut self, index: u32, paused: bool) -> Result<(), Error> {
+        let hot = self.hot_mut(index);
+        if hot.state.is_done() || hot.state == State::Aborting {
+            return Err(Error::WrongState(hot.state));
+        }
+        if hot.has(flag::PAUSED) != paused {
+            hot.flags ^= flag::PAUSED;
+            self.emit(index, What::Paused(paused));
+            self.refresh(index);
+        }
+        Ok(())
+    }
+
+    // ---- start, attempt, restart ----
+
+    /// What begins an attempt, after the state has become `Running`.
+    pub(crate) fn begin_attempt(&mut self, index: u32) {
+        self.root.counts.attempts += 1;
+        let now = self.root.now;
+        let cold = self.cold_mut(index);
+        cold.limit_at = now.saturating_add(cold.timeout);
+        if cold.limit_at != UNLIMITED {
+            self.rearm(index);
+        }
+    }
+
+    /// Arms the delay before the next attempt; the state is `Retrying` on entry and `Waiting` on return.
+    pub(crate) fn wait_for_retry(&mut self, index: u32, delay: Duration) {
+        let at = self.now() + delay;
+        let used = self.cold(index).retries_used;
+        if let Some(failure) = self.cold(index).failure {
+            self.emit(index, What::Retry { attempt: u32::from(used) + 2, delay, failure });
+        }
+        self.cold_mut(index).wake_at = at.as_micros();
+        self.go(index, State::Waiting);
+        let hot = self.hot_mut(index);
+        hot.set(flag::RETRY);
+        hot.clear(flag::TURN | flag::ASKED | flag::TIMED_OUT);
+        self.rearm(index);
+        self.refresh(index);
+        self.lend_place(index);
+    }
+
+    /// The delay is over.
+    pub(crate) fn retry_now(&mut self, index: u32) {
+        self.root.counts.retries += 1;
+        let cold = self.cold_mut(index);
+        cold.retries_used = cold.retries_used.saturating_add(1);
+        self.hot_mut(index).clear(flag::RETRY);
+        if self.hot(index).has(flag::ACTIVE) {
+            self.go(index, State::Running);
+            self.begin_attempt(index);
+            self.ask_turn(index);
+        } else {
+            self.queue_first(index);
+        }
+    }
+
+    pub(crate) fn restart(&mut self, index: u32) -> Result<(), Error> {
+        let hot = self.hot(index);
+        let (state, parent) = (hot.state, hot.parent);
+        if !state.is_done() {
+            return Err(Error::WrongState(state));
+        }
+        self.accepts(parent)?;
+        if parent != ROOT && self.hot(parent).kind != Kind::Work {
+            return Err(Error::WrongKind);
+        }
+        self.leave_ended(parent, index);
+        let above = self.cold_mut(parent);
+        above.live += 1;
+        match state {
+            State::Success => above.succeeded = above.succeeded.saturating_sub(1),
+            State::Failure => above.failed = above.failed.saturating_sub(1),
+            _ => above.aborted = above.aborted.saturating_sub(1),
+        }
+        self.make_new(index);
+        // Tells the start that there is an earlier life to clear away.
+        self.hot_mut(index).set(flag::STARTED);
+        self.offer(parent, index);
+        if self.root.running != parent {
+            self.wake(parent);
+        }
+        Ok(())
+    }
+
+    /// Takes an ended node back to `Pending`, with a fresh retry budget. What is below it is made new when it starts.
+    pub(crate) fn make_new(&mut self, index: u32) {
+        if self.hot(index).state != State::Pending {
+            self.go(index, State::Pending);
+        }
+        let hot = self.hot_mut(index);
+        hot.flags &= flag::LIVE | flag::PAUSED | flag::HANDLE | flag::DETACHED;
+        hot.set(flag::TURN);
+        let cold = self.cold_mut(index);
+        cold.retries_used = 0;
+        cold.failure = None;
+        cold.aborted_by = None;
+    }
+
+    // ---- the end of a node ----
+
+    /// Everything that follows from an end, except what needs user code. The state is still the one before.
+    ///
+    /// The parent is told only through its counters and the list of ended children; see [`Table::tell_parent`].
+    pub(crate) fn end(&mut self, index: u32, to: State) {
+        self.go(index, to);
+        let cold = self.cold_mut(index);
+        (cold.wake_at, cold.limit_at) = (UNLIMITED, UNLIMITED);
+        self.rearm(index);
+        let hot = self.hot_mut(index);
+        hot.clear(flag::TURN | flag::SETTLING | flag::HOOK | flag::ASKED | flag::TIMED_OUT | flag::RETRY);
+        let parent = hot.parent;
+        self.leave_queue(parent, index);
+        self.refresh(index);
+        self.give_place_back(index);
+
+        let blocked = to == State::Aborted && self.cold(index).cause == Cause::Dependency;
+        let counts = &mut self.root.counts;
+        let above = if parent == ROOT {
+            &mut self.root.cold
+        } else {
+            self.cold.get_mut(parent as usize).unwrap_or(&mut self.root.cold)
+        };
+        above.live = above.live.saturating_sub(1);
+        match to {
+            State::Success => {
+                above.succeeded += 1;
+                counts.succeeded += 1;
+            }
+            State::Failure => {
+                above.failed += 1;
+                counts.failed += 1;
+            }
+            _ => {
+                above.aborted += 1;
+                if blocked {
+                    counts.blocked += 1;
+                } else {
+                    counts.aborted += 1;
+                }
+            }
+        }
+        if to != State::Success {
+            self.remember_failure(parent, index);
+        }
+        if self.hot(parent).kind.is_dynamic() && (parent != ROOT || self.hot(index).has(flag::DETACHED)) {
+            self.join_ended(parent, index);
+        }
+        if self.cold(index).watchers != ROOT {
+            self.open_watchers(index);
+        }
+    }
+
+    /// What an end means for a node's dependents, if it is a child of a graph that goes on.
+    pub(crate) fn release_dependents(&mut self, index: u32) {
+        let above = self.hot(self.hot(index).parent);
+        if above.kind == Kind::Graph && above.state != State::Aborting && !above.has(flag::SETTLING) {
+            self.settle_edges(index);
+        }
+    }
+
+    /// Keeps the first failure among the children as the parent's, until it succeeds or tries again.
+    fn remember_failure(&mut self, parent: u32, child: u32) {
+        if parent == ROOT || self.cold(parent).failure.is_some() || self.hot(parent).state == State::Aborting
+        {
+            return;
+        }
+        let failure = match self.cold(child).failure {
+            Some(failure) if self.hot(child).state == State::Failure => failure,
+            _ => Failure { reason: Reason::CHILD_ABORTED, origin: self.id(child) },
+        };
+        self.cold_mut(parent).failure = Some(failure);
+    }
+
+    /// Lets the parent of a node that ended outside the crank loop look at it in its next turn, and gives the place to the next child.
+    pub(crate) fn tell_parent(&mut self, parent: u32) {
+        if parent == ROOT {
+            return;
+        }
+        let (hot, live) = (self.hot(parent), self.cold(parent).live);
+        let draining = hot.state == State::Aborting || hot.has(flag::SETTLING);
+        match hot.state {
+            // Its own turn comes when the last child is done.
+            _ if draining => {
+                if live == 0 {
+                    self.ask_turn(parent);
+                }
+                return;
+            }
+            State::Running => self.ask_turn(parent),
+            State::Waiting => self.wake(parent),
+            _ => {}
+        }
+        self.fill_places(parent);
+    }
+}
