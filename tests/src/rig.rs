@@ -10,8 +10,8 @@ use windlass::{
     WakeSet,
 };
 
-use crate::World;
 use crate::works::Any;
+use crate::{Journal, World};
 
 /// Steps that a rig makes before it gives up on its scheduler.
 const LIMIT: u64 = 200_000;
@@ -20,7 +20,7 @@ const LIMIT: u64 = 200_000;
 #[derive(Debug)]
 pub struct Rig {
     /// The scheduler.
-    pub s: Scheduler<Any, Boxed<Any>>,
+    pub s: Scheduler<Any, Boxed<Any>, Journal>,
     /// The application.
     pub world: World,
     steps: u64,
@@ -32,7 +32,7 @@ impl Rig {
     /// An empty scheduler of this capacity with a wake set, at time zero.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        let mut s = Scheduler::with_capacity(capacity);
+        let mut s = Scheduler::with_capacity(capacity).observed_by(Journal::default());
         s.set_wakes(WakeSet::leaked(capacity, None));
         Self { s, world: World::default(), steps: 0, lazy: false, told: Instant::ZERO }
     }
@@ -165,6 +165,26 @@ impl Rig {
         self.s.metrics().cranks
     }
 
+    /// How many cranks the driver has made, each of which called one work (and maybe a gate's predicate on the way to it), or found nothing
+    /// to do.
+    #[must_use]
+    pub const fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// The last state of the node of this name, whether it is still there or not.
+    ///
+    /// # Panics
+    /// If there was none.
+    #[track_caller]
+    #[must_use]
+    pub fn last_state(&self, name: &str) -> State {
+        match self.s.observer().last_state(name) {
+            Some(state) => state,
+            None => panic!("there was no {name}"),
+        }
+    }
+
     /// The virtual time since the start.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
@@ -176,9 +196,7 @@ impl Rig {
     pub fn assert_full_success(&self, name: &str, steps: u32) {
         let c = self.world.of(name);
         assert_eq!((c.runs, c.successes, c.failures, c.retries), (steps, 1, 0, 0), "{name}");
-        if let Some(node) = self.find(name) {
-            assert_eq!(node.state(), State::Success, "{name}");
-        }
+        assert_eq!(self.last_state(name), State::Success, "{name}");
     }
 
     fn is_stuck(&self) -> bool {
@@ -253,5 +271,39 @@ fn there<T>(result: Result<T, Error>) -> T {
     match result {
         Ok(value) => value,
         Err(error) => panic!("{error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Leaf, Parent, STEP};
+
+    #[test]
+    #[should_panic(expected = "no end in sight")]
+    fn a_scheduler_that_never_ends_is_noticed() {
+        let mut rig = Rig::new(1);
+        rig.add(Leaf::new("endless").steps(u32::MAX).spec());
+        let _ = rig.run();
+    }
+
+    #[test]
+    #[should_panic(expected = "nothing more happens")]
+    fn a_condition_that_cannot_come_true_is_noticed() {
+        let mut rig = Rig::new(1);
+        rig.add(Leaf::new("one").spec());
+        rig.run_until(|rig| rig.world.of("one").runs == 4);
+    }
+
+    #[test]
+    fn the_clock_jumps_only_when_nothing_can_be_cranked() {
+        let mut rig = Rig::new(4);
+        rig.add(Leaf::new("sleeper").steps(2).sleeps(STEP * 50).spec());
+        rig.add(Parent::new().with(|| Leaf::new("busy").steps(10).spec()).spec("parent"));
+        rig.world.later(STEP * 20, |world| world.pass(STEP * 5));
+        assert_eq!(rig.run(), Next::Done);
+        // One step and a sleep of 50, during which ten steps and what happens outside have room, and another step.
+        assert_eq!(rig.elapsed(), STEP * 52);
+        assert_eq!(rig.world.next_outside(), None);
     }
 }

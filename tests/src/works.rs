@@ -2,9 +2,10 @@
 //!
 //! They keep what the reference's test works keep, less the counters: those are the world's, and so can be read when the node is gone.
 
+use std::rc::Rc;
 use std::time::Duration;
 
-use windlass::{Abort, Check, DynWork, Outcome, Reason, Retry, Spec, State, Work};
+use windlass::{Abort, Check, DynWork, Outcome, Reason, Retry, Spec, State, Work, Yield};
 
 use crate::world::{Counters, Hook};
 use crate::{STEP, World};
@@ -51,13 +52,23 @@ pub struct Leaf {
     sleep: Option<Duration>,
     slept: bool,
     abort_steps: u32,
+    _holds: Option<Rc<()>>,
 }
 
 impl Leaf {
     /// A leaf of three steps that succeeds.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, steps: 3, left: 3, fails: false, sleep: None, slept: false, abort_steps: 1 }
+        Self {
+            name,
+            steps: 3,
+            left: 3,
+            fails: false,
+            sleep: None,
+            slept: false,
+            abort_steps: 1,
+            _holds: None,
+        }
     }
 
     /// Takes so many steps.
@@ -85,6 +96,13 @@ impl Leaf {
     #[must_use]
     pub const fn abort_steps(mut self, steps: u32) -> Self {
         self.abort_steps = steps;
+        self
+    }
+
+    /// Keeps this as long as the leaf itself is kept.
+    #[must_use]
+    pub fn holds(mut self, token: Rc<()>) -> Self {
+        self._holds = Some(token);
         self
     }
 
@@ -221,6 +239,44 @@ impl<F: FnMut(&mut Cx<'_>) -> Check> Work<World, Any> for Question<F> {
 
     fn on_check(&mut self, cx: &mut Cx<'_>) -> Check {
         note(cx, Hook::Check);
+        (self.0)(cx)
+    }
+
+    fn on_reset(&mut self, cx: &mut Cx<'_>) {
+        note(cx, Hook::Reset);
+    }
+
+    counted_hooks!();
+}
+
+/// A generator for a batch.
+pub struct Generator<F>(F);
+
+impl<F: FnMut(&mut Cx<'_>) -> Yield + 'static> Generator<F> {
+    /// Asks this for the next item.
+    pub const fn new(next: F) -> Self {
+        Self(next)
+    }
+
+    /// The batch of these items.
+    pub fn batch(self, name: &'static str) -> Spec<Any> {
+        Spec::batch(name, DynWork::new(self))
+    }
+}
+
+impl<F> std::fmt::Debug for Generator<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Generator")
+    }
+}
+
+impl<F: FnMut(&mut Cx<'_>) -> Yield> Work<World, Any> for Generator<F> {
+    fn on_run(&mut self, _: &mut Cx<'_>) -> Outcome {
+        unreachable!("a generator is asked, not run")
+    }
+
+    fn on_next(&mut self, cx: &mut Cx<'_>) -> Yield {
+        note(cx, Hook::Next);
         (self.0)(cx)
     }
 

@@ -27,7 +27,7 @@ pub struct Counters {
     pub retries: u32,
     /// Calls of `on_reset`.
     pub resets: u32,
-    /// Calls of `on_check`.
+    /// Calls of `on_check` and `on_next`.
     pub asked: u32,
 }
 
@@ -48,6 +48,8 @@ pub enum Hook {
     Raise,
     /// `on_check`
     Check,
+    /// `on_next`
+    Next,
 }
 
 /// A call of a work, as the work saw it.
@@ -93,7 +95,7 @@ impl World {
             Hook::Success => &mut counters.successes,
             Hook::Retry => &mut counters.retries,
             Hook::Raise => &mut counters.failures,
-            Hook::Check => &mut counters.asked,
+            Hook::Check | Hook::Next => &mut counters.asked,
         } += 1;
         counters
     }
