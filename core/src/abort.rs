@@ -53,6 +53,9 @@ impl Table<'_> {
                 }
                 State::Pending => {
                     self.abort_pending(index, cause, by);
+                    if index != top {
+                        self.tell_parent(self.hot(index).parent);
+                    }
                     false
                 }
                 _ => false,
@@ -71,6 +74,9 @@ impl Table<'_> {
         if hot.has(flag::HOOK) {
             // It is ending at this very moment: the end wins, but a retry does not.
             hot.set(flag::ASKED);
+            let cold = self.cold_mut(index);
+            cold.limit_at = cold.limit_at.min(deadline);
+            self.rearm(index);
             return;
         }
         let parent = hot.parent;

@@ -146,6 +146,9 @@ impl Table<'_> {
             );
             assert_eq!(cold.heap_place, ROOT, "an ended node has no deadline");
         }
+        if hot.state == State::Aborting && hot.kind != Kind::Work && self.root.running != index {
+            assert!(cold.live > 0 || hot.has(flag::TURN), "composite {index} aborts for ever");
+        }
         if hot.has(flag::RETRY) {
             assert_eq!(hot.state, State::Waiting);
             assert_ne!(cold.heap_place, ROOT, "{index} will be retried");

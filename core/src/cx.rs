@@ -185,7 +185,7 @@ impl<W, A: ?Sized> Cx<'_, W, A> {
     /// # Errors
     /// As [`Scheduler::restart`](crate::Scheduler::restart).
     pub fn restart(&mut self, node: NodeId) -> Result<(), Error> {
-        ops::restart(&mut self.lend.table(), node)
+        ops::restart(&mut self.lend.table(), &mut self.slots, node)
     }
 
     /// The handle that wakes this node from an interrupt, another thread or a callback.
@@ -240,7 +240,7 @@ impl<W, A: ?Sized> Cx<'_, W, A> {
         self.lend.view().ended_children(self.index)
     }
 
-    /// The failure that ends this attempt (in a failure hook), ended the last one, or that a child of this attempt had.
+    /// The failure that ends this attempt (in a failure hook), or the first one among the children of this attempt.
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {
         self.lend.view().cold(self.index).failure

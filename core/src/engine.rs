@@ -154,7 +154,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             let hot = *self.table.hot(index);
             let now = self.table.root.now;
             let cold = self.table.cold_mut(index);
-            let limit = cold.limit_at <= now;
+            let limit = cold.limit_at <= now && cold.limit_at != UNLIMITED;
             if limit {
                 cold.limit_at = UNLIMITED;
             } else {
@@ -181,9 +181,6 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     fn start(&mut self, index: u32) {
         if self.table.hot(index).has(flag::STARTED) {
             self.reset_below(index);
-            if self.table.hot(index).state == State::Pending {
-                self.renew_below(index);
-            }
         }
         self.call_for(index, index, W::on_reset);
         // One of the hooks may have aborted it.
@@ -445,62 +442,29 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         hot.clear(flag::HOOK | flag::SETTLING | flag::ASKED);
         if aborted {
             // One of the hooks asked for it; an end would have won, a retry does not.
-            let (cause, by) = (self.table.cold(index).cause, self.table.cold(index).aborted_by);
-            self.table.abort(index, cause, by, UNLIMITED);
+            let cold = self.table.cold(index);
+            let (cause, by, deadline) = (cold.cause, cold.aborted_by, cold.limit_at);
+            self.table.abort(index, cause, by, deadline);
             return;
         }
-        self.renew_below(index);
+        Slots::all(self.works).renew_below(&mut self.table, index);
         self.table.go(index, State::Retrying);
         self.table.wait_for_retry(index, delay);
     }
 
     // ---- another attempt or life ----
 
-    /// Resets every descendant that ran in the attempt that is over.
+    /// Resets every descendant that ran in the attempt, or the life, that is over.
     fn reset_below(&mut self, top: u32) {
         let mut index = self.table.next_in_tree(top, top, true);
         while index != ROOT {
-            let hot = self.table.hot(index);
-            if hot.state.is_done() && hot.has(flag::STARTED) {
+            let hot = self.table.hot_mut(index);
+            if hot.has(flag::STARTED) && (hot.state.is_done() || hot.state == State::Pending) {
+                hot.clear(flag::STARTED);
                 // In the name of `top`: a panic here fails the node that tries again.
                 self.call_for(top, index, W::on_reset);
             }
             index = self.table.next_in_tree(top, index, true);
-        }
-    }
-
-    /// Makes the subtree of `top` as new: what a work or a generator added is freed, and the members of composites are pending again.
-    fn renew_below(&mut self, top: u32) {
-        let mut index = top;
-        while index != ROOT {
-            self.renew_children(index);
-            index = self.table.next_in_tree(top, index, true);
-        }
-    }
-
-    fn renew_children(&mut self, parent: u32) {
-        let kind = self.table.hot(parent).kind;
-        self.table.hot_mut(parent).clear(flag::OPEN);
-        let cold = self.table.cold_mut(parent);
-        cold.earlier = cold.earlier.saturating_add(cold.total() - cold.live);
-        (cold.succeeded, cold.failed, cold.aborted) = (0, 0, 0);
-        let mut child = cold.first_child;
-        if kind == Kind::Graph {
-            self.table.count_unmet(parent);
-        }
-        while child != ROOT {
-            let next = self.table.cold(child).next_sibling;
-            if self.table.hot(child).state.is_done() {
-                if kind.is_dynamic() {
-                    self.table.leave_ended(parent, child);
-                    Slots::all(self.works).free(&mut self.table, child);
-                } else {
-                    self.table.cold_mut(parent).live += 1;
-                    self.table.make_new(child);
-                    self.table.offer(parent, child);
-                }
-            }
-            child = next;
         }
     }
 

@@ -73,6 +73,7 @@ impl Table<'_> {
         self.root.counts.attempts += 1;
         let now = self.root.now;
         let cold = self.cold_mut(index);
+        cold.failure = None;
         cold.limit_at = now.saturating_add(cold.timeout);
         if cold.limit_at != UNLIMITED {
             self.rearm(index);
@@ -130,8 +131,6 @@ impl Table<'_> {
             _ => above.aborted = above.aborted.saturating_sub(1),
         }
         self.make_new(index);
-        // Tells the start that there is an earlier life to clear away.
-        self.hot_mut(index).set(flag::STARTED);
         self.offer(parent, index);
         if self.root.running != parent {
             self.wake(parent);
@@ -139,13 +138,13 @@ impl Table<'_> {
         Ok(())
     }
 
-    /// Takes an ended node back to `Pending`, with a fresh retry budget. What is below it is made new when it starts.
+    /// Takes an ended node back to `Pending`, with a fresh retry budget. It keeps the mark of having been started until it has been reset.
     pub(crate) fn make_new(&mut self, index: u32) {
         if self.hot(index).state != State::Pending {
             self.go(index, State::Pending);
         }
         let hot = self.hot_mut(index);
-        hot.flags &= flag::LIVE | flag::PAUSED | flag::HANDLE | flag::DETACHED;
+        hot.flags &= flag::LIVE | flag::STARTED | flag::PAUSED | flag::HANDLE | flag::DETACHED;
         hot.set(flag::TURN);
         let cold = self.cold_mut(index);
         cold.retries_used = 0;
@@ -164,7 +163,15 @@ impl Table<'_> {
         (cold.wake_at, cold.limit_at) = (UNLIMITED, UNLIMITED);
         self.rearm(index);
         let hot = self.hot_mut(index);
-        hot.clear(flag::TURN | flag::SETTLING | flag::HOOK | flag::ASKED | flag::TIMED_OUT | flag::RETRY);
+        hot.clear(
+            flag::TURN
+                | flag::SETTLING
+                | flag::HOOK
+                | flag::ASKED
+                | flag::TIMED_OUT
+                | flag::RETRY
+                | flag::PAUSED,
+        );
         let parent = hot.parent;
         self.leave_queue(parent, index);
         self.refresh(index);

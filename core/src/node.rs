@@ -92,7 +92,7 @@ pub(crate) mod flag {
     pub(crate) const PAUSED: u16 = 1 << 5;
     /// The node waits out a retry delay.
     pub(crate) const RETRY: u16 = 1 << 6;
-    /// It has been started, in this life or the one before.
+    /// It has been started and not been reset since by a parent that tries again.
     pub(crate) const STARTED: u16 = 1 << 7;
     /// Its verdict is known; its children are draining.
     pub(crate) const SETTLING: u16 = 1 << 8;

@@ -91,9 +91,11 @@ pub(crate) fn pause(table: &mut Table<'_>, id: NodeId, paused: bool) -> Result<(
     table.pause(index, paused)
 }
 
-pub(crate) fn restart(table: &mut Table<'_>, id: NodeId) -> Result<(), Error> {
+pub(crate) fn restart<W>(table: &mut Table<'_>, slots: &mut Slots<'_, W>, id: NodeId) -> Result<(), Error> {
     let index = table.resolve(id)?;
-    table.restart(index)
+    table.restart(index)?;
+    slots.renew_below(table, index);
+    Ok(())
 }
 
 /// Frees an ended top-level node.

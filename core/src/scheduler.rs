@@ -405,7 +405,8 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     /// [`Error::UnknownNode`], [`Error::WrongState`] if it has not ended, [`Error::WrongKind`] for a member of a composite,
     /// [`Error::Aborting`] or [`Error::Ended`] for the parent's sake.
     pub fn restart(&mut self, node: NodeId) -> Result<(), Error> {
-        ops::restart(&mut self.table(), node)
+        let (mut table, works) = self.parts();
+        ops::restart(&mut table, &mut Slots::all(works), node)
     }
 
     /// Keeps a node and everything below it from being cranked. Deadlines go on; what they lead to waits for the resume. An abort lifts the pause.

@@ -3,7 +3,7 @@
 //! A work runs in place: the slice of works is split at its slot, and what is on either side stays reachable, so that a running work can put
 //! new works into free slots. Taking the work out and putting it back would move it twice and lose it in a panic.
 
-use crate::node::ROOT;
+use crate::node::{Kind, ROOT, flag};
 use crate::table::Table;
 
 /// The works below and above the running one; if none runs, all are below.
@@ -45,6 +45,41 @@ impl<'a, W> Slots<'a, W> {
             }
             drop(work);
             index = parent;
+        }
+    }
+
+    /// Makes everything below `top` as new: what a work or a generator added is freed, and the members of composites are pending again.
+    pub(crate) fn renew_below(&mut self, table: &mut Table<'_>, top: u32) {
+        let mut index = top;
+        while index != ROOT {
+            self.renew_children(table, index);
+            index = table.next_in_tree(top, index, true);
+        }
+    }
+
+    fn renew_children(&mut self, table: &mut Table<'_>, parent: u32) {
+        let kind = table.hot(parent).kind;
+        table.hot_mut(parent).clear(flag::OPEN);
+        let cold = table.cold_mut(parent);
+        cold.earlier = cold.earlier.saturating_add(cold.total() - cold.live);
+        (cold.succeeded, cold.failed, cold.aborted) = (0, 0, 0);
+        let mut child = cold.first_child;
+        if kind == Kind::Graph {
+            table.count_unmet(parent);
+        }
+        while child != ROOT {
+            let next = table.cold(child).next_sibling;
+            if table.hot(child).state.is_done() {
+                if kind.is_dynamic() {
+                    table.leave_ended(parent, child);
+                    self.free(table, child);
+                } else {
+                    table.cold_mut(parent).live += 1;
+                    table.make_new(child);
+                    table.offer(parent, child);
+                }
+            }
+            child = next;
         }
     }
 }

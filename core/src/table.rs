@@ -319,6 +319,10 @@ impl Table<'_> {
         if self.hot(index).has(flag::HANDLE) {
             self.forget_wakes(index);
         }
+        if self.root.running == index {
+            // A panic left the mark, and the node ended before the poll that would have found it.
+            self.root.running = ROOT;
+        }
         let hot = self.hot_mut(index);
         hot.flags = 0;
         // A slot whose generations are used up is retired, and stays counted as used.
