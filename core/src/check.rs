@@ -178,7 +178,7 @@ impl Table<'_> {
             let mut at = self.cold(awaited).watchers;
             while at != index {
                 assert_ne!(at, ROOT, "gate {index} is not told");
-                at = self.cold(at).next_watcher;
+                at = self.next_watcher(at);
             }
         } else {
             assert_eq!(hot.state, State::Running, "composite {index}");

@@ -42,6 +42,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         loop {
             let hot = *self.table.hot(at);
             if hot.state == State::Pending {
+                self.table.root.disturbed = false;
                 self.start(at);
                 if !self.is_reachable(at) {
                     return true;
@@ -55,6 +56,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
                     hot.pass = hot.pass.wrapping_add(1);
                     hot.cursor = hot.ring;
                 }
+                self.table.root.disturbed = false;
                 if self.turn(at) && self.is_reachable(at) && self.table.hot(at).ring != ROOT {
                     continue;
                 }
@@ -77,7 +79,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
 
     /// Whether a crank could still come to this node: user code on the way may have paused or aborted it or a node above.
     fn is_reachable(&self, mut at: u32) -> bool {
-        while at != ROOT {
+        while self.table.root.disturbed && at != ROOT {
             if !self.table.hot(at).has(flag::IN_RING) {
                 return false;
             }

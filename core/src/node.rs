@@ -249,7 +249,8 @@ pub struct Cold {
     pub(crate) first_in: u32,
     /// Dependencies that have not succeeded yet.
     pub(crate) unmet: u32,
-    /// First gate that waits for this node's end, and the next gate that waits for the same node as this one.
+    /// First gate that waits for this node's end; the next gate that waits for the same node as this one, or this one itself if it is the
+    /// last; none if it is in no such list.
     pub(crate) watchers: u32,
     pub(crate) next_watcher: u32,
     /// What is known of the node that this gate waits for, for when that node is gone: it succeeded.

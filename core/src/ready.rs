@@ -50,6 +50,7 @@ impl Table<'_> {
     }
 
     fn leave_ring(&mut self, parent: u32, index: u32) {
+        self.root.disturbed = true;
         let next = self.unlink(index);
         let above = self.hot_mut(parent);
         let pass = above.pass;

@@ -448,41 +448,56 @@ pub(crate) struct Tree<'a, D> {
 
 impl<D: Fn(u32, &mut fmt::Formatter<'_>) -> fmt::Result> fmt::Display for Tree<'_, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for node in self.view.nodes() {
-            self.branch(f, node.index)?;
-            write!(f, "{} {}", mark(&node), node.name())?;
-            if node.kind() != Kind::Work {
-                write!(f, " ({})", node.kind().name())?;
+        let (mut index, mut depth) = (self.view.root.cold.first_child, 0);
+        while index != ROOT {
+            self.line(f, index, depth)?;
+            let child = self.view.cold(index).first_child;
+            if child != ROOT {
+                (index, depth) = (child, depth + 1);
+                continue;
             }
-            if node.attempt() > 1 {
-                write!(f, ", attempt {}", node.attempt())?;
+            while index != ROOT && self.view.cold(index).next_sibling == ROOT {
+                (index, depth) = (self.view.hot(index).parent, depth.saturating_sub(1));
             }
-            write!(f, ": {}", node.explain())?;
-            (self.describe)(node.index, f)?;
-            f.write_str("\n")?;
+            index = if index == ROOT { ROOT } else { self.view.cold(index).next_sibling };
         }
         Ok(())
     }
 }
 
-impl<D> Tree<'_, D> {
-    /// The lines left of a node, one pair of columns for each level, found again from the top for each level: no stack.
-    fn branch(&self, f: &mut fmt::Formatter<'_>, index: u32) -> fmt::Result {
-        let depth = self.view.at(index).depth();
-        for level in 0..=depth {
-            let mut ancestor = index;
-            for _ in level..depth {
-                ancestor = self.view.hot(ancestor).parent;
-            }
-            let last = self.view.cold(ancestor).next_sibling == ROOT;
-            f.write_str(match (level == depth, last) {
-                (true, true) => "└─ ",
-                (true, false) => "├─ ",
-                (false, true) => "   ",
-                (false, false) => "│  ",
-            })?;
+impl<D: Fn(u32, &mut fmt::Formatter<'_>) -> fmt::Result> Tree<'_, D> {
+    fn line(&self, f: &mut fmt::Formatter<'_>, index: u32, depth: u32) -> fmt::Result {
+        let node = self.view.at(index);
+        self.branch(f, index, depth)?;
+        write!(f, "{} {}", mark(&node), node.name())?;
+        if node.kind() != Kind::Work {
+            write!(f, " ({})", node.kind().name())?;
         }
-        Ok(())
+        if node.attempt() > 1 {
+            write!(f, ", attempt {}", node.attempt())?;
+        }
+        write!(f, ": {}", node.explain())?;
+        (self.describe)(index, f)?;
+        f.write_str("\n")
+    }
+
+    /// The lines left of a node, three columns for each level. There is no stack, so each level's ancestor is found anew; what lies deeper
+    /// than a screen is wide gets its depth as a number instead.
+    fn branch(&self, f: &mut fmt::Formatter<'_>, index: u32, depth: u32) -> fmt::Result {
+        const DRAWN: u32 = 32;
+        if depth > DRAWN {
+            write!(f, "{:width$}{depth} ", "", width = DRAWN as usize * 3)?;
+        } else {
+            for level in 0..depth {
+                let mut ancestor = index;
+                for _ in level..depth {
+                    ancestor = self.view.hot(ancestor).parent;
+                }
+                let last = self.view.cold(ancestor).next_sibling == ROOT;
+                f.write_str(if last { "   " } else { "│  " })?;
+            }
+        }
+        f.write_str(if self.view.cold(index).next_sibling == ROOT { "└─ " } else { "├─ " })
     }
 }
 

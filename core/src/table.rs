@@ -36,6 +36,8 @@ pub(crate) struct Root {
     pub seed: u64,
     /// The node whose user code is running.
     pub running: u32,
+    /// A node has left its ring since a crank last looked.
+    pub disturbed: bool,
     /// Shut down: nothing new.
     pub closed: bool,
     #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
@@ -80,6 +82,7 @@ impl Root {
             now: 0,
             seed: 0,
             running: ROOT,
+            disturbed: false,
             closed: false,
             #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
             wakes: None,

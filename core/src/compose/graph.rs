@@ -201,36 +201,39 @@ impl Table<'_> {
 
     // ---- gates ----
 
-    /// Begins to wait for the end of `awaited`, or notes it if it is past.
+    /// Begins to wait for the end of `awaited`, or notes it if it is past. O(1).
     pub(crate) fn await_end(&mut self, gate: u32, awaited: u32) {
         let state = self.hot(awaited).state;
         if state.is_done() {
             self.cold_mut(gate).awaited_succeeded = state == State::Success;
-            return;
-        }
-        let mut at = self.cold(awaited).watchers;
-        while at != ROOT && at != gate {
-            at = self.cold(at).next_watcher;
-        }
-        if at == ROOT {
+        } else if self.cold(gate).next_watcher == ROOT {
             let first = core::mem::replace(&mut self.cold_mut(awaited).watchers, gate);
-            self.cold_mut(gate).next_watcher = first;
+            self.cold_mut(gate).next_watcher = if first == ROOT { gate } else { first };
         }
+    }
+
+    /// The gate after `gate` among those that wait for the same node.
+    pub(crate) fn next_watcher(&self, gate: u32) -> u32 {
+        let next = self.cold(gate).next_watcher;
+        if next == gate { ROOT } else { next }
     }
 
     /// Takes a gate off the list of the node that it waits for. Cost: the length of that list.
     pub(crate) fn unwatch(&mut self, gate: u32) {
+        if self.cold(gate).next_watcher == ROOT {
+            return;
+        }
         let Some(awaited) = self.awaited(gate) else { return };
-        let next = core::mem::replace(&mut self.cold_mut(gate).next_watcher, ROOT);
+        let next = self.next_watcher(gate);
+        self.cold_mut(gate).next_watcher = ROOT;
         let mut at = self.cold(awaited).watchers;
         if at == gate {
             self.cold_mut(awaited).watchers = next;
-            return;
         }
-        while at != ROOT {
-            let following = self.cold(at).next_watcher;
+        while at != ROOT && at != gate {
+            let following = self.next_watcher(at);
             if following == gate {
-                self.cold_mut(at).next_watcher = next;
+                self.cold_mut(at).next_watcher = if next == ROOT { at } else { next };
             }
             at = following;
         }
@@ -249,9 +252,10 @@ impl Table<'_> {
         let succeeded = self.hot(index).state == State::Success;
         let mut gate = core::mem::replace(&mut self.cold_mut(index).watchers, ROOT);
         while gate != ROOT {
+            let next = self.next_watcher(gate);
             let cold = self.cold_mut(gate);
             cold.awaited_succeeded = succeeded;
-            let next = core::mem::replace(&mut cold.next_watcher, ROOT);
+            cold.next_watcher = ROOT;
             self.wake(gate);
             gate = next;
         }
