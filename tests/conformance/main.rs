@@ -23,7 +23,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod basic;
+mod batch;
 mod children;
+mod command;
 mod compare_trees;
+mod conditional;
 mod run_count;
 mod sequence;
