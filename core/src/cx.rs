@@ -53,7 +53,7 @@ impl Children {
     /// All children of this attempt.
     #[must_use]
     pub const fn total(&self) -> u32 {
-        self.live + self.succeeded + self.failed + self.aborted
+        self.live.saturating_add(self.succeeded).saturating_add(self.failed).saturating_add(self.aborted)
     }
 
     /// Whether all have ended; true if there are none.
@@ -71,7 +71,7 @@ impl Children {
     /// Whether one has failed or was aborted.
     #[must_use]
     pub const fn any_failed(&self) -> bool {
-        self.failed + self.aborted > 0
+        self.failed > 0 || self.aborted > 0
     }
 
     /// What a parent without steps of its own says: success when all have succeeded, failure when one has failed or was aborted, else

@@ -230,12 +230,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
 
     fn run(&mut self, index: u32) {
         let outcome = self.call(index, W::on_run).unwrap_or(Outcome::Waiting);
-        let hot = self.table.hot_mut(index);
-        if outcome == Outcome::Running && hot.state == State::Running && self.table.cold(index).ended == ROOT
-        {
-            self.table.hot_mut(index).clear(flag::ASKED);
-            return;
-        }
+        let unseen = self.table.cold(index).ended != ROOT;
         let hot = self.table.hot_mut(index);
         let asked = hot.has(flag::ASKED);
         hot.clear(flag::ASKED);
@@ -243,14 +238,15 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         if hot.state != State::Running {
             return;
         }
-        if !matches!(outcome, Outcome::Failure(_) | Outcome::Fatal(_) | Outcome::RetryAfter(..)) {
+        // A failed work keeps its last children, so that they can be looked at.
+        let failed = matches!(outcome, Outcome::Failure(_) | Outcome::Fatal(_) | Outcome::RetryAfter(..));
+        if unseen && !failed {
             self.sweep(index);
         }
         match outcome {
             Outcome::Running => {}
-            Outcome::Waiting if asked => {}
+            Outcome::Waiting | Outcome::Sleep(_) if asked => {}
             Outcome::Waiting => self.wait(index, UNLIMITED),
-            Outcome::Sleep(_) if asked => {}
             Outcome::Sleep(time) => self.wait(index, (self.table.now() + time).as_micros()),
             Outcome::Success => self.settle(index, Verdict::Success, Cause::ParentDone),
             Outcome::Failure(reason) => self.fail(index, reason, Verdict::Failure { delay: None }),

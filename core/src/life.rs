@@ -187,15 +187,15 @@ impl Table<'_> {
         above.live = above.live.saturating_sub(1);
         match to {
             State::Success => {
-                above.succeeded += 1;
+                above.succeeded = above.succeeded.saturating_add(1);
                 counts.succeeded += 1;
             }
             State::Failure => {
-                above.failed += 1;
+                above.failed = above.failed.saturating_add(1);
                 counts.failed += 1;
             }
             _ => {
-                above.aborted += 1;
+                above.aborted = above.aborted.saturating_add(1);
                 if blocked {
                     counts.blocked += 1;
                 } else {

@@ -299,7 +299,7 @@ impl Cold {
 
     /// All children of this attempt.
     pub(crate) const fn total(&self) -> u32 {
-        self.live + self.succeeded + self.failed + self.aborted
+        self.live.saturating_add(self.succeeded).saturating_add(self.failed).saturating_add(self.aborted)
     }
 }
 

@@ -61,7 +61,7 @@ impl<'a, W> Slots<'a, W> {
         let kind = table.hot(parent).kind;
         table.hot_mut(parent).clear(flag::OPEN);
         let cold = table.cold_mut(parent);
-        cold.earlier = cold.earlier.saturating_add(cold.total() - cold.live);
+        cold.earlier = cold.earlier.saturating_add(cold.total().saturating_sub(cold.live));
         (cold.succeeded, cold.failed, cold.aborted) = (0, 0, 0);
         let mut child = cold.first_child;
         if kind == Kind::Graph {

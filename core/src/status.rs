@@ -434,7 +434,7 @@ impl fmt::Display for Text<'_> {
         let counts = node.child_counts();
         let total = counts.total().saturating_add(counts.earlier);
         if total > 0 && node.kind() != Kind::Sequence && !node.kind().is_gate() {
-            write!(f, " : {}/{total} children completed", total - counts.live)?;
+            write!(f, " : {}/{total} children completed", total.saturating_sub(counts.live))?;
         }
         Ok(())
     }

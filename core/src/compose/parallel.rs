@@ -18,7 +18,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
 
         let hot = *self.table.hot(index);
         let cold = self.table.cold(index);
-        let bad = cold.failed + cold.aborted;
+        let bad = cold.failed.saturating_add(cold.aborted);
         match hot.kind {
             Kind::Quorum => {
                 if u64::from(cold.succeeded) >= cold.param {
