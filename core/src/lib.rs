@@ -156,3 +156,8 @@ pub use time::Instant;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub use wake::{Notify, WakeHandle, WakeSet, WakeWord};
 pub use work::{Abort, Check, Outcome, Work, Yield};
+
+/// The code of the project's front page, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct FrontPage;
