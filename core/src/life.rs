@@ -73,7 +73,10 @@ impl Table<'_> {
         self.root.counts.attempts += 1;
         let now = self.root.now;
         let cold = self.cold_mut(index);
-        cold.failure = None;
+        if cold.failed == 0 && cold.aborted == 0 {
+            // The last attempt's; a child of this one may have been aborted already.
+            cold.failure = None;
+        }
         cold.limit_at = now.saturating_add(cold.timeout);
         if cold.limit_at != UNLIMITED {
             self.rearm(index);
@@ -222,10 +225,12 @@ impl Table<'_> {
         }
     }
 
-    /// Keeps the first failure among the children as the parent's, until it succeeds or tries again.
+    /// Keeps the first failure among the children of an attempt as the parent's, unless the parent is ending anyway.
     fn remember_failure(&mut self, parent: u32, child: u32) {
-        if parent == ROOT || self.cold(parent).failure.is_some() || self.hot(parent).state == State::Aborting
-        {
+        let (hot, cold) = (self.hot(parent), self.cold(parent));
+        let ending = hot.state == State::Aborting || hot.has(flag::SETTLING);
+        let first = cold.failed.saturating_add(cold.aborted) == 1;
+        if parent == ROOT || ending || !first && cold.failure.is_some() {
             return;
         }
         let failure = match self.cold(child).failure {
