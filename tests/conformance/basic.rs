@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use windlass::{Cause, Next, State, Status};
+use windlass::{Cause, Instant, Next, State, Status};
 use windlass_tests::{FAILED, Hook, Leaf, Rig, STEP};
 
 /// "BasicWork test", section "one work".
@@ -67,8 +67,11 @@ fn a_shutdown_cancels_a_sleep_without_a_wake() {
     let c = rig.world.of("sleeper");
     assert_eq!((c.waits, c.wakes), (1, 0));
     let before = rig.elapsed();
+    assert!(rig.s.next_deadline().is_some());
 
-    rig.shut_down();
+    rig.s.shutdown(Instant::MAX);
+    assert_eq!(rig.s.next_deadline(), None);
+    assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.state(work), State::Aborted);
     assert_eq!(rig.node(work).abort_cause(), Some(Cause::Shutdown));
     let c = rig.world.of("sleeper");

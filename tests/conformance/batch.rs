@@ -5,11 +5,13 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use windlass::{Error, Next, NodeId, Spec, State, Yield};
+use windlass::{Error, Instant, Next, NodeId, Spec, State, Yield};
 use windlass_tests::{Any, Cx, FAILED, Generator, Leaf, Rig, name};
 
 const WIDTH: usize = 16;
 const TOTAL: usize = 2 * WIDTH;
+/// More than is needed, so that it is the width that limits the batch.
+const CAPACITY: usize = 2 * TOTAL;
 
 fn child(k: usize) -> &'static str {
     name(format!("child-{k}"))
@@ -49,7 +51,7 @@ fn step_within_width(rig: &mut Rig, batch: NodeId) {
 /// end of each pass. Here a turn of the batch is no crank, but each question to its generator is.
 #[test]
 fn success() {
-    let mut rig = Rig::new(WIDTH + 1);
+    let mut rig = Rig::new(CAPACITY);
     let (spec, yielded) = batch(false);
     let id = rig.add(spec);
     let mut widest = 0;
@@ -82,7 +84,7 @@ fn success() {
 fn shutdown() {
     // After the first steps, and with half of the items done.
     for steps in [1, 5, 60] {
-        let mut rig = Rig::new(WIDTH + 1);
+        let mut rig = Rig::new(CAPACITY);
         let (spec, yielded) = batch(true);
         let id = rig.add(spec);
         for _ in 0..steps {
@@ -90,7 +92,7 @@ fn shutdown() {
         }
         let remembered = yielded.borrow().len();
         assert_eq!(remembered, if steps > 3 * WIDTH { TOTAL } else { WIDTH });
-        rig.s.shutdown(windlass::Instant::MAX);
+        rig.s.shutdown(Instant::MAX);
         while rig.s.next() != Next::Done {
             step_within_width(&mut rig, id);
         }
@@ -117,7 +119,7 @@ fn shutdown() {
 /// The batch that fails, to its end: 31 successes, and the last leaf fails in its second attempt.
 #[test]
 fn failure() {
-    let mut rig = Rig::new(WIDTH + 1);
+    let mut rig = Rig::new(CAPACITY);
     let (spec, yielded) = batch(true);
     let id = rig.add(spec);
     while rig.s.next() != Next::Done {

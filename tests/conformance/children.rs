@@ -2,7 +2,7 @@
 //!
 //! Two parents at the top, the first with two leaves.
 
-use windlass::{Cause, Error, Next, NodeId, Outcome, Retry, State};
+use windlass::{Cause, Error, Instant, Next, NodeId, Outcome, Retry, State};
 use windlass_tests::{Hook, Leaf, Parent, Rig, STEP};
 
 struct Family {
@@ -111,7 +111,7 @@ fn refuses_everything(f: &mut Family, expected: [State; 4]) {
 #[test]
 fn shutdown_before_the_first_crank() {
     let mut f = Family::new();
-    f.rig.s.shutdown(windlass::Instant::MAX);
+    f.rig.s.shutdown(Instant::MAX);
     refuses_everything(&mut f, [State::Aborted; 4]);
     for name in ["w1", "w2", "l1", "l2"] {
         assert_eq!(f.rig.world.hooks_of(name), [], "{name}");
@@ -124,7 +124,7 @@ fn shutdown_with_everything_started() {
     let mut f = Family::new();
     let l3 = f.rig.add_child(f.w2, Leaf::new("l3").sleeps(STEP).spec());
     f.rig.run_until(|rig| rig.world.of("l2").runs == 1 && rig.world.of("l3").runs == 1);
-    f.rig.s.shutdown(windlass::Instant::MAX);
+    f.rig.s.shutdown(Instant::MAX);
     assert_eq!(f.rig.state(l3), State::Aborting);
     refuses_everything(&mut f, [State::Aborting; 4]);
     for name in ["w1", "w2", "l1", "l2", "l3"] {

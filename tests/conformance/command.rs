@@ -9,7 +9,9 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use windlass::{Abort, DynWork, Next, NodeId, Outcome, Reason, Retry, Spec, State, WakeHandle, Work};
+use windlass::{
+    Abort, DynWork, Instant, Next, NodeId, Outcome, Reason, Retry, Spec, State, WakeHandle, Work,
+};
 use windlass_tests::{Any, Cx, Hook, Leaf, Rig, World, name};
 
 const NOT_STARTED: Reason = Reason::new("command not started");
@@ -234,7 +236,7 @@ fn an_aborted_command() {
     assert_eq!(rig.state(sleep), State::Waiting);
     assert_eq!(shell.running(), 1);
 
-    rig.s.shutdown(windlass::Instant::MAX);
+    rig.s.shutdown(Instant::MAX);
     assert_eq!(rig.state(sleep), State::Aborting);
     rig.run_until(|rig| rig.s.next() == Next::Done);
     assert_eq!((rig.state(sleep), rig.state(other)), (State::Aborted, State::Aborted));

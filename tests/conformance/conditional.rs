@@ -6,7 +6,7 @@
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use windlass::{Cause, Check, Next, NodeId, Reason, Spec, State, Status, Yield};
+use windlass::{Cause, Check, Instant, Next, NodeId, Reason, Spec, State, Status, Yield};
 use windlass_tests::{Any, Counters, Cx, Generator, Leaf, Parent, Question, Rig, STEP, name};
 
 /// A gate that opens when this node has succeeded.
@@ -96,7 +96,10 @@ fn shutdown_while_the_gate_is_shut() {
         let dependent = rig.add_child(gate, Leaf::new("dependent").spec());
         rig.run_until(|rig| rig.state(gate) == State::Waiting);
         assert_eq!(rig.status(dependent), Status::Running, "pending counts as running");
-        rig.shut_down();
+        assert_eq!(rig.s.next_deadline().is_some(), polled);
+        rig.s.shutdown(Instant::MAX);
+        assert_eq!(rig.s.next_deadline(), None);
+        assert_eq!(rig.run(), Next::Done);
         assert_eq!(rig.state(gate), State::Aborted);
         assert_eq!(rig.state(dependent), State::Aborted);
         assert_eq!(rig.world.of("dependent"), Counters::default());
@@ -120,7 +123,7 @@ fn shutdown_behind_an_open_gate() {
         rig.step();
         assert_eq!((rig.status(gate), rig.status(inner)), (Status::Running, Status::Running));
         let asked = rig.world.of("gate").asked;
-        rig.s.shutdown(windlass::Instant::MAX);
+        rig.s.shutdown(Instant::MAX);
         assert_eq!((rig.state(gate), rig.state(inner)), (State::Aborting, State::Aborting));
         assert_eq!(rig.run(), Next::Done);
         assert_eq!((rig.state(gate), rig.state(inner)), (State::Aborted, State::Aborted));
@@ -145,7 +148,7 @@ fn chained(
     mut link: impl FnMut(&mut Cx<'_>, usize, Rc<()>, Option<(NodeId, Rc<()>)>) -> NodeId + 'static,
 ) -> (Rig, NodeId) {
     let items: Rc<std::cell::RefCell<Vec<Weak<()>>>> = Rc::default();
-    let mut rig = Rig::new(1 + 2 * WIDTH);
+    let mut rig = Rig::new(4 * ITEMS);
     let mut before: Option<(NodeId, Weak<()>)> = None;
     let yielded = Rc::clone(&items);
     let batch = Generator::new(move |cx: &mut Cx<'_>| {

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use windlass::{Next, NodeId, Retry, Spec, State};
+use windlass::{Instant, Next, NodeId, Retry, Spec, State};
 use windlass_tests::{Counters, Leaf, Rig, STEP};
 
 const NAMES: [&str; 3] = ["first", "second", "third"];
@@ -121,7 +121,7 @@ fn shutdown() {
     let (sequence, members) = three(&mut rig, 100, None);
     rig.run_until(|rig| rig.world.of("first").runs == 1);
     assert!(members.iter().any(|member| !rig.state(*member).is_done()));
-    rig.s.shutdown(windlass::Instant::MAX);
+    rig.s.shutdown(Instant::MAX);
     assert_eq!(rig.state(sequence), State::Aborting);
     assert_eq!(members.map(|member| rig.state(member)), [State::Aborting, State::Aborted, State::Aborted]);
     assert_eq!(rig.run(), Next::Done);
