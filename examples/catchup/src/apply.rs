@@ -22,6 +22,18 @@ pub struct LedgerState {
     pub fees_charged: i64,
 }
 
+/// A closed ledger as far as it is applied here: a hundred bytes, whatever the ledger held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    ledger: u32,
+    hash: Hash,
+    previous: Hash,
+    fee_pool: i64,
+    total_coins: i64,
+    transactions: u64,
+    fees: i128,
+}
+
 /// What the next ledger has to follow from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Base {
@@ -31,53 +43,61 @@ struct Base {
     total_coins: i64,
 }
 
+impl Closed {
+    /// What a verified header and the results that belong to it come to. O(results).
+    pub fn of(entry: &LedgerHeaderHistoryEntry, results: Option<&TransactionHistoryResultEntry>) -> Closed {
+        let charged = results.map_or(&[][..], |results| results.tx_result_set.results.as_slice());
+        Closed {
+            ledger: entry.ledger(),
+            hash: entry.hash.clone(),
+            previous: entry.header.previous_ledger_hash.clone(),
+            fee_pool: entry.header.fee_pool,
+            total_coins: entry.header.total_coins,
+            transactions: charged.len() as u64,
+            fees: charged.iter().map(|pair| i128::from(pair.result.fee_charged)).sum(),
+        }
+    }
+}
+
 impl LedgerState {
     /// Applies the next ledger: its sequence number and predecessor are this ledger's, its fee pool is this one plus what its results
     /// charge, its total of coins is this one.
     ///
     /// The first ledger applied is taken as it is, as nothing before it is known. The total of coins is constant from protocol 12 on; an older
-    /// ledger with an inflation run is refused. O(results).
-    pub fn apply(
-        &mut self,
-        checkpoint: Checkpoint,
-        entry: &LedgerHeaderHistoryEntry,
-        results: Option<&TransactionHistoryResultEntry>,
-    ) -> Result<(), Error> {
-        let (header, ledger) = (&entry.header, entry.ledger());
+    /// ledger with an inflation run is refused.
+    pub fn apply(&mut self, checkpoint: Checkpoint, closed: &Closed) -> Result<(), Error> {
+        let ledger = closed.ledger;
         let refuse = |fault| Err(Error::at(ArchiveFile::Ledger(checkpoint), ledger, fault));
-        let charged = results.map_or(&[][..], |results| results.tx_result_set.results.as_slice());
-        let fees: i128 = charged.iter().map(|pair| i128::from(pair.result.fee_charged)).sum();
-
         if let Some(base) = &self.base {
             let next = u64::from(base.ledger) + 1;
             if u64::from(ledger) != next {
                 return refuse(Fault::NotNext { expected: next });
             }
-            if header.previous_ledger_hash != base.hash {
-                let expected = header.previous_ledger_hash.clone();
-                let fault = Fault::BrokenChain { expected, found: base.hash.clone() };
+            if closed.previous != base.hash {
+                let fault =
+                    Fault::BrokenChain { expected: closed.previous.clone(), found: base.hash.clone() };
                 return Err(Error::at(ArchiveFile::Ledger(checkpoint), base.ledger, fault));
             }
-            let fee_pool = i128::from(base.fee_pool) + fees;
-            if fee_pool != i128::from(header.fee_pool) {
-                let (of, found) = ("fee pool", header.fee_pool);
+            let fee_pool = i128::from(base.fee_pool) + closed.fees;
+            if fee_pool != i128::from(closed.fee_pool) {
+                let (of, found) = ("fee pool", closed.fee_pool);
                 return refuse(Fault::WrongTotal { of, expected: i64::try_from(fee_pool).ok(), found });
             }
-            if base.total_coins != header.total_coins {
-                let (of, found) = ("total of coins", header.total_coins);
+            if base.total_coins != closed.total_coins {
+                let (of, found) = ("total of coins", closed.total_coins);
                 return refuse(Fault::WrongTotal { of, expected: Some(base.total_coins), found });
             }
         }
         self.first = self.first.or(Some(ledger));
         self.base = Some(Base {
             ledger,
-            hash: entry.hash.clone(),
-            fee_pool: header.fee_pool,
-            total_coins: header.total_coins,
+            hash: closed.hash.clone(),
+            fee_pool: closed.fee_pool,
+            total_coins: closed.total_coins,
         });
         self.ledgers += 1;
-        self.transactions += charged.len() as u64;
-        let fees = i64::try_from(fees).unwrap_or(if fees < 0 { i64::MIN } else { i64::MAX });
+        self.transactions += closed.transactions;
+        let fees = i64::try_from(closed.fees).unwrap_or(if closed.fees < 0 { i64::MIN } else { i64::MAX });
         self.fees_charged = self.fees_charged.saturating_add(fees);
         Ok(())
     }

@@ -2,8 +2,9 @@
 //! their header.
 //!
 //! Invariant: after [`headers`] and one [`Chain::step`] per checkpoint, newest to oldest, every header in the range is bound to the newest
-//! one (and to the trusted hash, if there is one); after [`transactions`] and [`results`] so is all that the other files hold. What the
-//! results add up to is `apply`'s business. Signatures and what is inside transactions are not checked.
+//! one (and to the trusted hash, if there is one); after [`transactions`] and [`results`] so is all that the other files hold. The walk needs
+//! no more of a checkpoint than its [`Link`], so headers need not be kept for it. What the results add up to is `apply`'s business.
+//! Signatures and what is inside transactions are not checked.
 
 use sha2::{Digest, Sha256};
 use stellar_xdr::{
@@ -13,7 +14,7 @@ use stellar_xdr::{
 };
 
 use crate::error::{Error, Fault};
-use crate::layout::LedgerRange;
+use crate::layout::{ArchiveFile, Checkpoint, LedgerRange};
 use crate::records::{Headers, Record, Records, Results, Transactions};
 
 /// Checks a ledger file by itself: every header has the hash recorded beside it, each follows the one before, and the last one ends the
@@ -32,7 +33,7 @@ pub fn headers(headers: &Headers) -> Result<(), Error> {
             if before.ledger() + 1 != ledger {
                 return Err(Error::at(file, ledger, Fault::Gap { expected: before.ledger() + 1 }));
             }
-            expect_link(headers, before, &entry.header.previous_ledger_hash)?;
+            expect_link(file, before.ledger(), &before.hash, &entry.header.previous_ledger_hash)?;
         }
         before = Some(entry);
     }
@@ -41,6 +42,40 @@ pub fn headers(headers: &Headers) -> Result<(), Error> {
         None => Err(Error::new(file, Fault::NoLedgers { expected: last })),
         Some(end) if end != last => Err(Error::at(file, end, Fault::Gap { expected: last })),
         Some(_) => Ok(()),
+    }
+}
+
+/// The two ends of a checkpoint, as far as it is wanted: all that the walk along the chain needs of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    checkpoint: Checkpoint,
+    first: u32,
+    previous: Hash,
+    last: u32,
+    hash: Hash,
+}
+
+impl Link {
+    /// The ends of a ledger file that has passed [`headers`]; refused if it has no ledger of the range.
+    pub fn of(headers: &Headers, range: LedgerRange) -> Result<Link, Error> {
+        let checkpoint = headers.checkpoint();
+        let wanted = wanted(headers, range);
+        let (Some(first), Some(last)) = (wanted.first(), wanted.last()) else {
+            let expected = range.to().min(checkpoint.last());
+            return Err(Error::new(headers.file(), Fault::NoLedgers { expected }));
+        };
+        Ok(Link {
+            checkpoint,
+            first: first.ledger(),
+            previous: first.header.previous_ledger_hash.clone(),
+            last: last.ledger(),
+            hash: last.hash.clone(),
+        })
+    }
+
+    /// How many ledgers of the checkpoint are wanted.
+    pub fn ledgers(&self) -> u32 {
+        self.last - self.first + 1
     }
 }
 
@@ -60,32 +95,27 @@ impl Chain {
         Chain { range, trusted, tip: None, awaited: None }
     }
 
-    /// Checks the next older checkpoint against what the newer ones said. Its headers have passed [`headers`].
+    /// Checks the next older checkpoint against what the newer ones said.
     ///
     /// Only the oldest checkpoint of the range may begin late. After an error the walk stands where it stood.
-    pub fn step(&mut self, headers: &Headers) -> Result<(), Error> {
-        let (file, checkpoint) = (headers.file(), headers.checkpoint());
-        let wanted = wanted(headers, self.range);
-        let (Some(first), Some(last)) = (wanted.first(), wanted.last()) else {
-            let expected = self.range.to().min(checkpoint.last());
-            return Err(Error::new(file, Fault::NoLedgers { expected }));
-        };
-        if first.ledger() > checkpoint.first() && !checkpoint.contains(self.range.from()) {
-            return Err(Error::at(file, first.ledger(), Fault::Gap { expected: checkpoint.first() }));
+    pub fn step(&mut self, link: &Link) -> Result<(), Error> {
+        let (file, checkpoint) = (ArchiveFile::Ledger(link.checkpoint), link.checkpoint);
+        if link.first > checkpoint.first() && !checkpoint.contains(self.range.from()) {
+            return Err(Error::at(file, link.first, Fault::Gap { expected: checkpoint.first() }));
         }
         let expected = self.awaited.as_ref().map_or(self.range.to(), |(ledger, _)| *ledger);
-        if last.ledger() != expected {
-            return Err(Error::at(file, last.ledger(), Fault::Gap { expected }));
+        if link.last != expected {
+            return Err(Error::at(file, link.last, Fault::Gap { expected }));
         }
         match (&self.awaited, &self.trusted) {
-            (Some((_, hash)), _) => expect_link(headers, last, hash)?,
-            (None, Some(hash)) if *hash != last.hash => {
-                let fault = Fault::Untrusted { expected: hash.clone(), found: last.hash.clone() };
-                return Err(Error::at(file, last.ledger(), fault));
+            (Some((_, hash)), _) => expect_link(file, link.last, &link.hash, hash)?,
+            (None, Some(hash)) if *hash != link.hash => {
+                let fault = Fault::Untrusted { expected: hash.clone(), found: link.hash.clone() };
+                return Err(Error::at(file, link.last, fault));
             }
-            (None, _) => self.tip = Some((last.ledger(), last.hash.clone())),
+            (None, _) => self.tip = Some((link.last, link.hash.clone())),
         }
-        self.awaited = Some((first.ledger() - 1, first.header.previous_ledger_hash.clone()));
+        self.awaited = Some((link.first - 1, link.previous.clone()));
         Ok(())
     }
 
@@ -204,12 +234,11 @@ fn expect_headers<T: Record>(headers: &Headers, records: &Records<T>) -> Result<
     }
 }
 
-fn expect_link(headers: &Headers, entry: &LedgerHeaderHistoryEntry, named: &Hash) -> Result<(), Error> {
-    if entry.hash == *named {
+fn expect_link(file: ArchiveFile, ledger: u32, hash: &Hash, named: &Hash) -> Result<(), Error> {
+    if hash == named {
         return Ok(());
     }
-    let fault = Fault::BrokenChain { expected: named.clone(), found: entry.hash.clone() };
-    Err(Error::at(headers.file(), entry.ledger(), fault))
+    Err(Error::at(file, ledger, Fault::BrokenChain { expected: named.clone(), found: hash.clone() }))
 }
 
 fn expect_hash<T: Record>(

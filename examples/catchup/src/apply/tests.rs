@@ -37,7 +37,7 @@ fn apply(
     fees: Option<&[i64]>,
 ) -> Result<(), String> {
     let checkpoint = Frequency::new(8).unwrap().checkpoint_of(9).unwrap();
-    state.apply(checkpoint, entry, fees.map(results).as_ref()).map_err(|e| e.to_string())
+    state.apply(checkpoint, &Closed::of(entry, fees.map(results).as_ref())).map_err(|e| e.to_string())
 }
 
 /// Stands at ledger 9 with a fee pool of 100, taken as found.

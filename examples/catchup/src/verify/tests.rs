@@ -159,13 +159,19 @@ fn a_ledger_file_reaches_the_end_of_its_checkpoint() {
     assert!(matches!(error.fault, Fault::NoLedgers { expected: 15 }), "{error}");
 }
 
+/// A step over what is wanted of a ledger file.
+fn step(chain: &mut Chain, headers: &Headers) -> Result<(), Error> {
+    let link = Link::of(headers, chain.range)?;
+    chain.step(&link)
+}
+
 #[test]
 fn the_walk_goes_from_newest_to_oldest() {
     let files = generated();
     let mut chain = Chain::new(range(1, 23), None);
     assert_eq!(chain.tip(), None);
     for headers in files.iter().rev() {
-        chain.step(headers).unwrap();
+        step(&mut chain, headers).unwrap();
     }
     assert_eq!(chain.tip(), Some((23, &files[2].entries()[7].hash)));
 }
@@ -175,16 +181,16 @@ fn a_step_out_of_turn_is_refused_and_changes_nothing() {
     let files = generated();
     let mut chain = Chain::new(range(1, 23), None);
     for wrong in [&files[0], &files[1]] {
-        let error = chain.step(wrong).unwrap_err();
+        let error = step(&mut chain, wrong).unwrap_err();
         assert!(matches!(error.fault, Fault::Gap { expected: 23 }), "{error}");
     }
-    chain.step(&files[2]).unwrap();
+    step(&mut chain, &files[2]).unwrap();
     for wrong in [&files[0], &files[2]] {
-        let error = chain.step(wrong).unwrap_err();
+        let error = step(&mut chain, wrong).unwrap_err();
         assert!(matches!(error.fault, Fault::Gap { expected: 15 }), "{error}");
     }
-    chain.step(&files[1]).unwrap();
-    chain.step(&files[0]).unwrap();
+    step(&mut chain, &files[1]).unwrap();
+    step(&mut chain, &files[0]).unwrap();
 }
 
 #[test]
@@ -198,10 +204,10 @@ fn what_is_outside_the_range_is_not_looked_at() {
     );
     assert_eq!(wanted(&files[2], inner).iter().map(Record::ledger).collect::<Vec<_>>(), [16, 17, 18, 19, 20]);
     let mut chain = Chain::new(inner, Some(files[2].of(20).unwrap().hash.clone()));
-    chain.step(&files[2]).unwrap();
-    chain.step(&files[1]).unwrap();
+    step(&mut chain, &files[2]).unwrap();
+    step(&mut chain, &files[1]).unwrap();
     assert_eq!(chain.tip().unwrap().0, 20);
-    let error = chain.step(&files[0]).unwrap_err();
+    let error = step(&mut chain, &files[0]).unwrap_err();
     assert!(matches!(error.fault, Fault::NoLedgers { .. }), "{error}");
 }
 
@@ -212,7 +218,7 @@ fn another_history_does_not_fit() {
     let other = Headers::read(checkpoint(8), other.as_slice()).unwrap();
     headers(&other).unwrap();
     let mut chain = Chain::new(range(1, 23), None);
-    chain.step(&generated()[2]).unwrap();
-    let error = chain.step(&other).unwrap_err();
+    step(&mut chain, &generated()[2]).unwrap();
+    let error = step(&mut chain, &other).unwrap_err();
     assert!(matches!(error.fault, Fault::BrokenChain { .. }) && error.ledger == Some(15), "{error}");
 }

@@ -11,13 +11,13 @@ use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 use stellar_xdr::{Hash, Limits, ReadXdr, WriteXdr};
 use tempfile::TempDir;
-use windlass_catchup::apply::LedgerState;
+use windlass_catchup::apply::{Closed, LedgerState};
 use windlass_catchup::error::{Error, Fault};
 use windlass_catchup::generate::{self, Plan, Summary};
 use windlass_catchup::layout::{ArchiveFile, ArchiveState, Checkpoint, Frequency};
 use windlass_catchup::records::{Headers, Record, Records, Results, Transactions};
 use windlass_catchup::source::{FetchLimits, Source};
-use windlass_catchup::verify::{self, Chain};
+use windlass_catchup::verify::{self, Chain, Link};
 use windlass_catchup::workdir::WorkDir;
 
 /// What to catch up with.
@@ -55,7 +55,8 @@ pub(crate) fn catch_up_plain(source: &Source, work: &WorkDir, ask: &Ask) -> Resu
     }
     let mut chain = Chain::new(range, ask.trusted.clone());
     for checkpoint in range.checkpoints().rev() {
-        chain.step(&caught.obtain(source, work, ask, checkpoint, verify::headers)?)?;
+        let headers = caught.obtain(source, work, ask, checkpoint, verify::headers)?;
+        chain.step(&Link::of(&headers, range)?)?;
     }
     for checkpoint in range.checkpoints() {
         let headers = caught.obtain(source, work, ask, checkpoint, verify::headers)?;
@@ -65,7 +66,7 @@ pub(crate) fn catch_up_plain(source: &Source, work: &WorkDir, ask: &Ask) -> Resu
         let results = caught
             .obtain(source, work, ask, checkpoint, |results: &Results| verify::results(&headers, results))?;
         for entry in verify::wanted(&headers, range) {
-            caught.state.apply(checkpoint, entry, results.of(entry.ledger()))?;
+            caught.state.apply(checkpoint, &Closed::of(entry, results.of(entry.ledger())))?;
         }
     }
     assert_eq!(caught.state.last(), chain.tip());
