@@ -64,7 +64,7 @@ impl Table<'_> {
         }
         assert_eq!(cold.last_child, last);
 
-        let with = |flags: u16| -> Vec<u32> {
+        let with = |flags: u32| -> Vec<u32> {
             let mut list: Vec<u32> =
                 children.iter().copied().filter(|child| self.hot(*child).has(flags)).collect();
             list.sort_unstable();
@@ -77,6 +77,7 @@ impl Table<'_> {
         assert_eq!(sorted(self.list(hot.ring)), with(flag::IN_RING), "ring of {parent}");
         assert_eq!(sorted(self.list(cold.queue)), with(flag::QUEUED), "queue of {parent}");
         assert!(hot.cursor == ROOT || self.list(hot.ring).contains(&hot.cursor), "cursor of {parent}");
+        assert_eq!(hot.has(flag::UNSEEN), cold.ended != ROOT, "unseen children of {parent}");
         for child in self.list(cold.ended) {
             assert!(children.contains(&child) && self.hot(child).state.is_done());
         }

@@ -30,7 +30,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     /// What comes before the cranks of a poll: a panic's aftermath, and the deadlines that are due.
     pub(crate) fn prepare(&mut self) {
         self.recover();
-        if self.table.root.cold.ended != ROOT {
+        if self.table.root.hot.has(flag::UNSEEN) {
             self.sweep(ROOT);
         }
         self.expire();
@@ -40,7 +40,8 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     pub(crate) fn crank(&mut self) -> bool {
         let mut at = ROOT;
         loop {
-            let hot = *self.table.hot(at);
+            let hot = self.table.hot(at);
+            let (cursor, ring) = (hot.cursor, hot.ring);
             if hot.state == State::Pending {
                 self.table.root.disturbed = false;
                 self.start(at);
@@ -49,12 +50,11 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
                 }
                 continue;
             }
-            let mut child = hot.cursor;
-            if hot.has(flag::TURN) && (child == ROOT || !hot.kind.turn_is_last()) {
-                if child == ROOT {
+            if hot.has(flag::TURN) && (cursor == ROOT || !hot.kind.turn_is_last()) {
+                if cursor == ROOT {
                     let hot = self.table.hot_mut(at);
                     hot.pass = hot.pass.wrapping_add(1);
-                    hot.cursor = hot.ring;
+                    hot.cursor = ring;
                 }
                 self.table.root.disturbed = false;
                 if self.turn(at) && self.is_reachable(at) && self.table.hot(at).ring != ROOT {
@@ -62,17 +62,17 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
                 }
                 return true;
             }
-            if child == ROOT {
-                if hot.ring == ROOT {
+            let mut child = cursor;
+            if cursor == ROOT {
+                if ring == ROOT {
                     return false;
                 }
                 let hot = self.table.hot_mut(at);
                 hot.pass = hot.pass.wrapping_add(1);
-                child = hot.ring;
+                child = ring;
             }
             let next = self.table.hot(child).next;
-            let hot = self.table.hot_mut(at);
-            hot.cursor = if next == hot.ring { ROOT } else { next };
+            self.table.hot_mut(at).cursor = if next == ring { ROOT } else { next };
             at = child;
         }
     }
@@ -90,39 +90,45 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
 
     // ---- user code ----
 
-    /// Calls the work at `index`, if there is one. While it runs, `running` is marked, so that a panic is laid at its door.
+    /// Calls the work at `index`, if there is one; else gives `none`. While it runs, `running` is marked, so that a panic is laid at its door.
+    #[inline]
     fn call_for<R>(
         &mut self,
         running: u32,
         index: u32,
+        none: R,
         call: impl FnOnce(&mut W, &mut Cx<'_, W, A>) -> R,
-    ) -> Option<R> {
-        let (lower, rest) = self.works.split_at_mut_checked(index as usize)?;
-        let (own, upper) = rest.split_first_mut()?;
-        let work = own.as_mut()?;
+    ) -> R {
+        let Some((lower, [own, upper @ ..])) = self.works.split_at_mut_checked(index as usize) else {
+            return none;
+        };
+        let Some(work) = own else { return none };
         self.table.root.running = running;
         let now = self.table.now();
-        let mut cx =
-            Cx { lend: &mut self.table, index, now, slots: Slots { lower, upper }, app: &mut *self.app };
+        let slots = Slots { lower, upper };
+        let mut cx = Cx { lend: &mut self.table, index, now, slots, app: &mut *self.app };
         let result = call(work, &mut cx);
         self.table.root.running = ROOT;
-        Some(result)
+        result
     }
 
+    /// A crank of the work at `index`.
+    #[inline]
     pub(crate) fn call<R>(
         &mut self,
         index: u32,
+        none: R,
         call: impl FnOnce(&mut W, &mut Cx<'_, W, A>) -> R,
-    ) -> Option<R> {
+    ) -> R {
         self.table.root.counts.cranks += 1;
         self.table.emit(index, What::Cranked);
-        self.call_for(index, index, call)
+        self.call_for(index, index, none, call)
     }
 
     /// Calls a hook of a node that is ending.
     fn hook(&mut self, index: u32, call: impl FnOnce(&mut W, &mut Cx<'_, W, A>)) {
         self.table.hot_mut(index).set(flag::HOOK);
-        self.call_for(index, index, call);
+        self.call_for(index, index, (), call);
         self.table.hot_mut(index).clear(flag::HOOK);
     }
 
@@ -184,7 +190,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         if self.table.hot(index).has(flag::STARTED) {
             self.reset_below(index);
         }
-        self.call_for(index, index, W::on_reset);
+        self.call_for(index, index, (), W::on_reset);
         // One of the hooks may have aborted it.
         if self.table.hot(index).state != State::Pending {
             return;
@@ -202,37 +208,42 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
 
     /// The node's own turn. True if the crank may go on to a child of it.
     fn turn(&mut self, index: u32) -> bool {
-        let hot = *self.table.hot(index);
+        let hot = self.table.hot(index);
+        let (kind, open) = (hot.kind, hot.has(flag::OPEN));
         if hot.state == State::Aborting {
             self.abort_turn(index);
             return false;
         }
-        if hot.has(flag::SETTLING) {
-            let verdict = self.table.cold(index).verdict;
-            self.conclude(index, verdict);
+        if hot.has(flag::SETTLING | flag::TIMED_OUT) {
+            self.end_turn(index);
             return false;
         }
-        if hot.has(flag::TIMED_OUT) {
-            self.blame(index, Reason::TIMEOUT);
-            self.settle(index, Verdict::Failure { delay: None }, Cause::Timeout);
-            return false;
-        }
-        match hot.kind {
+        match kind {
             Kind::Work => self.run(index),
             Kind::Batch => self.ask_generator(index),
             Kind::Callback => self.ask_callback(index),
-            Kind::When if !hot.has(flag::OPEN) => return self.ask_predicate(index),
-            Kind::After | Kind::AfterSuccess if !hot.has(flag::OPEN) => return self.look_at_awaited(index),
+            Kind::When if !open => return self.ask_predicate(index),
+            Kind::After | Kind::AfterSuccess if !open => return self.look_at_awaited(index),
             _ => return self.attend(index),
         }
         false
     }
 
+    /// The last turn of a node whose children have drained, or whose attempt has timed out.
+    fn end_turn(&mut self, index: u32) {
+        if self.table.hot(index).has(flag::SETTLING) {
+            let verdict = self.table.cold(index).verdict;
+            self.conclude(index, verdict);
+        } else {
+            self.blame(index, Reason::TIMEOUT);
+            self.settle(index, Verdict::Failure { delay: None }, Cause::Timeout);
+        }
+    }
+
     fn run(&mut self, index: u32) {
-        let outcome = self.call(index, W::on_run).unwrap_or(Outcome::Waiting);
-        let unseen = self.table.cold(index).ended != ROOT;
+        let outcome = self.call(index, Outcome::Waiting, W::on_run);
         let hot = self.table.hot_mut(index);
-        let asked = hot.has(flag::ASKED);
+        let (asked, unseen) = (hot.has(flag::ASKED), hot.has(flag::UNSEEN));
         hot.clear(flag::ASKED);
         // A work that aborted itself is not asked what it thinks of that.
         if hot.state != State::Running {
@@ -271,7 +282,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             self.conclude(index, Verdict::Aborted);
             return;
         }
-        let answer = self.call(index, W::on_abort).unwrap_or(Abort::Done);
+        let answer = self.call(index, Abort::Done, W::on_abort);
         let hot = self.table.hot_mut(index);
         let asked = hot.has(flag::ASKED);
         hot.clear(flag::ASKED);
@@ -460,7 +471,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             if hot.has(flag::STARTED) && (hot.state.is_done() || hot.state == State::Pending) {
                 hot.clear(flag::STARTED);
                 // In the name of `top`: a panic here fails the node that tries again.
-                self.call_for(top, index, W::on_reset);
+                self.call_for(top, index, (), W::on_reset);
             }
             index = self.table.next_in_tree(top, index, true);
         }

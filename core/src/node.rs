@@ -79,37 +79,39 @@ impl Kind {
 /// The flags of a node.
 pub(crate) mod flag {
     /// The slot has a tenant.
-    pub(crate) const LIVE: u16 = 1;
+    pub(crate) const LIVE: u32 = 1;
     /// The node wants its own turn.
-    pub(crate) const TURN: u16 = 1 << 1;
+    pub(crate) const TURN: u32 = 1 << 1;
     /// The node is in its parent's ring, that is: it is runnable.
-    pub(crate) const IN_RING: u16 = 1 << 2;
+    pub(crate) const IN_RING: u32 = 1 << 2;
     /// The parent lets it run; it holds one of the parent's places.
-    pub(crate) const ACTIVE: u16 = 1 << 3;
+    pub(crate) const ACTIVE: u32 = 1 << 3;
     /// The node is in its parent's queue for a place.
-    pub(crate) const QUEUED: u16 = 1 << 4;
+    pub(crate) const QUEUED: u32 = 1 << 4;
     /// No crank for it and what is below it.
-    pub(crate) const PAUSED: u16 = 1 << 5;
+    pub(crate) const PAUSED: u32 = 1 << 5;
     /// The node waits out a retry delay.
-    pub(crate) const RETRY: u16 = 1 << 6;
+    pub(crate) const RETRY: u32 = 1 << 6;
     /// It has been started and not been reset since by a parent that tries again.
-    pub(crate) const STARTED: u16 = 1 << 7;
+    pub(crate) const STARTED: u32 = 1 << 7;
     /// Its verdict is known; its children are draining.
-    pub(crate) const SETTLING: u16 = 1 << 8;
+    pub(crate) const SETTLING: u32 = 1 << 8;
     /// A hook of its end is being called.
-    pub(crate) const HOOK: u16 = 1 << 9;
+    pub(crate) const HOOK: u32 = 1 << 9;
     /// An abort, or a wake, came while the node was being called.
-    pub(crate) const ASKED: u16 = 1 << 10;
+    pub(crate) const ASKED: u32 = 1 << 10;
     /// Its attempt has timed out.
-    pub(crate) const TIMED_OUT: u16 = 1 << 11;
+    pub(crate) const TIMED_OUT: u32 = 1 << 11;
     /// The gate is open; the generator is exhausted.
-    pub(crate) const OPEN: u16 = 1 << 12;
+    pub(crate) const OPEN: u32 = 1 << 12;
     /// It was ended by force.
-    pub(crate) const FORCED: u16 = 1 << 13;
+    pub(crate) const FORCED: u32 = 1 << 13;
     /// A wake handle was taken for it.
-    pub(crate) const HANDLE: u16 = 1 << 14;
+    pub(crate) const HANDLE: u32 = 1 << 14;
     /// Its slots are freed as soon as it has ended.
-    pub(crate) const DETACHED: u16 = 1 << 15;
+    pub(crate) const DETACHED: u32 = 1 << 15;
+    /// Children of it have ended that it has not seen.
+    pub(crate) const UNSEEN: u32 = 1 << 16;
 }
 
 /// The half that a crank touches: 32 bytes.
@@ -123,10 +125,10 @@ pub struct Hot {
     pub(crate) ring: u32,
     /// The child whose turn is next in this pass; none at the end of the pass.
     pub(crate) cursor: u32,
-    /// Counts the passes, wrapping.
-    pub(crate) pass: u32,
     pub(crate) generation: u32,
-    pub(crate) flags: u16,
+    pub(crate) flags: u32,
+    /// Counts the passes, wrapping.
+    pub(crate) pass: u16,
     pub(crate) state: State,
     pub(crate) kind: Kind,
 }
@@ -145,15 +147,15 @@ impl Hot {
         kind: Kind::Work,
     };
 
-    pub(crate) const fn has(&self, flags: u16) -> bool {
+    pub(crate) const fn has(&self, flags: u32) -> bool {
         self.flags & flags != 0
     }
 
-    pub(crate) const fn set(&mut self, flags: u16) {
+    pub(crate) const fn set(&mut self, flags: u32) {
         self.flags |= flags;
     }
 
-    pub(crate) const fn clear(&mut self, flags: u16) {
+    pub(crate) const fn clear(&mut self, flags: u32) {
         self.flags &= !flags;
     }
 
@@ -221,7 +223,7 @@ pub struct Cold {
 
     // As a child.
     /// The parent's pass in which it last left the ring.
-    pub(crate) mark: u32,
+    pub(crate) mark: u16,
 
     // Time.
     /// Place in the deadline heap; `ROOT` if it has none.

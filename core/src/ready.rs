@@ -161,16 +161,21 @@ impl Table<'_> {
         self.push_back(head, index);
         if head == ROOT {
             self.cold_mut(parent).ended = index;
+            self.hot_mut(parent).set(flag::UNSEEN);
         }
     }
 
     pub(crate) fn leave_ended(&mut self, parent: u32, index: u32) {
         // An ended node that is linked at all is linked here.
-        if self.hot(index).next != ROOT {
-            let next = self.unlink(index);
-            if self.cold(parent).ended == index {
-                self.cold_mut(parent).ended = next;
-            }
+        if self.hot(index).next == ROOT {
+            return;
+        }
+        let next = self.unlink(index);
+        if self.cold(parent).ended == index {
+            self.cold_mut(parent).ended = next;
+        }
+        if self.cold(parent).ended == ROOT {
+            self.hot_mut(parent).clear(flag::UNSEEN);
         }
     }
 

@@ -179,10 +179,15 @@ impl Table<'_> {
         }
     }
 
+    #[inline]
     pub(crate) fn emit(&mut self, index: u32, what: What) {
-        if self.sink.is_none() {
-            return;
+        if self.sink.is_some() {
+            self.send(index, what);
         }
+    }
+
+    #[cold]
+    fn send(&mut self, index: u32, what: What) {
         let event = Event { at: self.now(), node: self.id(index), name: self.cold(index).name, what };
         if let Some(sink) = &mut self.sink {
             sink.event(&event);

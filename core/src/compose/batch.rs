@@ -32,7 +32,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
                 }
                 return;
             }
-            let answer = self.call(index, W::on_next).unwrap_or(Yield::Exhausted);
+            let answer = self.call(index, Yield::Exhausted, W::on_next);
             if self.table.hot(index).state != State::Running {
                 return;
             }

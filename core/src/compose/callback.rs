@@ -8,7 +8,7 @@ use crate::work::{Check, Work};
 
 impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     pub(crate) fn ask_callback(&mut self, index: u32) {
-        let answer = self.call(index, W::on_check).unwrap_or(Check::Yes);
+        let answer = self.call(index, Check::Yes, W::on_check);
         self.table.hot_mut(index).clear(flag::ASKED);
         if self.table.hot(index).state != State::Running {
             return;

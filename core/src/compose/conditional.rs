@@ -17,7 +17,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         if self.lost_its_child(index) {
             return false;
         }
-        let answer = self.call(index, W::on_check).unwrap_or(Check::Yes);
+        let answer = self.call(index, Check::Yes, W::on_check);
         let hot = self.table.hot_mut(index);
         let asked = hot.has(flag::ASKED);
         hot.clear(flag::ASKED);
