@@ -245,6 +245,9 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         let hot = self.table.hot_mut(index);
         let (asked, unseen) = (hot.has(flag::ASKED), hot.has(flag::UNSEEN));
         hot.clear(flag::ASKED);
+        if matches!(outcome, Outcome::Running) && !unseen {
+            return;
+        }
         // A work that aborted itself is not asked what it thinks of that.
         if hot.state != State::Running {
             return;

@@ -4,7 +4,9 @@
 //! capacity of its own. A ring has a cursor: the children from it to the end have not had their turn in this pass.
 //!
 //! Fairness: a child that becomes runnable in a pass in which it already ran is put before the cursor, so it runs in the next pass and
-//! no chain of wakes can keep a pass from ending; any other is put at the end, and runs in this one.
+//! no chain of wakes can keep a pass from ending. Any other is put at the end: it runs in this pass, unless the cursor already stands at the end
+//! of it. For children that are added, that is the reference's order; children that are woken have their old place in the reference's
+//! list, which a ring of runnable children does not keep.
 
 use crate::node::{Kind, ROOT, flag};
 use crate::state::State;
