@@ -22,6 +22,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod act;
 mod basic;
 mod batch;
 mod children;
@@ -30,3 +31,4 @@ mod compare_trees;
 mod conditional;
 mod run_count;
 mod sequence;
+mod uncovered;

@@ -1,0 +1,284 @@
+//! Passes: who runs when, who joins a pass that is going on, and what nobody can starve.
+
+use std::num::NonZeroU32;
+
+use windlass::{Next, Outcome, Spec};
+use windlass_tests::{Rig, World};
+
+use crate::act::{Act, parent};
+
+/// Everything that ran, with the parent's own turns as `|`.
+fn passes(world: &World) -> String {
+    let names: Vec<_> =
+        world.order().into_iter().map(|name| if name == "parent" { "|" } else { name }).collect();
+    names.join(" ")
+}
+
+/// A child with so many steps; its first run does this to its parent.
+fn child(steps: u32, first: impl Fn(&mut windlass_tests::Cx<'_>) + 'static) -> Act {
+    let mut left = steps;
+    Act::new(move |cx| {
+        if left == steps {
+            first(cx);
+        }
+        left -= 1;
+        if left == 0 { Outcome::Success } else { Outcome::Running }
+    })
+}
+
+/// The reference's example of a pass: A needs three steps, B one, C two.
+#[test]
+fn a_parent_has_its_turn_after_each_pass() {
+    let mut rig = Rig::new(8);
+    let p = rig.add(parent("parent"));
+    for (name, steps) in [("A", 3), ("B", 1), ("C", 2)] {
+        rig.add_child(p, Act::steps(steps).spec(name));
+    }
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(passes(&rig.world), "A B C | A C | A |");
+}
+
+/// A child added in the middle of a pass joins it: D, added by B with C still to come.
+#[test]
+fn a_child_added_in_the_middle_of_a_pass_joins_it() {
+    let mut rig = Rig::new(8);
+    let p = rig.add(parent("parent"));
+    let add = move |cx: &mut windlass_tests::Cx<'_>| {
+        cx.add(p, Act::steps(2).spec("D")).unwrap();
+    };
+    rig.add_child(p, Act::steps(3).spec("A"));
+    rig.add_child(p, child(1, add).spec("B"));
+    rig.add_child(p, Act::steps(2).spec("C"));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(passes(&rig.world), "A B C D | A C D | A |");
+}
+
+/// The same, added from outside after B has run.
+#[test]
+fn a_child_added_from_outside_joins_the_pass() {
+    let mut rig = Rig::new(8);
+    let p = rig.add(parent("parent"));
+    for (name, steps) in [("A", 3), ("B", 1), ("C", 2)] {
+        rig.add_child(p, Act::steps(steps).spec(name));
+    }
+    rig.run_until(|rig| rig.world.of("B").runs == 1);
+    rig.add_child(p, Act::steps(2).spec("D"));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(passes(&rig.world), "A B C D | A C D | A |");
+}
+
+/// A child added when all have had their turn waits for the next pass: D, added by the last child, or from outside.
+#[test]
+fn a_child_added_at_the_end_of_a_pass_waits_for_the_next() {
+    for outside in [false, true] {
+        let mut rig = Rig::new(8);
+        let p = rig.add(parent("parent"));
+        let add = move |cx: &mut windlass_tests::Cx<'_>| {
+            if !outside {
+                cx.add(p, Act::steps(2).spec("D")).unwrap();
+            }
+        };
+        rig.add_child(p, Act::steps(3).spec("A"));
+        rig.add_child(p, child(2, add).spec("B"));
+        rig.run_until(|rig| rig.world.of("B").runs == 1);
+        if outside {
+            rig.add_child(p, Act::steps(2).spec("D"));
+        }
+        assert_eq!(rig.run(), Next::Done);
+        assert_eq!(passes(&rig.world), "A B | A B D | A D |", "outside: {outside}");
+    }
+}
+
+/// A child added by the parent in its own turn opens the next pass together with the others.
+#[test]
+fn a_child_added_by_its_parent_runs_in_the_next_pass() {
+    let mut rig = Rig::new(8);
+    let p = rig.add(
+        Act::new(|cx| {
+            if cx.children().total() == 1 {
+                cx.add_child(Act::steps(1).spec("B")).unwrap();
+                return Outcome::Running;
+            }
+            cx.children().outcome()
+        })
+        .spec("parent"),
+    );
+    rig.add_child(p, Act::steps(3).spec("A"));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(passes(&rig.world), "A | A B | A |");
+}
+
+/// Adding to a waiting parent wakes it; the child runs in the pass before that turn.
+#[test]
+fn adding_a_child_wakes_a_waiting_parent() {
+    let mut rig = Rig::new(8);
+    let p = rig.add(
+        Act::new(|cx| if cx.children().succeeded > 0 { Outcome::Success } else { Outcome::Waiting })
+            .spec("parent"),
+    );
+    assert_eq!(rig.run(), Next::OnWake);
+    rig.add_child(p, Act::steps(1).spec("A"));
+    assert_eq!(rig.s.next(), Next::Now);
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(passes(&rig.world), "| A |");
+}
+
+/// A parent that waits while its children can run does not stall them; their end wakes it. (The reference stalls.)
+#[test]
+fn a_waiting_parent_does_not_stall_its_children() {
+    let mut rig = Rig::new(8);
+    let p = rig.add(
+        Act::new(|cx| if cx.children().all_done() { Outcome::Success } else { Outcome::Waiting })
+            .spec("parent"),
+    );
+    rig.add_child(p, Act::steps(3).spec("A"));
+    rig.add_child(p, Act::waits().spec("B"));
+    assert_eq!(rig.run(), Next::OnWake);
+    // One turn at the end of the first pass, one because A has ended.
+    assert_eq!(passes(&rig.world), "A B | A A |");
+    let b = rig.find("B").unwrap().id();
+    rig.s.wake(b).unwrap();
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(passes(&rig.world), "A B | A A | B |");
+}
+
+/// Exact fairness: a top-level leaf beside a composite with three leaves. Of the reference's 3000 scheduler cranks 1000 go to the leaf, 1000
+/// to the composite (250 to each leaf below it and 250 to itself) and 1000 to the scheduler itself, which takes none here: so 2000.
+#[test]
+fn turns_are_shared_level_by_level() {
+    let mut rig = Rig::new(8);
+    rig.add(Act::says(Outcome::Running).spec("leaf"));
+    let p = rig.add(parent("parent"));
+    for name in ["A", "B", "C"] {
+        rig.add_child(p, Act::says(Outcome::Running).spec(name));
+    }
+    for _ in 0..2_000 {
+        rig.step();
+    }
+    assert_eq!(rig.cranks(), 2_000);
+    assert_eq!(rig.world.of("leaf").runs, 1_000);
+    for name in ["A", "B", "C", "parent"] {
+        assert_eq!(rig.world.of(name).runs, 250, "{name}");
+    }
+    // No turn is ever taken early: any four turns of the composite are one of each.
+    for turns in rig.world.order().chunks(8) {
+        assert_eq!(turns, ["leaf", "A", "leaf", "B", "leaf", "C", "leaf", "parent"]);
+    }
+}
+
+/// A composite that the engine runs takes no turns of its own: its 1000 go to its leaves.
+#[test]
+fn turns_below_a_built_in_composite() {
+    let mut rig = Rig::new(8);
+    rig.add(Act::says(Outcome::Running).spec("leaf"));
+    let p = rig.add(Spec::parallel("parallel"));
+    for name in ["A", "B"] {
+        rig.add_child(p, Act::says(Outcome::Running).spec(name));
+    }
+    let c = rig.add_child(p, Spec::sequence("sequence"));
+    rig.add_child(c, Act::says(Outcome::Running).spec("C"));
+    for _ in 0..1_200 {
+        rig.step();
+    }
+    let runs = ["leaf", "A", "B", "C"].map(|name| rig.world.of(name).runs);
+    assert_eq!((runs, rig.cranks()), ([600, 200, 200, 200], 1_200));
+}
+
+/// Two children that wake each other cannot keep a pass from ending: neither their parent nor a sibling starves.
+#[test]
+fn wakes_starve_nobody() {
+    let mut rig = Rig::new(8);
+    let p = rig.add(parent("parent"));
+    let ping = |other: &'static str| {
+        Act::new(move |cx| {
+            let other = cx.view().nodes().find(|node| node.name() == other).unwrap().id();
+            cx.wake(other).unwrap();
+            Outcome::Waiting
+        })
+    };
+    rig.add_child(p, ping("pong").spec("ping"));
+    rig.add_child(p, ping("ping").spec("pong"));
+    rig.add_child(p, Act::says(Outcome::Running).spec("busy"));
+    rig.add(Act::says(Outcome::Running).spec("neighbour"));
+    for _ in 0..400 {
+        rig.step();
+    }
+    // The two pass one wake to and fro, so one of them runs in each pass.
+    let runs = |name| rig.world.of(name).runs;
+    assert_eq!(runs("neighbour"), 200);
+    assert_eq!((runs("busy"), runs("parent"), runs("ping") + runs("pong")), (66, 66, 68));
+    assert!(runs("ping").abs_diff(runs("pong")) <= 1);
+}
+
+/// A work that wakes itself and waits is one that runs, no more.
+#[test]
+fn a_work_that_wakes_itself_starves_nobody() {
+    let mut rig = Rig::new(8);
+    let selfish = Act::new(|cx| {
+        let own = cx.id();
+        cx.wake(own).unwrap();
+        Outcome::Waiting
+    });
+    let p = rig.add(parent("parent"));
+    rig.add_child(p, selfish.spec("selfish"));
+    rig.add_child(p, Act::says(Outcome::Running).spec("busy"));
+    for _ in 0..300 {
+        rig.step();
+    }
+    assert_eq!(["selfish", "busy", "parent"].map(|name| rig.world.of(name).runs), [100; 3]);
+}
+
+/// Nothing runs while all wait: no crank and no wake, however often and however late it is polled.
+#[test]
+fn nothing_runs_while_all_wait() {
+    let mut rig = Rig::new(16);
+    let asleep = Act::says(Outcome::Sleep(std::time::Duration::from_secs(3_600))).spec("asleep");
+    let p = rig.add(Act::says(Outcome::Waiting).spec("parent"));
+    rig.add_child(p, asleep);
+    let q = rig.add(Spec::sequence("sequence"));
+    rig.add_child(q, Act::says(Outcome::Waiting).spec("A"));
+    rig.add_child(q, Act::steps(1).spec("B"));
+    let g = rig.add(Spec::after("gate", q));
+    rig.add_child(g, Act::steps(1).spec("C"));
+    rig.add(Act::steps(1).spec("paused").paused());
+    rig.run_until_idle();
+    let before = rig.s.metrics();
+    for second in 0..3_600 {
+        let now = windlass::Instant::from_secs(second);
+        let next = rig.s.poll_work_with(now, &mut rig.world);
+        assert_eq!(next, Next::At(windlass::Instant::from_secs(3_600)));
+    }
+    assert_eq!(rig.s.metrics(), before);
+}
+
+/// A poll makes as many cranks as its budget allows, and says so; one crank at a time is the same run.
+#[test]
+fn the_budget_bounds_a_poll_and_changes_nothing() {
+    let run = |budget: Option<u32>| {
+        let mut rig = Rig::new(8);
+        let p = rig.add(parent("parent"));
+        for (name, steps) in [("A", 30), ("B", 10), ("C", 20)] {
+            rig.add_child(p, Act::steps(steps).spec(name));
+        }
+        rig.add(Act::steps(50).spec("D"));
+        let Some(budget) = budget else {
+            let _ = rig.run();
+            return rig.world.order();
+        };
+        rig.s.set_budget(NonZeroU32::new(budget).unwrap());
+        loop {
+            let before = rig.cranks();
+            let next = rig.s.poll_work_with(windlass::Instant::ZERO, &mut rig.world);
+            assert!(rig.cranks() - before <= u64::from(budget));
+            if next == Next::Done {
+                return rig.world.order();
+            }
+            assert_eq!((next, rig.cranks() - before), (Next::Now, u64::from(budget)));
+        }
+    };
+    let one_by_one = run(None);
+    assert_eq!(one_by_one.len(), 30 + 10 + 20 + 50 + 30);
+    for budget in [1, 7, 100, 1_000] {
+        assert_eq!(run(Some(budget)), one_by_one);
+    }
+}
