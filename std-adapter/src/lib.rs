@@ -1,1 +1,107 @@
-//! The std adapter.
+//! Runs a Windlass scheduler on threads: driver, wake-ups, Ctrl-C, a bounded pool for blocking work.
+//!
+//! The engine ([`windlass`]) has no clock and no thread; this crate gives it both, and nothing else changes: the same works run here, on a
+//! microcontroller and in a browser.
+//!
+//! ```text
+//!   this thread          Driver::run_until_done    park until Next::At or a wake, never spin
+//!   a thread of its own  Driver::serve -> Handle   add, abort, wake, snapshot from anywhere
+//!   blocking calls       Pool, Blocking            bounded threads; a panic is a failure
+//!   Ctrl-C               Driver::on_interrupt      once: abort and clean up; twice: exit
+//! ```
+//!
+//! # Quick start
+//!
+//! A job of two steps: fetch in the pool, with retries, then note the result.
+//!
+//! ```
+//! use std::sync::atomic::{AtomicU32, Ordering};
+//! use std::time::Duration;
+//!
+//! use windlass::{Check, Cx, DynWork, Outcome, Reason, Retry, Scheduler, Spec, Work};
+//! use windlass_std::{Blocking, Driver, Pool};
+//!
+//! /// What the works share: the application's own type.
+//! #[derive(Default)]
+//! struct App {
+//!     fetched: Option<String>,
+//! }
+//!
+//! struct Note;
+//! impl<W> Work<App, W> for Note {
+//!     fn on_run(&mut self, cx: &mut Cx<'_, W, App>) -> Outcome {
+//!         match &cx.app().fetched {
+//!             Some(text) if !text.is_empty() => Outcome::Success,
+//!             _ => Outcome::Fatal(Reason::new("nothing to note")),
+//!         }
+//!     }
+//! }
+//!
+//! let pool = Pool::new(4, 16)?; // four threads; sixteen jobs may wait
+//! let attempts = AtomicU32::new(0);
+//! let fetch = Blocking::new(pool.spawner(), move |_cancelled| {
+//!     if attempts.fetch_add(1, Ordering::Relaxed) == 0 {
+//!         return Err(Reason::new("no answer")); // retried
+//!     }
+//!     Ok("hello".to_owned())
+//! })
+//! .deliver(|app: &mut App, text| app.fetched = Some(text));
+//!
+//! let mut scheduler: Scheduler<DynWork<App>, _> = Scheduler::with_capacity(16);
+//! let job = scheduler.add(Spec::sequence("job"))?;
+//! let retry = Retry::A_FEW.constant(Duration::from_millis(1));
+//! scheduler.add_child(job, Spec::work("fetch", DynWork::new(fetch)).retry(retry))?;
+//! scheduler.add_child(job, Spec::work("note", DynWork::new(Note)))?;
+//!
+//! let mut driver = Driver::new(scheduler);
+//! let report = driver.run_until_done_with(&mut App::default());
+//! assert!(report.is_success(), "{report}");
+//! assert_eq!(driver.scheduler().tree().to_string(), "\
+//! └─ ✔ job (sequence): succeeded
+//!    ├─ ✔ fetch, attempt 2: succeeded
+//!    └─ ✔ note: succeeded
+//! ");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What can be relied on
+//!
+//! * **No spinning, no early or needless poll.** The thread sleeps until the earliest deadline or a wake. An idle driver makes no poll and has no
+//!   wake-ups of its own, but one an hour if the next deadline is farther than that.
+//! * **No wake is lost**, wherever it comes from and whenever it comes.
+//! * **A panic in a work is a failure of its node**, with its message in [`Driver::last_panic`] and the [`Report`]; a panic in a pool's job is the
+//!   job's result. Neither ends a thread. (A build with `panic = "abort"` ends the process, as it asks for.)
+//! * **Everything has a bound**: threads, jobs in line, nodes. What does not fit is given back.
+//! * **Nothing hangs on a thread that has ended**: every call of a [`Handle`] is answered.
+//! * Wake sets live for ever, since handles to them may; they are used again, so a program leaks no more than its busiest moment needed.
+//!
+//! Not here: no work is moved between threads, all works of a scheduler run on the thread that drives it. What blocks or computes for long
+//! belongs into the [`Pool`].
+
+mod blocking;
+mod clock;
+mod driver;
+mod handle;
+mod interrupt;
+mod job;
+mod panics;
+mod pool;
+mod reply;
+mod report;
+mod seat;
+mod shared;
+mod snapshot;
+mod spawn;
+
+pub use blocking::{Blocking, Deliver, Discard, Failed};
+pub use clock::{Clock, Monotonic, Park, Signal};
+pub use driver::{Driver, Stats};
+pub use handle::{CallError, Done, Handle, NotAdded, WaitError};
+pub use interrupt::{Interrupt, InterruptError};
+pub use job::{Job, JobError};
+pub use panics::Panic;
+pub use pool::{CancelToken, Pool, Rejected, Spawner};
+pub use report::{End, Report};
+pub use shared::Stop;
+pub use snapshot::{NodeSnapshot, Snapshot};
+pub use spawn::{Finished, JoinError, Thread};

@@ -1,0 +1,200 @@
+//! A leaf whose step blocks: it runs in a pool, and the scheduler goes on meanwhile.
+//!
+//! The invariant: *at most one run of its closure at a time*. A retry after a timeout waits until the run before has really ended, so two attempts never
+//! write to the same file. The leaf is cranked when it starts and when its job has ended, and not in between.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use windlass::{Abort, Cx, Outcome, Reason, Work};
+
+use crate::job::{Job, JobError};
+use crate::pool::{CancelToken, Spawner};
+
+/// A work that runs a closure in a [`Pool`](crate::Pool), once per attempt.
+///
+/// * While all threads are busy it stands in line. The pool's bound is not for leaves: each has at most one job, so the node table
+///   bounds them. [`Spec::width`](windlass::Spec::width) of a composite keeps the line short.
+/// * What the closure returns becomes the outcome: a value is success (and goes to [`Blocking::deliver`]'s closure), a [`Reason`] is a failure that is
+///   retried within the node's budget, [`Failed`] says more. A panic is a failure for good with [`Reason::PANICKED`]; its message shows in
+///   [`Scheduler::described_tree`](windlass::Scheduler::described_tree).
+/// * An abort takes the job out of the line, or tells it through its [`CancelToken`] and waits until it has ended, however long that takes: give the node a
+///   [`Spec::drain`](windlass::Spec::drain) if the closure may not ask. After a forced end the closure goes on unseen, and its thread is busy until it
+///   returns. What an aborted job returns is dropped.
+///
+/// ```
+/// use std::time::Duration;
+/// use windlass::{DynWork, Reason, Retry, Scheduler, Spec};
+/// use windlass_std::{Blocking, Driver, Pool};
+///
+/// let pool = Pool::new(2, 0)?;
+/// let read = Blocking::new(pool.spawner(), |_cancelled| {
+///     std::fs::read_to_string("Cargo.toml").map_err(|_| Reason::new("cannot read"))
+/// })
+/// .deliver(|sizes: &mut Vec<usize>, text: String| sizes.push(text.len()));
+///
+/// let mut scheduler: Scheduler<DynWork<Vec<usize>>, _> = Scheduler::with_capacity(4);
+/// let spec = Spec::work("read", DynWork::new(read)).retry(Retry::ONCE).timeout(Duration::from_secs(60));
+/// scheduler.add(spec)?;
+/// let mut sizes = Vec::new();
+/// assert!(Driver::new(scheduler).run_until_done_with(&mut sizes).is_success());
+/// assert!(sizes[0] > 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Blocking<T = (), D = Discard> {
+    spawner: Spawner,
+    closure: Closure<T>,
+    deliver: D,
+    stage: Stage<T>,
+    panicked: Option<String>,
+}
+
+type Closure<T> = Arc<dyn Fn(&CancelToken) -> Result<T, Failed> + Send + Sync>;
+
+/// How a closure of a [`Blocking`] leaf failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failed {
+    /// Tried again while the node's retry budget lasts.
+    Retry(Reason),
+    /// As `Retry`, but with exactly this delay.
+    RetryAfter(Duration, Reason),
+    /// Not tried again.
+    Fatal(Reason),
+}
+
+impl From<Reason> for Failed {
+    fn from(reason: Reason) -> Self {
+        Self::Retry(reason)
+    }
+}
+
+/// Takes the value of a [`Blocking`] leaf on the scheduler's thread. Every `FnMut(&mut A, T)` does.
+pub trait Deliver<T, A: ?Sized> {
+    /// Takes the value.
+    fn deliver(&mut self, app: &mut A, value: T);
+}
+
+/// Drops the value.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Discard;
+
+impl<T, A: ?Sized> Deliver<T, A> for Discard {
+    fn deliver(&mut self, _: &mut A, _: T) {}
+}
+
+impl<T, A: ?Sized, F: FnMut(&mut A, T)> Deliver<T, A> for F {
+    fn deliver(&mut self, app: &mut A, value: T) {
+        self(app, value);
+    }
+}
+
+enum Stage<T> {
+    Idle,
+    /// The job of this attempt.
+    Working(Job<Result<T, Failed>>),
+    /// The job of an attempt that is over, which has not ended yet.
+    Leaving(Job<Result<T, Failed>>),
+}
+
+impl<T: Send + 'static> Blocking<T> {
+    /// A leaf that runs `closure` in the pool of `spawner`, again for each attempt. A long closure should look at its token now and then.
+    pub fn new<E: Into<Failed>>(
+        spawner: Spawner,
+        closure: impl Fn(&CancelToken) -> Result<T, E> + Send + Sync + 'static,
+    ) -> Self {
+        let closure = Arc::new(move |token: &CancelToken| closure(token).map_err(Into::into));
+        Self { spawner, closure, deliver: Discard, stage: Stage::Idle, panicked: None }
+    }
+
+    /// Passes the value to `deliver`, together with the application, just before the node succeeds.
+    pub fn deliver<D>(self, deliver: D) -> Blocking<T, D> {
+        let Self { spawner, closure, stage, panicked, .. } = self;
+        Blocking { spawner, closure, deliver, stage, panicked }
+    }
+}
+
+impl<T: Send + 'static, D> Blocking<T, D> {
+    fn start<W, A: ?Sized>(&mut self, cx: &mut Cx<'_, W, A>) -> Outcome {
+        let Ok(wake) = cx.wake_handle() else {
+            return Outcome::Fatal(Reason::new("no wake set, so a job could not be waited for"));
+        };
+        let closure = Arc::clone(&self.closure);
+        match self.spawner.spawn_leaf(wake, move |token| closure(token)) {
+            Ok(job) => self.stage = Stage::Working(job),
+            Err(_) => return Outcome::Fatal(Reason::new("the pool is shut down")),
+        }
+        self.panicked = None;
+        Outcome::Waiting
+    }
+}
+
+impl<T, D, A, W> Work<A, W> for Blocking<T, D>
+where
+    T: Send + 'static,
+    D: Deliver<T, A>,
+    A: ?Sized,
+{
+    fn on_run(&mut self, cx: &mut Cx<'_, W, A>) -> Outcome {
+        let result = match &mut self.stage {
+            Stage::Leaving(job) if !job.is_ended() => return Outcome::Waiting,
+            Stage::Idle | Stage::Leaving(_) => return self.start(cx),
+            Stage::Working(job) => match job.poll() {
+                Some(result) => result,
+                None => return Outcome::Waiting,
+            },
+        };
+        self.stage = Stage::Idle;
+        match result {
+            Ok(Ok(value)) => {
+                self.deliver.deliver(cx.app(), value);
+                Outcome::Success
+            }
+            Ok(Err(Failed::Retry(reason))) => Outcome::Failure(reason),
+            Ok(Err(Failed::RetryAfter(delay, reason))) => Outcome::RetryAfter(delay, reason),
+            Ok(Err(Failed::Fatal(reason))) => Outcome::Fatal(reason),
+            Err(JobError::Panicked(message)) => {
+                self.panicked = Some(message);
+                Outcome::Fatal(Reason::PANICKED)
+            }
+            Err(JobError::Cancelled) => Outcome::Fatal(Reason::new("the pool is shut down")),
+        }
+    }
+
+    fn on_abort(&mut self, _: &mut Cx<'_, W, A>) -> Abort {
+        let (Stage::Working(job) | Stage::Leaving(job)) = &mut self.stage else { return Abort::Done };
+        job.cancel();
+        if job.is_ended() { Abort::Done } else { Abort::Wake }
+    }
+
+    fn on_reset(&mut self, _: &mut Cx<'_, W, A>) {
+        if let Stage::Working(mut job) | Stage::Leaving(mut job) =
+            std::mem::replace(&mut self.stage, Stage::Idle)
+        {
+            job.cancel();
+            if !job.is_ended() {
+                self.stage = Stage::Leaving(job);
+            }
+        }
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.panicked, &self.stage) {
+            (Some(message), _) => write!(f, "panicked: {message}"),
+            (None, Stage::Working(_)) => f.write_str("in the pool"),
+            (None, Stage::Leaving(_)) => f.write_str("the run before is still in the pool"),
+            (None, Stage::Idle) => Ok(()),
+        }
+    }
+}
+
+impl<T, D> fmt::Debug for Blocking<T, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.stage {
+            Stage::Idle => "Blocking(idle)",
+            Stage::Working(_) => "Blocking(working)",
+            Stage::Leaving(_) => "Blocking(leaving)",
+        })
+    }
+}

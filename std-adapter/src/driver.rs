@@ -1,0 +1,377 @@
+//! Drives a scheduler on the calling thread.
+//!
+//! The invariant: *a poll happens only when there is something to poll for*: a runnable node, a wake, or a deadline that the clock has
+//! reached. Between two polls the thread sleeps; whatever ends the sleep (a notification, a limit, nothing at all) only makes the driver
+//! ask [`Scheduler::next`] and the clock again, which costs O(1) and cranks nothing.
+//!
+//! ```text
+//!        +-> requests to stop -> Scheduler::next -+- Done -------> report
+//!        |                                        +- due: poll --+
+//!        |                                        +- not: park --+
+//!        +-------------------------------------------------------+
+//! ```
+//!
+//! A wake sets its bit before it notifies, and the driver looks at the bits after the notification is taken: so a wake that comes between
+//! the last look and the sleep ends that sleep. This file starts no thread and knows no command but "stop"; see [`crate::spawn`].
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use windlass::{Boxed, Instant, Next, Observer, Scheduler, Store, Work};
+
+use crate::clock::{Clock, Monotonic, Park, Signal};
+use crate::interrupt::{Interrupt, InterruptError};
+use crate::panics::{Blame, Panic, Payload, message};
+use crate::report::{End, Report};
+use crate::seat::Seat;
+use crate::shared::{Shared, Stop};
+
+/// The longest single sleep: far below what any operating system's timers can hold. A later deadline is slept towards in pieces.
+const PIECE: Duration = Duration::from_secs(3_600);
+
+/// Drives one scheduler: knows the time, sleeps when there is nothing to do, is woken by [`WakeHandle`](windlass::WakeHandle)s.
+///
+/// A panic of a work is caught and becomes a failure of its node ([`Reason::PANICKED`](windlass::Reason::PANICKED), not retried), if
+/// panics unwind in this build. A panic in an observer, or in the drop of a work, goes on to the caller.
+///
+/// ```
+/// use std::time::Duration;
+/// use windlass::{Cx, Outcome, Scheduler, Spec, Work};
+/// use windlass_std::Driver;
+///
+/// struct Blink(u32);
+/// impl Work for Blink {
+///     fn on_run(&mut self, _: &mut Cx<'_, Self>) -> Outcome {
+///         self.0 -= 1;
+///         if self.0 == 0 { Outcome::Success } else { Outcome::Sleep(Duration::from_millis(1)) }
+///     }
+/// }
+///
+/// let mut scheduler = Scheduler::with_capacity(16);
+/// scheduler.add(Spec::work("blink", Blink(3)))?;
+/// let report = Driver::new(scheduler).run_until_done();
+/// assert!(report.is_success());
+/// # Ok::<(), windlass::Error>(())
+/// ```
+pub struct Driver<W, S = Boxed<W>, O = ()> {
+    scheduler: Scheduler<W, S, O>,
+    shared: Arc<Shared>,
+    end: End,
+    stats: Stats,
+    last_panic: Option<Panic>,
+    on_panic: Option<OnPanic>,
+    /// A panic whose node the next poll will fail, and how things stood when it happened.
+    unresolved: Option<(Payload, Blame)>,
+    interrupt: Option<Interrupt>,
+    seat: Seat,
+}
+
+type OnPanic = Box<dyn FnMut(&Panic) + Send>;
+
+/// What a driver has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Polls of the scheduler.
+    pub polls: u64,
+    /// Sleeps.
+    pub parks: u64,
+    /// Panics of works that were caught.
+    pub panics: u64,
+}
+
+/// What one step of a driver was.
+pub(crate) enum Step {
+    /// A poll or a sleep. There may be more.
+    Moved,
+    /// Nothing: the deadline of the run has come.
+    Late,
+    /// Nothing: every node has ended.
+    Over,
+}
+
+impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
+    /// Takes a scheduler into hand, with the monotonic clock and the calling thread's sleep.
+    ///
+    /// Gives the scheduler a wake set, in place of one it may have had: handles made before are dead.
+    #[must_use]
+    pub fn new(scheduler: Scheduler<W, S, O>) -> Self {
+        Self::with_clock(scheduler, Monotonic::new(), Signal::new())
+    }
+
+    /// As [`Driver::new`], with another clock and another way to sleep. Tests put `Arc`s of their fakes here.
+    #[must_use]
+    pub fn with_clock(
+        scheduler: Scheduler<W, S, O>,
+        clock: impl Clock + 'static,
+        park: impl Park + 'static,
+    ) -> Self {
+        let shared = Shared::new(Box::new(clock), Box::new(park));
+        let seat = Seat::take(scheduler.capacity(), Arc::clone(&shared));
+        let mut driver = Self {
+            scheduler,
+            shared,
+            end: End::Done,
+            stats: Stats::default(),
+            last_panic: None,
+            on_panic: None,
+            unresolved: None,
+            interrupt: None,
+            seat,
+        };
+        driver.scheduler.set_wakes(driver.seat.wakes());
+        driver
+    }
+
+    /// Calls `callback` at each panic of a work, after its node was failed.
+    #[must_use]
+    pub fn on_panic(mut self, callback: impl FnMut(&Panic) + Send + 'static) -> Self {
+        self.on_panic = Some(Box::new(callback));
+        self
+    }
+
+    /// Lets Ctrl-C (and a request to terminate) end the run: the first aborts everything and gives it `drain` to clean up, the second
+    /// ends the process with exit code 130. See [`Interrupt`].
+    ///
+    /// # Errors
+    /// [`InterruptError`] if the operating system refuses the handler.
+    pub fn on_interrupt(mut self, drain: Duration) -> Result<Self, InterruptError> {
+        self.interrupt = Some(Interrupt::new(self.stop(), drain)?);
+        Ok(self)
+    }
+
+    /// Runs until every node has ended.
+    ///
+    /// A node that waits for a wake that nobody will ever send keeps it for ever; [`View::stalled`](windlass::View::stalled) finds
+    /// such nodes, and [`Driver::stop`] ends them.
+    pub fn run_until_done(&mut self) -> Report
+    where
+        W: Work<(), W>,
+    {
+        self.run_until_done_with(&mut ())
+    }
+
+    /// As [`Driver::run_until_done`], for works that reach the application through [`Cx::app`](windlass::Cx::app).
+    pub fn run_until_done_with<A: ?Sized>(&mut self, app: &mut A) -> Report
+    where
+        W: Work<A, W>,
+    {
+        while !matches!(self.step(app, None, false), Step::Over) {}
+        self.report()
+    }
+
+    /// Runs until every node has ended or the clock ([`Driver::now`]) has reached `deadline`, whichever comes first, and says when the scheduler wants to
+    /// be polled next. Nothing is aborted; the next run goes on where this one stopped.
+    pub fn run_until(&mut self, deadline: Instant) -> Next
+    where
+        W: Work<(), W>,
+    {
+        self.run_until_with(deadline, &mut ())
+    }
+
+    /// As [`Driver::run_until`], for works that reach the application.
+    pub fn run_until_with<A: ?Sized>(&mut self, deadline: Instant, app: &mut A) -> Next
+    where
+        W: Work<A, W>,
+    {
+        while matches!(self.step(app, Some(deadline), false), Step::Moved) {}
+        self.scheduler.next()
+    }
+
+    /// Polls once, due or not, and never sleeps: for programs that have a main loop of their own.
+    pub fn poll(&mut self) -> Next
+    where
+        W: Work<(), W>,
+    {
+        self.poll_with(&mut ())
+    }
+
+    /// As [`Driver::poll`], for works that reach the application.
+    pub fn poll_with<A: ?Sized>(&mut self, app: &mut A) -> Next
+    where
+        W: Work<A, W>,
+    {
+        self.obey(app, false);
+        let now = self.now();
+        self.poll_at(now, app, false);
+        self.scheduler.next()
+    }
+
+    /// The scheduler, to add, abort and look. Do not give it another wake set.
+    pub const fn scheduler_mut(&mut self) -> &mut Scheduler<W, S, O> {
+        &mut self.scheduler
+    }
+
+    /// The scheduler.
+    pub const fn scheduler(&self) -> &Scheduler<W, S, O> {
+        &self.scheduler
+    }
+
+    /// Gives the scheduler back. Its wake handles are dead from now on, until another driver takes it and its works make new ones.
+    #[must_use]
+    pub fn into_scheduler(mut self) -> Scheduler<W, S, O> {
+        self.scheduler.set_wakes(Seat::nowhere());
+        self.scheduler
+    }
+
+    /// What asks this driver to stop, from any thread.
+    #[must_use]
+    pub fn stop(&self) -> Stop {
+        Stop(Arc::clone(&self.shared))
+    }
+
+    /// What the clock shows.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.shared.now()
+    }
+
+    /// What this driver has done so far.
+    #[must_use]
+    pub const fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// The last panic of a work.
+    #[must_use]
+    pub const fn last_panic(&self) -> Option<&Panic> {
+        self.last_panic.as_ref()
+    }
+
+    /// How things stand at the top, and why the last run ended. Cost: one look at each node.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let end = match self.end {
+            End::Done if self.scheduler.is_shut_down() => End::ShutDown,
+            end => end,
+        };
+        let mut report = Report::new(&self.scheduler, end);
+        report.panics = self.stats.panics;
+        report.last_panic.clone_from(&self.last_panic);
+        report
+    }
+
+    /// One turn of the loop: a poll if one is due, else a sleep. With `stay`, a scheduler that is done but not shut down is waited with.
+    pub(crate) fn step<A: ?Sized>(&mut self, app: &mut A, until: Option<Instant>, stay: bool) -> Step
+    where
+        W: Work<A, W>,
+    {
+        self.obey(app, stay);
+        let next = self.scheduler.next();
+        if next == Next::Done && self.unresolved.is_none() && (!stay || self.scheduler.is_shut_down()) {
+            return Step::Over;
+        }
+        let now = self.now();
+        if until.is_some_and(|until| until <= now) {
+            return Step::Late;
+        }
+        let wake_at = match next {
+            Next::At(at) if at > now => Some(at),
+            Next::OnWake | Next::Done if self.unresolved.is_none() => None,
+            _ => {
+                self.poll_at(now, app, false);
+                return Step::Moved;
+            }
+        };
+        let first = wake_at.into_iter().chain(until).min();
+        self.stats.parks += 1;
+        self.shared.park(first.map(|at| (at - now).min(PIECE)));
+        Step::Moved
+    }
+
+    /// Brings the engine's idea of the time up to date, with one crank at most, before something is done to it from outside: an abort counts its
+    /// drain from the time of the latest poll, which may be long ago.
+    pub(crate) fn refresh<A: ?Sized>(&mut self, app: &mut A) -> Instant
+    where
+        W: Work<A, W>,
+    {
+        let now = self.now();
+        self.poll_at(now, app, true);
+        now
+    }
+
+    pub(crate) const fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    fn obey<A: ?Sized>(&mut self, app: &mut A, stay: bool)
+    where
+        W: Work<A, W>,
+    {
+        let Some(request) = self.shared.take_request() else { return };
+        if self.scheduler.next() == Next::Done && !stay {
+            return;
+        }
+        self.refresh(app);
+        self.scheduler.shutdown(request.deadline);
+        if request.interrupt {
+            self.end = End::Interrupted;
+        } else if self.end == End::Done {
+            self.end = End::ShutDown;
+        }
+    }
+
+    fn poll_at<A: ?Sized>(&mut self, now: Instant, app: &mut A, one: bool)
+    where
+        W: Work<A, W>,
+    {
+        if self.unresolved.is_none() {
+            let Err(payload) = self.call(now, app, one) else { return };
+            self.unresolved = Some((payload, Blame::look(&self.scheduler)));
+        }
+        self.resolve(now, app);
+    }
+
+    /// Lets the engine fail the node that panicked. If this poll meets the next panic, that one is left for the poll after it.
+    fn resolve<A: ?Sized>(&mut self, now: Instant, app: &mut A)
+    where
+        W: Work<A, W>,
+    {
+        let Some((payload, before)) = self.unresolved.take() else { return };
+        let result = self.call(now, app, true);
+        let after = Blame::look(&self.scheduler);
+        if !after.grew_since(&before) {
+            // Not a work's: an observer's, or the drop of a work. It would come again and again.
+            resume_unwind(payload);
+        }
+        let node = after.culprit_since(&before);
+        let name = node.and_then(|id| self.scheduler.node(id).ok()).map(|node| node.name());
+        let panic = Panic { message: message(&payload), node, name, at: now };
+        self.stats.panics += 1;
+        if let Err(payload) = result {
+            self.unresolved = Some((payload, after));
+        }
+        crate::panics::discard(payload);
+        let panic = self.last_panic.insert(panic);
+        if let Some(callback) = &mut self.on_panic {
+            callback(panic);
+        }
+    }
+
+    fn call<A: ?Sized>(&mut self, now: Instant, app: &mut A, one: bool) -> Result<(), Payload>
+    where
+        W: Work<A, W>,
+    {
+        self.stats.polls += 1;
+        // The engine keeps its tables whole; what a half-done work is worth, its node's failure says.
+        let poll = AssertUnwindSafe(|| {
+            let _ = if one {
+                self.scheduler.crank_with(now, app)
+            } else {
+                self.scheduler.poll_work_with(now, app)
+            };
+        });
+        catch_unwind(poll)
+    }
+}
+
+impl<W, S: Store<W>, O: Observer> fmt::Debug for Driver<W, S, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver")
+            .field("scheduler", &self.scheduler)
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,433 @@
+//! What other threads may do to a scheduler that runs on a thread of its own.
+//!
+//! Every call becomes a command in a mailbox; the scheduler's thread takes all that have come between two polls, and answers. The invariant:
+//! *every command is answered*. When the thread ends it closes the mailbox under its lock and answers what is still in it, so
+//! nobody waits for ever and a refused work comes back. Why not a channel: what is in one when its receiver goes is dropped, works included.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Context, Poll, ready};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
+
+use windlass::{Boxed, Error, Instant, Metrics, NodeId, Observer, Scheduler, Spec, Store};
+
+use crate::clock::lock;
+use crate::reply::{self, Answer, Promise};
+use crate::shared::{Shared, Stop};
+use crate::snapshot::{NodeSnapshot, Snapshot};
+
+/// Reaches a scheduler that runs on another thread; see [`Driver::serve`](crate::Driver::serve).
+///
+/// A clone reaches the same one. Each call waits for the scheduler's thread to come to it, that is, for the end of the poll it is in. When the
+/// thread has ended, every call says [`CallError::Ended`]; nothing hangs.
+pub struct Handle<W, S = Boxed<W>, O = ()> {
+    mailbox: Arc<Mailbox<W, S, O>>,
+}
+
+/// Why a call did nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The scheduler's thread has ended.
+    Ended,
+    /// The caller is the scheduler's own thread, which cannot wait for itself. A work has its `cx` for this.
+    OwnThread,
+    /// The engine refused.
+    Engine(Error),
+}
+
+/// An addition that came to nothing: why, and everything that was offered.
+pub struct NotAdded<W> {
+    /// Why.
+    pub error: CallError,
+    /// What was offered, the work included.
+    pub spec: Spec<W>,
+}
+
+/// The end of a node, to block for or to await. Dropping it means nothing.
+#[must_use = "it does nothing unless it is waited for"]
+pub struct Done {
+    answer: Answer<Result<NodeSnapshot, WaitError>>,
+}
+
+/// Why the end of a node cannot be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// It ended and its slot was freed before anybody could look: a child that its parent has taken note of, or a detached node.
+    Freed,
+    /// It could not be asked for.
+    Call(CallError),
+}
+
+/// The commands for one scheduler.
+pub(crate) struct Mailbox<W, S, O> {
+    queue: Mutex<Queue<W, S, O>>,
+    shared: Arc<Shared>,
+    thread: OnceLock<ThreadId>,
+}
+
+struct Queue<W, S, O> {
+    commands: Vec<Command<W, S, O>>,
+    open: bool,
+}
+
+/// What a command gets to work with.
+pub(crate) struct Desk<'a, W, S, O> {
+    pub scheduler: &'a mut Scheduler<W, S, O>,
+    pub now: Instant,
+    pub waiters: &'a mut Vec<Waiter>,
+}
+
+/// Somebody who wants to know when a node has ended.
+pub(crate) struct Waiter {
+    node: NodeId,
+    promise: Promise<Result<NodeSnapshot, WaitError>>,
+}
+
+/// Called exactly once, and never panics.
+pub(crate) type Command<W, S, O> = Box<dyn FnOnce(Result<Desk<'_, W, S, O>, CallError>) + Send>;
+
+impl<W, S, O> Handle<W, S, O>
+where
+    W: Send + 'static,
+    S: Store<W> + 'static,
+    O: Observer + 'static,
+{
+    /// Adds a node at the top, as [`Scheduler::add`].
+    ///
+    /// # Errors
+    /// [`NotAdded`], with the spec.
+    pub fn add(&self, spec: Spec<W>) -> Result<NodeId, NotAdded<W>> {
+        self.offer(spec, Scheduler::add)
+    }
+
+    /// Adds a node below another, as [`Scheduler::add_child`]. Children that belong together are better added in one [`Handle::with`], so that
+    /// none runs before the last is there.
+    ///
+    /// # Errors
+    /// [`NotAdded`], with the spec.
+    pub fn add_child(&self, parent: NodeId, spec: Spec<W>) -> Result<NodeId, NotAdded<W>> {
+        self.offer(spec, move |scheduler, spec| scheduler.add_child(parent, spec))
+    }
+
+    /// Aborts a node and all below it, as [`Scheduler::abort`].
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn abort(&self, node: NodeId) -> Result<(), CallError> {
+        self.abort_within(node, Duration::MAX)
+    }
+
+    /// As [`Handle::abort`], and what has not finished after `drain` is ended by force.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn abort_within(&self, node: NodeId, drain: Duration) -> Result<(), CallError> {
+        self.call(move |scheduler, now| scheduler.abort_by(node, now + drain))
+    }
+
+    /// Wakes a node, as [`Scheduler::wake`].
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn wake(&self, node: NodeId) -> Result<(), CallError> {
+        self.call(move |scheduler, _| scheduler.wake(node))
+    }
+
+    /// Keeps a node and all below it from being cranked, as [`Scheduler::pause`].
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn pause(&self, node: NodeId) -> Result<(), CallError> {
+        self.call(move |scheduler, _| scheduler.pause(node))
+    }
+
+    /// Lets a paused node go on, as [`Scheduler::resume`].
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn resume(&self, node: NodeId) -> Result<(), CallError> {
+        self.call(move |scheduler, _| scheduler.resume(node))
+    }
+
+    /// Starts an ended node again, as [`Scheduler::restart`].
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn restart(&self, node: NodeId) -> Result<(), CallError> {
+        self.call(move |scheduler, _| scheduler.restart(node))
+    }
+
+    /// Frees an ended top-level node and gives its work back, as [`Scheduler::remove`].
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn remove(&self, node: NodeId) -> Result<Option<W>, CallError> {
+        self.call(move |scheduler, _| scheduler.remove(node))
+    }
+
+    /// Copies everything there is to see.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn snapshot(&self) -> Result<Snapshot, CallError> {
+        self.with(|scheduler, _| Snapshot::of(scheduler))
+    }
+
+    /// The totals.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn metrics(&self) -> Result<Metrics, CallError> {
+        self.with(|scheduler, _| scheduler.metrics())
+    }
+
+    /// The tree as text.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn tree(&self) -> Result<String, CallError> {
+        self.with(|scheduler, _| scheduler.tree().to_string())
+    }
+
+    /// Does anything at all to the scheduler, between two polls, with the time of the call: several things in one go, or what has no method here.
+    /// A panic of `f` goes on in the caller.
+    ///
+    /// # Errors
+    /// [`CallError`], and then `f` was not called.
+    pub fn with<R: Send + 'static>(
+        &self,
+        f: impl FnOnce(&mut Scheduler<W, S, O>, Instant) -> R + Send + 'static,
+    ) -> Result<R, CallError> {
+        self.ask(move |desk| desk.map(|desk| f(desk.scheduler, desk.now)))
+    }
+
+    /// The end of a node, to await or to block for: how it looked when it had ended.
+    pub fn done(&self, node: NodeId) -> Done {
+        let (promise, answer) = reply::pair();
+        self.submit(Box::new(move |desk| match desk {
+            Ok(desk) if desk.scheduler.node(node).is_ok() => desk.waiters.push(Waiter { node, promise }),
+            Ok(_) => promise.fulfil(Err(WaitError::Call(CallError::Engine(Error::UnknownNode)))),
+            Err(error) => promise.fulfil(Err(WaitError::Call(error))),
+        }));
+        Done { answer }
+    }
+
+    /// Blocks until a node has ended: [`Handle::done`] and [`Done::wait`].
+    ///
+    /// # Errors
+    /// [`WaitError`].
+    pub fn wait_done(&self, node: NodeId) -> Result<NodeSnapshot, WaitError> {
+        self.done(node).wait()
+    }
+
+    /// Aborts everything and lets the thread end; what has not finished after `drain` is ended by force. Does not wait: see
+    /// [`Thread::join`](crate::Thread::join).
+    pub fn shutdown(&self, drain: Duration) {
+        self.stop().shutdown(drain);
+    }
+
+    /// What asks the scheduler's thread to stop, without naming the scheduler's type.
+    #[must_use]
+    pub fn stop(&self) -> Stop {
+        Stop(Arc::clone(&self.mailbox.shared))
+    }
+
+    /// Whether the scheduler's thread still takes calls.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        lock(&self.mailbox.queue).open
+    }
+
+    fn offer(
+        &self,
+        spec: Spec<W>,
+        add: impl FnOnce(&mut Scheduler<W, S, O>, Spec<W>) -> Result<NodeId, windlass::Refused<W>>
+        + Send
+        + 'static,
+    ) -> Result<NodeId, NotAdded<W>> {
+        self.ask(move |desk| match desk {
+            Ok(desk) => add(desk.scheduler, spec)
+                .map_err(|refused| NotAdded { error: CallError::Engine(refused.error), spec: refused.spec }),
+            Err(error) => Err(NotAdded { error, spec }),
+        })
+    }
+
+    fn call<R: Send + 'static>(
+        &self,
+        f: impl FnOnce(&mut Scheduler<W, S, O>, Instant) -> Result<R, Error> + Send + 'static,
+    ) -> Result<R, CallError> {
+        self.ask(move |desk| {
+            let desk = desk?;
+            f(desk.scheduler, desk.now).map_err(CallError::Engine)
+        })
+    }
+
+    /// Has `f` called, on the scheduler's thread if that can be, and waits for what it says.
+    fn ask<R: Send + 'static>(
+        &self,
+        f: impl FnOnce(Result<Desk<'_, W, S, O>, CallError>) -> R + Send + 'static,
+    ) -> R {
+        let (promise, mut answer) = reply::pair();
+        self.submit(Box::new(move |desk| promise.fulfil(catch_unwind(AssertUnwindSafe(|| f(desk))))));
+        match answer.wait().expect("every command is answered") {
+            Ok(value) => value,
+            Err(payload) => resume_unwind(payload),
+        }
+    }
+
+    fn submit(&self, command: Command<W, S, O>) {
+        if self.mailbox.thread.get() == Some(&thread::current().id()) {
+            return command(Err(CallError::OwnThread));
+        }
+        let mut queue = lock(&self.mailbox.queue);
+        if queue.open {
+            queue.commands.push(command);
+            drop(queue);
+            self.mailbox.shared.notify();
+        } else {
+            drop(queue);
+            command(Err(CallError::Ended));
+        }
+    }
+}
+
+impl<W, S, O> Handle<W, S, O> {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        let queue = Mutex::new(Queue { commands: Vec::new(), open: true });
+        Self { mailbox: Arc::new(Mailbox { queue, shared, thread: OnceLock::new() }) }
+    }
+
+    pub(crate) fn mailbox(&self) -> Arc<Mailbox<W, S, O>> {
+        Arc::clone(&self.mailbox)
+    }
+}
+
+impl<W, S, O> Mailbox<W, S, O> {
+    /// The calling thread is the scheduler's from now on.
+    pub(crate) fn move_in(&self) {
+        // Called once, by the thread itself.
+        let _ = self.thread.set(thread::current().id());
+    }
+
+    /// All commands that have come.
+    pub(crate) fn take(&self) -> Vec<Command<W, S, O>> {
+        std::mem::take(&mut lock(&self.queue).commands)
+    }
+
+    /// Takes no more, and answers what is left.
+    pub(crate) fn close(&self) {
+        let mut queue = lock(&self.queue);
+        queue.open = false;
+        let left = std::mem::take(&mut queue.commands);
+        drop(queue);
+        for command in left {
+            command(Err(CallError::Ended));
+        }
+    }
+}
+
+/// Tells those whose node has ended. Cost: one look for each who waits.
+pub(crate) fn settle<W, S: Store<W>, O: Observer>(waiters: &mut Vec<Waiter>, scheduler: &Scheduler<W, S, O>) {
+    let mut at = 0;
+    while let Some(waiter) = waiters.get(at) {
+        let answer = match scheduler.node(waiter.node) {
+            Err(_) => Err(WaitError::Freed),
+            Ok(node) if node.state().is_done() => Ok(NodeSnapshot::of(&node)),
+            Ok(_) if waiter.promise.is_wanted() => {
+                at += 1;
+                continue;
+            }
+            Ok(_) => {
+                waiters.swap_remove(at);
+                continue;
+            }
+        };
+        waiters.swap_remove(at).promise.fulfil(answer);
+    }
+}
+
+impl Done {
+    /// Blocks until the node has ended.
+    ///
+    /// # Errors
+    /// [`WaitError`].
+    pub fn wait(mut self) -> Result<NodeSnapshot, WaitError> {
+        self.answer.wait().unwrap_or(Err(WaitError::Call(CallError::Ended)))
+    }
+}
+
+impl Future for Done {
+    type Output = Result<NodeSnapshot, WaitError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(Pin::new(&mut self.answer).poll(cx));
+        Poll::Ready(answer.unwrap_or(Err(WaitError::Call(CallError::Ended))))
+    }
+}
+
+impl<W, S, O> Clone for Handle<W, S, O> {
+    fn clone(&self) -> Self {
+        Self { mailbox: Arc::clone(&self.mailbox) }
+    }
+}
+
+impl<W, S, O> fmt::Debug for Handle<W, S, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let queue = lock(&self.mailbox.queue);
+        write!(
+            f,
+            "Handle({}, {} calls waiting)",
+            if queue.open { "open" } else { "ended" },
+            queue.commands.len()
+        )
+    }
+}
+
+impl fmt::Debug for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Done({})", if self.answer.is_settled() { "settled" } else { "pending" })
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ended => f.write_str("the scheduler's thread has ended"),
+            Self::OwnThread => f.write_str("the scheduler's own thread cannot wait for itself"),
+            Self::Engine(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for CallError {}
+
+impl fmt::Display for WaitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Freed => f.write_str("the node has ended and its slot was freed"),
+            Self::Call(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for WaitError {}
+
+impl<W> fmt::Debug for NotAdded<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NotAdded({:?}, {:?})", self.error, self.spec.name())
+    }
+}
+
+impl<W> fmt::Display for NotAdded<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot add {:?}: {}", self.spec.name(), self.error)
+    }
+}
+
+impl<W> std::error::Error for NotAdded<W> {}
