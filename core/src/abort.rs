@@ -90,7 +90,7 @@ impl Table<'_> {
         let cold = self.cold_mut(index);
         (cold.wake_at, cold.limit_at) = (UNLIMITED, deadline);
         self.rearm(index);
-        self.emit(index, What::AbortBegan(cause));
+        self.emit(index, What::AbortBegan { cause, by });
         self.go(index, State::Aborting);
         if self.cold(index).live == 0 {
             self.hot_mut(index).set(flag::TURN);
@@ -112,7 +112,7 @@ impl Table<'_> {
             let cold = table.cold_mut(index);
             cold.cause = cause;
             cold.aborted_by = by;
-            table.emit(index, What::AbortBegan(cause));
+            table.emit(index, What::AbortBegan { cause, by });
             table.go(index, State::Aborting);
         });
     }

@@ -46,7 +46,12 @@ pub enum What {
     /// It failed for good.
     Failed(Failure),
     /// Its abort began.
-    AbortBegan(Cause),
+    AbortBegan {
+        /// Why.
+        cause: Cause,
+        /// The node that asked for it; none if that came from outside.
+        by: Option<NodeId>,
+    },
     /// It did not finish its abort in time and was ended by force.
     Forced,
     /// Its attempt ran out of time.
@@ -75,7 +80,8 @@ impl fmt::Display for Event {
             }
             What::Failed(failure) if failure.origin == self.node => write!(f, "failed: {}", failure.reason),
             What::Failed(failure) => write!(f, "failed: {} at {}", failure.reason, failure.origin),
-            What::AbortBegan(cause) => write!(f, "abort: {cause}"),
+            What::AbortBegan { cause, by: None } => write!(f, "abort: {cause}"),
+            What::AbortBegan { cause, by: Some(by) } => write!(f, "abort: {cause}, by {by}"),
             What::Forced => f.write_str("forced to end"),
             What::TimedOut => f.write_str("timed out"),
             What::Opened => f.write_str("gate opened"),

@@ -90,7 +90,9 @@ pub enum Cause {
     User,
     /// Its parent failed.
     ParentFailed,
-    /// Its parent had all it needed: a race was won, a quorum reached, a work returned success early.
+    /// A sibling won the race, or completed the quorum.
+    SiblingWon,
+    /// Its parent returned success without waiting for it.
     ParentDone,
     /// Its parent's attempt timed out.
     Timeout,
@@ -105,6 +107,7 @@ impl fmt::Display for Cause {
         f.write_str(match self {
             Self::User => "asked for",
             Self::ParentFailed => "parent failed",
+            Self::SiblingWon => "sibling won",
             Self::ParentDone => "parent done",
             Self::Timeout => "parent timed out",
             Self::Shutdown => "shutdown",

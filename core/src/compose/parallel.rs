@@ -12,7 +12,7 @@ use crate::work::Work;
 impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     /// How the composite ends, and what its remaining children are told; none if it goes on.
     pub(crate) fn decide(&mut self, index: u32) -> Option<(Verdict, Cause)> {
-        const SUCCESS: Option<(Verdict, Cause)> = Some((Verdict::Success, Cause::ParentDone));
+        const SUCCESS: Option<(Verdict, Cause)> = Some((Verdict::Success, Cause::SiblingWon));
         const FAILURE: Option<(Verdict, Cause)> =
             Some((Verdict::Failure { delay: None }, Cause::ParentFailed));
 
