@@ -139,6 +139,8 @@ impl Table<'_> {
             "{index} is in a ring exactly if it is runnable"
         );
         assert_ne!(hot.state, State::Retrying, "{index}");
+        assert!(hot.state != State::Pending || hot.has(flag::TURN), "{index} is to be started in its turn");
+        assert!(hot.has(flag::PARENT) || cold.first_child == ROOT, "{index} has children");
         assert!(!hot.has(flag::HOOK) || self.root.running == index, "{index} is in a hook");
         if hot.state.is_done() {
             assert!(

@@ -40,34 +40,24 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     pub(crate) fn crank(&mut self) -> bool {
         let mut at = ROOT;
         loop {
-            let hot = self.table.hot(at);
-            let (cursor, ring) = (hot.cursor, hot.ring);
-            if hot.state == State::Pending {
-                self.table.root.disturbed = false;
-                self.start(at);
-                if !self.is_reachable(at) {
+            let hot = self.table.hot_mut(at);
+            let (mut child, ring) = (hot.cursor, hot.ring);
+            if hot.has(flag::TURN) {
+                if hot.is_plain() {
+                    self.run(at);
                     return true;
                 }
-                continue;
-            }
-            if hot.has(flag::TURN) && (cursor == ROOT || !hot.kind.turn_is_last()) {
-                if cursor == ROOT {
-                    let hot = self.table.hot_mut(at);
-                    hot.pass = hot.pass.wrapping_add(1);
-                    hot.cursor = ring;
-                }
-                self.table.root.disturbed = false;
-                if self.turn(at) && self.is_reachable(at) && self.table.hot(at).ring != ROOT {
+                if child == ROOT || !hot.kind.turn_is_last() || hot.state == State::Pending {
+                    if !self.own_turn(at) {
+                        return true;
+                    }
                     continue;
                 }
-                return true;
             }
-            let mut child = cursor;
-            if cursor == ROOT {
+            if child == ROOT {
                 if ring == ROOT {
                     return false;
                 }
-                let hot = self.table.hot_mut(at);
                 hot.pass = hot.pass.wrapping_add(1);
                 child = ring;
             }
@@ -75,6 +65,21 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             self.table.hot_mut(at).cursor = if next == ring { ROOT } else { next };
             at = child;
         }
+    }
+
+    /// Starts a node, or gives it its own turn. True if the crank may go on from it.
+    fn own_turn(&mut self, index: u32) -> bool {
+        self.table.root.disturbed = false;
+        let hot = self.table.hot_mut(index);
+        if hot.state == State::Pending {
+            self.start(index);
+            return self.is_reachable(index);
+        }
+        if hot.cursor == ROOT {
+            hot.pass = hot.pass.wrapping_add(1);
+            hot.cursor = hot.ring;
+        }
+        self.turn(index) && self.is_reachable(index) && self.table.hot(index).ring != ROOT
     }
 
     /// Whether a crank could still come to this node: user code on the way may have paused or aborted it or a node above.
@@ -244,10 +249,10 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         let outcome = self.call(index, Outcome::Waiting, W::on_run);
         let hot = self.table.hot_mut(index);
         let (asked, unseen) = (hot.has(flag::ASKED), hot.has(flag::UNSEEN));
-        hot.clear(flag::ASKED);
-        if matches!(outcome, Outcome::Running) && !unseen {
+        if matches!(outcome, Outcome::Running) && !asked && !unseen {
             return;
         }
+        hot.clear(flag::ASKED);
         // A work that aborted itself is not asked what it thinks of that.
         if hot.state != State::Running {
             return;

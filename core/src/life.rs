@@ -147,7 +147,13 @@ impl Table<'_> {
             self.go(index, State::Pending);
         }
         let hot = self.hot_mut(index);
-        hot.flags &= flag::LIVE | flag::STARTED | flag::PAUSED | flag::HANDLE | flag::DETACHED | flag::UNSEEN;
+        hot.flags &= flag::LIVE
+            | flag::STARTED
+            | flag::PAUSED
+            | flag::HANDLE
+            | flag::DETACHED
+            | flag::UNSEEN
+            | flag::PARENT;
         hot.set(flag::TURN);
         let cold = self.cold_mut(index);
         cold.retries_used = 0;

@@ -112,6 +112,8 @@ pub(crate) mod flag {
     pub(crate) const DETACHED: u32 = 1 << 15;
     /// Children of it have ended that it has not seen.
     pub(crate) const UNSEEN: u32 = 1 << 16;
+    /// It has had children.
+    pub(crate) const PARENT: u32 = 1 << 17;
 }
 
 /// The half that a crank touches: 32 bytes.
@@ -157,6 +159,12 @@ impl Hot {
 
     pub(crate) const fn clear(&mut self, flags: u32) {
         self.flags &= !flags;
+    }
+
+    /// Whether a turn of this node is a call of its work and nothing else.
+    pub(crate) const fn is_plain(&self) -> bool {
+        !self.has(flag::PARENT | flag::SETTLING | flag::TIMED_OUT)
+            && matches!((self.state, self.kind), (State::Running, Kind::Work))
     }
 
     /// Whether a crank may go to this node or below it.

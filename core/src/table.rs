@@ -287,6 +287,7 @@ impl Table<'_> {
         };
         self.link_sibling(parent, index);
         self.cold_mut(parent).live += 1;
+        self.hot_mut(parent).set(flag::PARENT);
         if let Some(awaited) = awaited {
             self.await_end(index, awaited);
         }
