@@ -9,6 +9,7 @@ use windlass_tests::{Any, Cx, Hook, World};
 pub(crate) const WRONG: Reason = Reason::new("wrong");
 
 type Call<R> = Box<dyn FnMut(&mut Cx<'_>) -> R>;
+type Listener = Box<dyn FnMut(Hook, &mut Cx<'_>)>;
 
 /// A work whose every method is a closure.
 pub(crate) struct Act {

@@ -224,7 +224,7 @@ fn of_one_child_fails_its_parent() {
     let kinds: [fn(&'static str) -> Spec<windlass_tests::Any>; 6] =
         [Spec::parallel, Spec::sequence, Spec::graph, Spec::race, Spec::any, parent];
     for (index, kind) in kinds.into_iter().enumerate() {
-        for started in [true] {
+        for started in [false, true] {
             let mut rig = Rig::new(4);
             let p = rig.add(kind("p"));
             let a = rig.add_child(p, Act::waits().spec("a"));

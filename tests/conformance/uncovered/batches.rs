@@ -1,0 +1,298 @@
+//! Batches: failure, nothing to do, the same name twice, one at a time, and generators that do not do as they say.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use windlass::{Error, Next, OnFailure, Outcome, Reason, Retry, Spec, State, Yield};
+use windlass_tests::{Any, Generator, Rig};
+
+use crate::act::{Act, WRONG};
+
+/// A batch of these items, each made when it is asked for. Begins anew at each reset.
+fn items(count: usize, item: impl Fn(usize) -> Spec<Any> + 'static) -> Spec<Any> {
+    let at = Rc::new(RefCell::new(0));
+    let reset = at.clone();
+    let act = Act::says(Outcome::Waiting)
+        .on_next(move |cx| {
+            let n = *at.borrow();
+            if n == count {
+                return Yield::Exhausted;
+            }
+            *at.borrow_mut() += 1;
+            cx.add_child(item(n)).unwrap();
+            Yield::Added
+        })
+        .on_hook(move |hook, _| {
+            if hook == windlass_tests::Hook::Reset {
+                *reset.borrow_mut() = 0;
+            }
+        });
+    Spec::batch("batch", act.boxed())
+}
+
+/// The first failure fails the batch, once the others have been aborted; what was not asked for yet is never made.
+#[test]
+fn that_fails() {
+    let mut rig = Rig::new(8);
+    let act = |n| {
+        if n == 3 {
+            Act::script(&[Outcome::Running, Outcome::Failure(WRONG)])
+        } else {
+            Act::says(Outcome::Waiting)
+        }
+    };
+    let b = rig.add(items(100, move |n| act(n).aborts(&[windlass::Abort::Again]).spec("item")).width(4));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(rig.state(b), State::Failure);
+    assert_eq!(rig.node(b).failure().unwrap().reason, WRONG);
+    let c = rig.world.of("item");
+    assert_eq!((c.runs, c.aborts, c.failures), (5, 6, 1));
+    assert_eq!(rig.s.metrics().added, 5);
+    assert_eq!(rig.world.of("batch").failures, 1);
+}
+
+/// With a budget the whole iteration begins again, after a reset of the generator.
+#[test]
+fn that_fails_and_retries() {
+    let mut rig = Rig::new(8);
+    let first = Rc::new(RefCell::new(true));
+    let b = rig.add(
+        items(5, move |n| {
+            let fails = n == 2 && first.replace(n != 2);
+            if fails { Act::fails() } else { Act::steps(1) }.spec("item")
+        })
+        .width(1)
+        .retry(Retry::ONCE),
+    );
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(b), rig.node(b).attempt()), (State::Success, 2));
+    assert_eq!((rig.world.of("item").runs, rig.world.of("batch").resets), (3 + 5, 2));
+    assert_eq!(rig.elapsed(), std::time::Duration::from_secs(1));
+    let counts = rig.node(b).child_counts();
+    assert_eq!((counts.succeeded, counts.failed, counts.earlier), (5, 0, 3));
+}
+
+/// A batch can let its items fail, and fail or succeed in the end.
+#[test]
+fn that_goes_on() {
+    for (policy, state) in [(OnFailure::Finish, State::Failure), (OnFailure::Ignore, State::Success)] {
+        let mut rig = Rig::new(8);
+        let b = rig.add(
+            items(10, |n| if n % 2 == 0 { Act::fails() } else { Act::steps(2) }.spec("item"))
+                .width(3)
+                .on_failure(policy),
+        );
+        assert_eq!(rig.run(), Next::Done);
+        assert_eq!((rig.state(b), rig.world.of("item").runs), (state, 5 + 10));
+        let counts = rig.node(b).child_counts();
+        assert_eq!((counts.succeeded, counts.failed), (5, 5));
+    }
+}
+
+/// Nothing to do: success in the first turn.
+#[test]
+fn that_is_empty() {
+    let mut rig = Rig::new(8);
+    let b = rig.add(items(0, |_| Act::steps(1).spec("item")));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(b), rig.cranks()), (State::Success, 1));
+    assert_eq!(rig.node(b).text().to_string(), "Succeeded: batch");
+}
+
+/// Names need not differ: identity is the id. (The reference throws, after it has started the second.)
+#[test]
+fn with_the_same_name_twice() {
+    let mut rig = Rig::new(8);
+    let b = rig.add(items(6, |_| Act::steps(3).spec("same")).width(6));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(b), rig.world.of("same").runs), (State::Success, 18));
+}
+
+/// Width 1: one after the other, in the generator's order, each item asked for when the one before has ended.
+#[test]
+fn one_at_a_time() {
+    let mut rig = Rig::new(2);
+    let names = ["a", "b", "c", "d"];
+    let b = rig.add(items(4, move |n| Act::steps(2).spec(names[n])).width(1));
+    while rig.s.next() != Next::Done {
+        rig.step();
+        assert!(rig.node(b).child_counts().live <= 1);
+    }
+    assert_eq!(rig.world.order(), ["a", "a", "b", "b", "c", "c", "d", "d"]);
+    assert_eq!(rig.s.metrics().high_water, 2);
+    assert_eq!(rig.world.of("batch").asked, 5);
+}
+
+/// Never more at a time than the width, and as many as it allows.
+#[test]
+fn as_wide_as_it_may() {
+    for width in [1, 2, 7, 100] {
+        let mut rig = Rig::new(128);
+        let b = rig.add(items(50, |n| Act::steps(n as u32 % 4 + 1).spec("item")).width(width));
+        let mut most = 0;
+        while rig.s.next() != Next::Done {
+            rig.step();
+            most = most.max(rig.node(b).child_counts().live);
+        }
+        assert_eq!(most, width.min(50));
+        assert_eq!(rig.world.of("item").successes, 50);
+    }
+}
+
+/// A generator that says it added a child and did not: a failure at once, and no retry, for it would say so again.
+#[test]
+fn whose_generator_adds_nothing() {
+    let mut rig = Rig::new(8);
+    let b = rig.add(Generator::new(|_| Yield::Added).batch("batch").retry(Retry::A_LOT));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(rig.node(b).failure().unwrap().reason, Reason::NOTHING_ADDED);
+    assert_eq!((rig.state(b), rig.world.of("batch").asked), (State::Failure, 1));
+}
+
+/// A generator that is refused its child and says that it added one: the same, and the others are aborted.
+#[test]
+fn whose_generator_is_refused() {
+    let mut rig = Rig::new(8);
+    let mut asked = 0;
+    let b = rig.add(
+        Generator::new(move |cx| {
+            asked += 1;
+            let width = if asked == 3 { 0 } else { 1 };
+            let refused = cx.add_child(Act::says(Outcome::Waiting).spec("item").width(width));
+            assert_eq!(refused.is_err(), asked == 3);
+            Yield::Added
+        })
+        .batch("batch"),
+    );
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(rig.node(b).failure().unwrap().reason, Reason::NOTHING_ADDED);
+    assert_eq!(rig.world.of("item").aborts + rig.world.of("item").runs, 0, "they had not started");
+    assert_eq!(rig.s.metrics().aborted, 2);
+}
+
+/// A full table: the generator is asked only when the slots of an item are free, so none is lost, and the batch goes on when slots come back.
+#[test]
+fn in_a_table_too_small_for_its_width() {
+    let mut rig = Rig::new(8);
+    let act = Act::says(Outcome::Waiting).on_next({
+        let mut left = 20;
+        move |cx| {
+            if left == 0 {
+                return Yield::Exhausted;
+            }
+            left -= 1;
+            assert!(cx.free_nodes() >= 3);
+            let item = cx.add_child(Spec::sequence("item")).unwrap();
+            cx.add(item, Act::steps(2).spec("x")).unwrap();
+            cx.add(item, Act::steps(1).spec("y")).unwrap();
+            Yield::Added
+        }
+    });
+    let b = rig.add(Spec::batch("batch", act.boxed()).width(16).item_nodes(3));
+    let mut most = 0;
+    while rig.s.next() != Next::Done {
+        rig.step();
+        most = most.max(rig.node(b).child_counts().live);
+    }
+    assert_eq!((rig.state(b), most), (State::Success, 2));
+    assert_eq!((rig.world.of("x").runs, rig.world.of("y").runs), (40, 20));
+    assert_eq!((rig.s.metrics().refused, rig.s.metrics().nodes), (0, 1));
+}
+
+/// An item that can never fit: a failure that says so, instead of a wait without end.
+#[test]
+fn whose_item_never_fits() {
+    let mut rig = Rig::new(8);
+    let b = rig.add(items(1, |_| Act::steps(1).spec("item")).item_nodes(8));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(rig.node(b).failure().unwrap().reason, Reason::TABLE_FULL);
+    assert_eq!(rig.world.of("batch").asked, 0);
+}
+
+/// Slots that others hold come back later: with a retry, the batch finds them.
+#[test]
+fn that_finds_room_later() {
+    let mut rig = Rig::new(2);
+    rig.add(
+        Act::script(&[Outcome::Sleep(std::time::Duration::from_secs(2)), Outcome::Success])
+            .spec("other")
+            .detached(),
+    );
+    let b = rig.add(items(3, |_| Act::steps(1).spec("item")).retry(Retry::A_FEW));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(b), rig.world.of("item").runs), (State::Success, 3));
+}
+
+/// Two children where one was announced: both count, and both run.
+#[test]
+fn whose_generator_adds_more_than_it_says() {
+    let mut rig = Rig::new(16);
+    let mut left = 3;
+    let b = rig.add(
+        Generator::new(move |cx| {
+            left -= 1;
+            for _ in 0..2 {
+                cx.add_child(Act::steps(2).spec("item")).unwrap();
+            }
+            if left == 0 { Yield::Exhausted } else { Yield::Added }
+        })
+        .batch("batch")
+        .width(2),
+    );
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(b), rig.world.of("item").runs), (State::Success, 12));
+}
+
+/// Only the generator adds to a batch.
+#[test]
+fn takes_no_child_from_outside() {
+    let mut rig = Rig::new(8);
+    let b = rig.add(items(1, |_| Act::says(Outcome::Waiting).spec("item")));
+    let add = |rig: &mut Rig| rig.s.add_child(b, Act::steps(1).spec("late")).unwrap_err();
+    assert_eq!(add(&mut rig).error, Error::WrongKind);
+    rig.run_until_idle();
+    assert_eq!(add(&mut rig).error, Error::WrongKind);
+    let item = rig.find("item").unwrap().id();
+    let inside = rig.add_child(item, Act::steps(1).spec("below an item"));
+    rig.run_until(|rig| rig.s.state(inside).map_or(true, State::is_done));
+}
+
+/// A generator without end is bounded by the width, and an endless one with items that end at once by the budget of the poll.
+#[test]
+fn without_an_end() {
+    let mut rig = Rig::new(64);
+    let b = rig.add(
+        Generator::new(|cx| {
+            cx.add_child(Act::steps(1).spec("item")).unwrap();
+            Yield::Added
+        })
+        .batch("batch")
+        .width(10),
+    );
+    for _ in 0..100 {
+        assert_eq!(rig.s.poll_work_with(windlass::Instant::ZERO, &mut rig.world), Next::Now);
+    }
+    assert!(rig.world.of("item").runs > 1_000);
+    rig.s.abort(b).unwrap();
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(rig.state(b), State::Aborted);
+}
+
+/// An abort of the batch from its own generator.
+#[test]
+fn aborted_by_its_generator() {
+    let mut rig = Rig::new(8);
+    let b = rig.add(
+        Generator::new(|cx| {
+            cx.add_child(Act::steps(1).spec("item")).unwrap();
+            let own = cx.id();
+            cx.abort(own).unwrap();
+            cx.add_child(Act::steps(1).spec("late")).unwrap_err();
+            Yield::Added
+        })
+        .batch("batch"),
+    );
+    assert_eq!(rig.run(), Next::Done, "{}", rig.s.tree());
+    assert_eq!((rig.state(b), rig.world.of("item").runs), (State::Aborted, 0));
+    assert_eq!(rig.node(b).aborted_by(), Some(b));
+}
