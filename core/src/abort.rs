@@ -65,11 +65,12 @@ impl Table<'_> {
     }
 
     pub(crate) fn begin_abort(&mut self, index: u32, cause: Cause, by: Option<NodeId>, deadline: u64) {
-        let now = self.root.now;
+        let (now, polling) = (self.root.now, self.root.polling);
         let cold = self.cold_mut(index);
         cold.cause = cause;
         cold.aborted_by = by;
-        let deadline = deadline.min(now.saturating_add(cold.drain));
+        let untimed = cold.drain != UNLIMITED && !polling;
+        let deadline = if polling { deadline.min(now.saturating_add(cold.drain)) } else { deadline };
         let hot = self.hot_mut(index);
         if hot.has(flag::HOOK) {
             // It is ending at this very moment: the end wins, but a retry does not.
@@ -87,8 +88,11 @@ impl Table<'_> {
             hot.set(flag::ACTIVE);
             self.cold_mut(parent).active += 1;
         }
+        if untimed {
+            self.hot_mut(index).set(flag::UNTIMED);
+        }
         let cold = self.cold_mut(index);
-        (cold.wake_at, cold.limit_at) = (UNLIMITED, deadline);
+        (cold.wake_at, cold.limit_at) = (if untimed { now } else { UNLIMITED }, deadline);
         self.rearm(index);
         self.emit(index, What::AbortBegan { cause, by });
         self.go(index, State::Aborting);
@@ -96,6 +100,13 @@ impl Table<'_> {
             self.hot_mut(index).set(flag::TURN);
         }
         self.refresh(index);
+    }
+
+    /// The first poll after an abort from outside: its drain begins.
+    pub(crate) fn begin_drain(&mut self, index: u32) {
+        self.hot_mut(index).clear(flag::UNTIMED);
+        let deadline = self.root.now.saturating_add(self.cold(index).drain);
+        self.limit_drain(index, deadline);
     }
 
     fn limit_drain(&mut self, index: u32, deadline: u64) {
@@ -178,5 +189,48 @@ impl Table<'_> {
         let index = self.resolve(id)?;
         self.abort(index, Cause::User, by, deadline);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use crate::{Abort, Cx, Inline, Instant, Next, Outcome, Scheduler, Spec, State, Work};
+
+    /// Waits, and when it is aborted needs one crank more than it is given time for.
+    struct Slow {
+        steps: u32,
+    }
+
+    impl Work for Slow {
+        fn on_run(&mut self, _: &mut Cx<'_, Self>) -> Outcome {
+            Outcome::Waiting
+        }
+
+        fn on_abort(&mut self, _: &mut Cx<'_, Self>) -> Abort {
+            if self.steps == 0 {
+                return Abort::Done;
+            }
+            self.steps -= 1;
+            Abort::Sleep(Duration::from_secs(1))
+        }
+    }
+
+    #[test]
+    fn the_drain_of_an_abort_from_outside_begins_with_the_next_poll() {
+        for (steps, forced) in [(4, 0), (6, 1)] {
+            let mut s: Scheduler<Slow, Inline<Slow, 2>> = Scheduler::new();
+            let id = s.add(Spec::work("slow", Slow { steps }).drain(Duration::from_secs(5))).expect("room");
+            assert_eq!(s.poll_work(Instant::ZERO), Next::OnWake);
+            s.abort(id).expect("known");
+            assert_eq!(s.next(), Next::Now);
+            let mut now = Instant::from_secs(3_600);
+            while let Next::At(at) = s.poll_work(now) {
+                now = at;
+            }
+            assert_eq!(s.state(id), Ok(State::Aborted));
+            assert_eq!(s.metrics().forced, forced, "with {steps} steps");
+        }
     }
 }

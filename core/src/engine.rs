@@ -176,6 +176,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             self.table.rearm(index);
             match hot.state {
                 State::Aborting if limit => self.table.force(index),
+                State::Aborting if hot.has(flag::UNTIMED) => self.table.begin_drain(index),
                 State::Aborting => self.table.ask_turn(index),
                 _ if limit => {
                     self.table.emit(index, What::TimedOut);

@@ -179,7 +179,8 @@ impl Table<'_> {
                 | flag::ASKED
                 | flag::TIMED_OUT
                 | flag::RETRY
-                | flag::PAUSED,
+                | flag::PAUSED
+                | flag::UNTIMED,
         );
         let parent = hot.parent;
         self.leave_queue(parent, index);

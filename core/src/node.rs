@@ -114,6 +114,8 @@ pub(crate) mod flag {
     pub(crate) const UNSEEN: u32 = 1 << 16;
     /// It has had children.
     pub(crate) const PARENT: u32 = 1 << 17;
+    /// Its abort was asked for between two polls, so its drain is counted from the next one.
+    pub(crate) const UNTIMED: u32 = 1 << 18;
 }
 
 /// The half that a crank touches: 32 bytes.

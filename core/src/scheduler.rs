@@ -228,6 +228,7 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
         W: Work<A, W>,
     {
         self.root.now = self.root.now.max(now.as_micros());
+        self.root.polling = true;
         let budget = self.budget;
         let (mut table, works) = self.parts();
         drain_wakes(&mut table);
@@ -238,6 +239,7 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
                 break;
             }
         }
+        self.root.polling = false;
         self.next()
     }
 

@@ -34,6 +34,8 @@ pub(crate) struct Root {
     /// The latest `now`; time does not go back.
     pub now: u64,
     pub seed: u64,
+    /// A poll is going on, so `now` is the time.
+    pub polling: bool,
     /// The node whose user code is running.
     pub running: u32,
     /// A node has left its ring since a crank last looked.
@@ -81,6 +83,7 @@ impl Root {
             armed: 0,
             now: 0,
             seed: 0,
+            polling: false,
             running: ROOT,
             disturbed: false,
             closed: false,
