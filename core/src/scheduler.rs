@@ -496,7 +496,7 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
 
     /// Draws all nodes as a tree, one line each.
     pub fn tree(&self) -> impl fmt::Display {
-        Tree { view: self.view(), describe: |_, _: &mut fmt::Formatter<'_>| Ok(()) }
+        self.view().tree()
     }
 
     /// As [`Scheduler::tree`], with what each work says of itself through [`Work::describe`].

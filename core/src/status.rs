@@ -23,11 +23,18 @@ pub struct View<'a> {
     cold: &'a [Cold],
     edges: &'a [Edge],
     root: &'a Root,
+    now: Instant,
 }
 
 impl<'a> View<'a> {
     pub(crate) const fn new(hot: &'a [Hot], cold: &'a [Cold], edges: &'a [Edge], root: &'a Root) -> Self {
-        Self { hot, cold, edges, root }
+        Self { hot, cold, edges, root, now: Instant::from_micros(root.now) }
+    }
+
+    /// The same look with another idea of the time, which shows in the texts: a display that is drawn between two polls gives the present.
+    #[must_use]
+    pub const fn as_of(self, now: Instant) -> Self {
+        Self { now, ..self }
     }
 
     pub(crate) fn hot(&self, index: u32) -> &'a Hot {
@@ -138,10 +145,15 @@ impl<'a> View<'a> {
         Drain { view: self }
     }
 
-    /// The time of the latest poll.
+    /// The time of the latest poll, or what [`View::as_of`] said.
     #[must_use]
     pub const fn now(&self) -> Instant {
-        Instant::from_micros(self.root.now)
+        self.now
+    }
+
+    /// Draws all nodes as a tree, one line each.
+    pub fn tree(self) -> impl fmt::Display + use<'a> {
+        Tree { view: self, describe: |_, _: &mut fmt::Formatter<'_>| Ok(()) }
     }
 }
 
