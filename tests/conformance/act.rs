@@ -17,7 +17,7 @@ pub(crate) struct Act {
     abort: Call<Abort>,
     next: Call<Yield>,
     check: Call<Check>,
-    hook: Box<dyn FnMut(Hook, &mut Cx<'_>)>,
+    hook: Listener,
 }
 
 impl Act {

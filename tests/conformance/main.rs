@@ -28,6 +28,7 @@ mod batch;
 mod children;
 mod command;
 mod compare_trees;
+mod composites;
 mod conditional;
 mod run_count;
 mod sequence;
