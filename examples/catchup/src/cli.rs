@@ -16,17 +16,24 @@ use crate::layout::Frequency;
 use crate::source::{FetchLimits, Source};
 
 /// Catches up with a ledger's history archive.
+///
+/// Without a command: makes a small archive, serves it on loopback with faults, and catches up from there.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(
+    version,
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 124 deadline passed, 130 interrupted."
+)]
 pub struct Cli {
-    /// What to do.
+    /// What to do; the demo if not given.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 /// The forms of the program.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Catch up with an archive
+    Run(RunArgs),
     /// Make an archive of synthetic ledgers
     Generate(GenerateArgs),
     /// Serve an archive on loopback, spoiling some requests, until Ctrl-C
@@ -57,6 +64,12 @@ pub struct RunArgs {
     /// How often a failed download is tried again
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub retries: u8,
+    /// Milliseconds before the first retry; each further one may take twice as long, up to 32 times
+    #[arg(long, default_value_t = 500, value_name = "MS", value_parser = clap::value_parser!(u32).range(..=60_000))]
+    pub retry_base: u32,
+    /// Longest that a server may stay silent, in seconds
+    #[arg(long, default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..))]
+    pub timeout: u16,
     /// Where to keep downloaded files [default: a temporary directory]
     #[arg(long, value_name = "DIR")]
     pub work_dir: Option<PathBuf>,
@@ -103,6 +116,8 @@ pub struct RunOptions {
     pub concurrency: u16,
     /// How often a failed download is tried again.
     pub retries: u8,
+    /// The longest delay before the first retry.
+    pub retry_base: Duration,
     /// Where to keep downloaded files; a temporary directory if not given.
     pub work_dir: Option<PathBuf>,
     /// When to give up; not zero.
@@ -152,13 +167,15 @@ pub struct ServeArgs {
 
 impl RunArgs {
     /// Checks what concerns several options, and opens the source.
-    pub fn options(self, limits: FetchLimits) -> Result<RunOptions, Invalid> {
+    pub fn options(self) -> Result<RunOptions, Invalid> {
         if let (Some(from), Some(to)) = (self.from, self.to) {
             if from > to {
                 let found = format!("{from} to {to}");
                 return Err(Invalid::new("ledger range", found, "--from that is not after --to"));
             }
         }
+        let silence = Duration::from_secs(self.timeout.into());
+        let limits = FetchLimits { silence, ..FetchLimits::default() };
         Ok(RunOptions {
             source: Source::open(&self.archive, limits)?,
             frequency: self.checkpoint_frequency,
@@ -167,6 +184,7 @@ impl RunArgs {
             trusted: self.trusted_hash,
             concurrency: self.concurrency,
             retries: self.retries,
+            retry_base: Duration::from_millis(self.retry_base.into()),
             work_dir: self.work_dir,
             deadline: self.deadline.map(|seconds| Duration::from_secs(seconds.into())),
             progress: self.progress,
@@ -200,7 +218,7 @@ mod tests {
 
     fn run(line: &str) -> Result<RunOptions, String> {
         let args = Run::try_parse_from(line.split(' ')).map_err(|e| e.to_string())?.args;
-        args.options(FetchLimits::default()).map_err(|e| e.to_string())
+        args.options().map_err(|e| e.to_string())
     }
 
     #[test]
@@ -218,6 +236,7 @@ mod tests {
         assert_eq!((options.concurrency, options.retries, options.seed), (16, 5, 1));
         assert_eq!((options.work_dir, options.deadline), (None, None));
         assert_eq!(options.progress, Progress::Auto);
+        assert_eq!(options.retry_base, Duration::from_millis(500));
     }
 
     #[test]
@@ -225,12 +244,12 @@ mod tests {
         let hash = "5a".repeat(32);
         let options = run(&format!(
             "run --archive http://host/prefix --checkpoint-frequency 8 --from 5 --to 5 --trusted-hash {hash} \
-             --concurrency 1 --retries 0 --work-dir w --deadline 3 --progress json --seed 9"
+             --concurrency 1 --retries 0 --retry-base 0 --timeout 1 --work-dir w --deadline 3 --progress json --seed 9"
         ))
         .unwrap();
         assert_eq!((options.from, options.to, options.trusted), (Some(5), Some(5), Some(Hash([0x5a; 32]))));
         assert_eq!((options.concurrency, options.retries, options.seed), (1, 0, 9));
-        assert_eq!(options.deadline, Some(Duration::from_secs(3)));
+        assert_eq!((options.deadline, options.retry_base), (Some(Duration::from_secs(3)), Duration::ZERO));
         assert_eq!(options.progress, Progress::Json);
     }
 
@@ -249,6 +268,8 @@ mod tests {
             (" --archive http://h --concurrency 0", "1..=1024"),
             (" --archive http://h --checkpoint-frequency 0", "1 to 4096"),
             (" --archive http://h --deadline 0", "0 is not in 1.."),
+            (" --archive http://h --timeout 0", "0 is not in 1.."),
+            (" --archive http://h --retry-base 60001", "60001 is not in 0..=60000"),
             (" --archive http://h --progress loud", "auto"),
         ] {
             let error = run(&format!("run{arguments}")).unwrap_err();

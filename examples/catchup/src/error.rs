@@ -207,6 +207,36 @@ impl Error {
     }
 }
 
+impl Fault {
+    /// What it is, in a word or two.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Fault::Missing { .. } => "missing",
+            Fault::Status { .. } => "refused by the server",
+            Fault::TimedOut { .. } => "no answer",
+            Fault::Network { .. } => "transfer broke",
+            Fault::Cut { .. } => "cut off",
+            Fault::TooLarge { .. } => "too large",
+            Fault::Cancelled => "cancelled",
+            Fault::Io { .. } => "file trouble",
+            Fault::State { .. } => "unusable archive state",
+            Fault::Gzip { .. } => "damaged gzip",
+            Fault::Bomb { .. } => "gzip bomb",
+            Fault::Record { .. } => "malformed record",
+            Fault::OutOfRange { .. } => "ledger of another file",
+            Fault::OutOfOrder { .. } => "ledgers out of order",
+            Fault::WrongHash { .. } => "wrong hash",
+            Fault::NoHeader => "no header",
+            Fault::Gap { .. } => "gap",
+            Fault::NoLedgers { .. } => "no ledgers",
+            Fault::BrokenChain { .. } => "broken chain",
+            Fault::Untrusted { .. } => "not trusted",
+            Fault::NotNext { .. } => "out of turn",
+            Fault::WrongTotal { .. } => "wrong total",
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.file)?;

@@ -1,6 +1,6 @@
 //! The program `catchup`: reads the command line, does what it says, and turns errors into one line and an exit code.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrongly asked for.
+//! Exit codes: 0 done, 1 failed, 2 wrongly asked for, 124 the deadline passed, 130 interrupted.
 
 use std::fmt::Display;
 use std::process::ExitCode;
@@ -9,29 +9,43 @@ use std::sync::mpsc;
 use anyhow::Context as _;
 use clap::Parser as _;
 use windlass_catchup::cli::{Cli, Command, GenerateArgs, ServeArgs};
-use windlass_catchup::generate;
+use windlass_catchup::progress::{Form, Screen};
+use windlass_catchup::run::{self, Ending};
 use windlass_catchup::server::Server;
+use windlass_catchup::{demo, generate};
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Generate(args) => match args.plan() {
-            Ok(plan) => write_archive(&args, plan),
+        None => demo::run().map(|ending| end(&ending)),
+        Some(Command::Run(args)) => match args.options() {
+            Ok(options) => {
+                let screen = Screen::stdout(Form::decide(options.progress));
+                run::run(&options, screen).map(|ending| end(&ending))
+            }
             Err(invalid) => return refuse(&invalid),
         },
-        Command::Serve(args) => serve(&args),
+        Some(Command::Generate(args)) => match args.plan() {
+            Ok(plan) => write_archive(&args, plan).map(|()| ExitCode::SUCCESS),
+            Err(invalid) => return refuse(&invalid),
+        },
+        Some(Command::Serve(args)) => serve(&args).map(|()| ExitCode::SUCCESS),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
 }
 
 fn refuse(invalid: &impl Display) -> ExitCode {
     eprintln!("error: {invalid}");
     ExitCode::from(2)
+}
+
+fn end(ending: &Ending) -> ExitCode {
+    if let Some(error) = ending.how.error() {
+        eprintln!("error: {error}");
+    }
+    ExitCode::from(ending.how.exit_code())
 }
 
 fn write_archive(args: &GenerateArgs, plan: generate::Plan) -> anyhow::Result<()> {

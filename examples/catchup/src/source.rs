@@ -1,12 +1,11 @@
 //! Where an archive is, and how one of its files gets from there: a directory of this machine, or an `http://` server.
 //!
-//! Invariant: a fetch ends. It is bounded in bytes and in time, and looks at its cancel flag before every chunk; and a fetch that succeeds
+//! Invariant: a fetch ends. It is bounded in bytes and in time, and asks whether it is cancelled before every chunk; and a fetch that succeeds
 //! has delivered the whole file, as far as the other side told its length. What the bytes mean is not looked at here.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ureq::http::Uri;
@@ -72,14 +71,19 @@ impl Source {
 
     /// Copies one file into `into`, and returns its size. An error may leave a part of it written.
     ///
-    /// The flag is looked at before each chunk; a fetch that waits for a silent server sees it when that wait ends.
-    pub fn fetch(&self, file: ArchiveFile, into: &mut impl Write, cancel: &AtomicBool) -> Result<u64, Error> {
-        if cancel.load(Ordering::Relaxed) {
+    /// It asks whether it is `cancelled` before each chunk; a fetch that waits for a silent server does when that wait ends.
+    pub fn fetch(
+        &self,
+        file: ArchiveFile,
+        into: &mut impl Write,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<u64, Error> {
+        if cancelled() {
             return Err(Error::new(file, Fault::Cancelled));
         }
         match &self.place {
-            Place::Directory(root) => self.fetch_local(root, file, into, cancel),
-            Place::Http { base, client } => self.fetch_http(base, client, file, into, cancel),
+            Place::Directory(root) => self.fetch_local(root, file, into, cancelled),
+            Place::Http { base, client } => self.fetch_http(base, client, file, into, cancelled),
         }
     }
 
@@ -88,7 +92,7 @@ impl Source {
         root: &Path,
         file: ArchiveFile,
         into: &mut impl Write,
-        cancel: &AtomicBool,
+        cancelled: &dyn Fn() -> bool,
     ) -> Result<u64, Error> {
         let path = file.below(root);
         // Asked before opening: to open a pipe would wait for its other end.
@@ -100,7 +104,7 @@ impl Source {
             return Err(self.missing(file));
         }
         let mut from = File::open(&path).map_err(|e| Error::io(file, "open it", e))?;
-        self.copy(file, &mut from, into, cancel, |e, _| Error::io(file, "read it", e))
+        self.copy(file, &mut from, into, cancelled, |e, _| Error::io(file, "read it", e))
     }
 
     fn fetch_http(
@@ -109,7 +113,7 @@ impl Source {
         client: &ureq::Agent,
         file: ArchiveFile,
         into: &mut impl Write,
-        cancel: &AtomicBool,
+        cancelled: &dyn Fn() -> bool,
     ) -> Result<u64, Error> {
         let response = client.get(format!("{base}/{file}")).call().map_err(|e| self.transfer(file, e))?;
         match response.status().as_u16() {
@@ -122,7 +126,7 @@ impl Source {
         if announced.is_some_and(|length| length > self.limits.bytes) {
             return Err(Error::new(file, Fault::TooLarge { limit: self.limits.bytes }));
         }
-        self.copy(file, &mut body.into_reader(), into, cancel, |e, found| match (e.kind(), announced) {
+        self.copy(file, &mut body.into_reader(), into, cancelled, |e, found| match (e.kind(), announced) {
             (io::ErrorKind::UnexpectedEof, Some(expected)) => {
                 Error::new(file, Fault::Cut { expected, found })
             }
@@ -135,13 +139,13 @@ impl Source {
         file: ArchiveFile,
         from: &mut impl Read,
         into: &mut impl Write,
-        cancel: &AtomicBool,
+        cancelled: &dyn Fn() -> bool,
         failed: impl Fn(io::Error, u64) -> Error,
     ) -> Result<u64, Error> {
         let mut chunk = vec![0; CHUNK];
         let mut found = 0;
         loop {
-            if cancel.load(Ordering::Relaxed) {
+            if cancelled() {
                 return Err(Error::new(file, Fault::Cancelled));
             }
             let length = match from.read(&mut chunk) {

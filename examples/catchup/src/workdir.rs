@@ -1,27 +1,29 @@
 //! The files this machine already has, in the archive's own layout.
 //!
 //! Invariant: a file under its final name is complete, since it got there by a rename of a finished [`Download`]; a download that is dropped
-//! leaves nothing. One process uses a work directory at a time. Whether contents are right is for the caller to verify, before
-//! [`Download::keep`] and again when it reads what an earlier run left.
+//! leaves nothing, and after [`WorkDir::close`] there is no temporary file, whatever threads are still at it. One process uses a work directory
+//! at a time. Whether contents are right is for the caller to verify, before [`Download::keep`] and again when it reads what an earlier run left.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use tempfile::NamedTempFile;
 
-use crate::error::Error;
+use crate::error::{Error, Fault};
 use crate::layout::ArchiveFile;
 use crate::source::Source;
 
 const PREFIX: &str = ".download-";
 
-/// A directory for verified files.
+/// A directory for verified files. A clone is the same one.
 #[derive(Clone, Debug)]
 pub struct WorkDir {
     root: PathBuf,
+    /// Held while files come and go; true once it is closed.
+    closed: Arc<Mutex<bool>>,
 }
 
 /// A file on its way into a [`WorkDir`]; deleted when dropped.
@@ -30,6 +32,7 @@ pub struct Download {
     file: ArchiveFile,
     temporary: NamedTempFile,
     target: PathBuf,
+    closed: Arc<Mutex<bool>>,
 }
 
 impl WorkDir {
@@ -37,13 +40,8 @@ impl WorkDir {
     pub fn open(root: &Path) -> anyhow::Result<WorkDir> {
         let unusable = || format!("could not use {} as work directory", root.display());
         fs::create_dir_all(root).with_context(unusable)?;
-        for entry in fs::read_dir(root).with_context(unusable)? {
-            let entry = entry.with_context(unusable)?;
-            if entry.file_name().to_string_lossy().starts_with(PREFIX) {
-                fs::remove_file(entry.path()).with_context(unusable)?;
-            }
-        }
-        Ok(WorkDir { root: root.to_path_buf() })
+        remove_downloads(root).with_context(unusable)?;
+        Ok(WorkDir { root: root.to_path_buf(), closed: Arc::default() })
     }
 
     /// Opens a file that is here, or says `None`.
@@ -70,15 +68,23 @@ impl WorkDir {
         &self,
         source: &Source,
         file: ArchiveFile,
-        cancel: &AtomicBool,
+        cancelled: &dyn Fn() -> bool,
     ) -> Result<Download, Error> {
-        let mut temporary = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .tempfile_in(&self.root)
-            .map_err(|e| Error::io(file, "create a temporary file in the work directory", e))?;
-        source.fetch(file, &mut temporary, cancel)?;
+        let mut temporary = while_open(&self.closed, file, || {
+            tempfile::Builder::new()
+                .prefix(PREFIX)
+                .tempfile_in(&self.root)
+                .map_err(|e| Error::io(file, "create a temporary file in the work directory", e))
+        })?;
+        source.fetch(file, &mut temporary, cancelled)?;
         temporary.flush().map_err(|e| Error::io(file, "store it", e))?;
-        Ok(Download { file, temporary, target: file.below(&self.root) })
+        Ok(Download { file, temporary, target: file.below(&self.root), closed: Arc::clone(&self.closed) })
+    }
+
+    /// Refuses downloads from now on, and removes those that are under way, even in a thread that hangs. Files that were kept stay.
+    pub fn close(&self) -> anyhow::Result<()> {
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        remove_downloads(&self.root).with_context(|| format!("could not tidy up {}", self.root.display()))
     }
 
     /// The directory.
@@ -102,9 +108,39 @@ impl Download {
     /// Gives it its final name, in the place of what may be there.
     pub fn keep(self) -> Result<(), Error> {
         let folder = self.target.parent().unwrap_or(&self.target);
-        fs::create_dir_all(folder)
-            .and_then(|()| self.temporary.persist(&self.target).map_err(|e| e.error))
-            .map_err(|e| Error::io(self.file, "move it to its place in the work directory", e))?;
-        Ok(())
+        while_open(&self.closed, self.file, || {
+            fs::create_dir_all(folder)
+                .and_then(|()| self.temporary.persist(&self.target).map_err(|e| e.error))
+                .map_err(|e| Error::io(self.file, "move it to its place in the work directory", e))?;
+            Ok(())
+        })
     }
+}
+
+/// Does something that no closing may come in between.
+fn while_open<T>(
+    closed: &Mutex<bool>,
+    file: ArchiveFile,
+    act: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, Error> {
+    let closed = closed.lock().unwrap_or_else(PoisonError::into_inner);
+    if *closed {
+        return Err(Error::new(file, Fault::Cancelled));
+    }
+    act()
+}
+
+fn remove_downloads(root: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(root)? {
+        let entry = entry?;
+        if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            continue;
+        }
+        match fs::remove_file(entry.path()) {
+            // Its thread was quicker.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            done => done?,
+        }
+    }
+    Ok(())
 }

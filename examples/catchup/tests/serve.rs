@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use support::{Fixture, name};
@@ -25,7 +24,7 @@ fn start(fixture: &Fixture, faults: &str, seed: u64) -> (Server, Source) {
 
 fn fetch(source: &Source, file: ArchiveFile) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    source.fetch(file, &mut bytes, &AtomicBool::new(false)).map(|_| bytes)
+    source.fetch(file, &mut bytes, &|| false).map(|_| bytes)
 }
 
 fn all_files(fixture: &Fixture) -> Vec<ArchiveFile> {

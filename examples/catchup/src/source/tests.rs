@@ -2,6 +2,7 @@
 
 use std::io::BufReader;
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use super::*;
@@ -30,11 +31,7 @@ fn respond(text: &'static str) -> (String, JoinHandle<Vec<String>>) {
 
 fn fetch(source: &str, limits: FetchLimits) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    let length = Source::open(source, limits).unwrap().fetch(
-        ArchiveFile::State,
-        &mut bytes,
-        &AtomicBool::new(false),
-    )?;
+    let length = Source::open(source, limits).unwrap().fetch(ArchiveFile::State, &mut bytes, &|| false)?;
     assert_eq!(length, bytes.len() as u64);
     Ok(bytes)
 }
@@ -189,7 +186,8 @@ fn a_cancelled_fetch_takes_no_further_chunk() {
     let cancel = AtomicBool::new(false);
     for chunks in [1, 0] {
         let mut into = Canceller(&cancel, 0);
-        let error = source.fetch(ArchiveFile::State, &mut into, &cancel).unwrap_err();
+        let error =
+            source.fetch(ArchiveFile::State, &mut into, &|| cancel.load(Ordering::Relaxed)).unwrap_err();
         assert!(matches!(error.fault, Fault::Cancelled) && !error.is_retryable());
         assert_eq!(into.1, chunks);
     }
@@ -209,7 +207,7 @@ fn a_full_disk_is_not_the_archives_fault() {
     }
     let (url, server) = respond("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody");
     let source = Source::open(&url, SOON).unwrap();
-    let error = source.fetch(ArchiveFile::State, &mut Full, &AtomicBool::new(false)).unwrap_err();
+    let error = source.fetch(ArchiveFile::State, &mut Full, &|| false).unwrap_err();
     assert!(matches!(error.fault, Fault::Io { .. }) && !error.is_retryable(), "{error}");
     server.join().unwrap();
 }

@@ -4,7 +4,6 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 
 use flate2::Compression;
 use flate2::bufread::GzDecoder;
@@ -45,7 +44,7 @@ pub(crate) fn catch_up_plain(source: &Source, work: &WorkDir, ask: &Ask) -> Resu
     let mut caught = Caught { state: LedgerState::default(), fetched: 0, retried: 0 };
     let archive = caught.retrying(ask.retries, || {
         let mut json = Vec::new();
-        source.fetch(ArchiveFile::State, &mut json, &AtomicBool::new(false))?;
+        source.fetch(ArchiveFile::State, &mut json, &|| false)?;
         ArchiveState::parse(ArchiveFile::State, &json)
     })?;
     let range = archive.range(ask.frequency, ask.from, ask.to)?;
@@ -111,7 +110,7 @@ impl Caught {
             }
         }
         self.retrying(ask.retries, || {
-            let download = work.download(source, file, &AtomicBool::new(false))?;
+            let download = work.download(source, file, &|| false)?;
             let records = read(download.read()?)?;
             download.keep()?;
             Ok(records)

@@ -1,0 +1,35 @@
+//! Progress as lines for people and logs: time, who, about what, what happened. Nodes that only give the tree its shape are left out.
+
+use std::io::{self, Write};
+
+use windlass::{Event, What};
+
+use crate::job::{Journal, SHAPE};
+
+pub(super) fn event(out: &mut dyn Write, event: &Event, journal: &Journal) -> io::Result<()> {
+    if SHAPE.contains(&event.name) {
+        return Ok(());
+    }
+    write!(out, "{:>9.3} {}", event.at.as_micros() as f64 / 1e6, event.name)?;
+    if let Some(subject) = journal.subject(event.node) {
+        write!(out, " {subject}")?;
+    }
+    match event.what {
+        What::Moved(moved) => writeln!(out, ": {}", moved.to),
+        What::Retry { attempt, delay, failure } => {
+            write!(out, ": attempt {attempt} in {:.3} s: ", delay.as_secs_f64())?;
+            match journal.error(failure.reason) {
+                Some(error) => writeln!(out, "{error}"),
+                None => writeln!(out, "{}", failure.reason),
+            }
+        }
+        What::Failed(failure) => match journal.error(failure.reason) {
+            Some(error) if failure.origin == event.node => writeln!(out, ": failed: {error}"),
+            Some(error) => writeln!(out, ": failed: {}", error.fault.name()),
+            None => writeln!(out, ": failed: {}", failure.reason),
+        },
+        What::Forced => writeln!(out, ": given up"),
+        What::TimedOut => writeln!(out, ": timed out"),
+        _ => writeln!(out, ": aborting"),
+    }
+}
