@@ -195,6 +195,7 @@ impl Table<'_> {
             let cold = self.cold(*index);
             let at = cold.wake_at.min(cold.limit_at);
             assert_eq!(cold.heap_place == ROOT, at == UNLIMITED, "deadline of {index}");
+            assert_eq!(self.hot(*index).has(flag::ARMED), at != UNLIMITED, "deadline of {index}");
             if cold.heap_place != ROOT {
                 let entry = self.cold(cold.heap_place).entry;
                 assert_eq!((entry.at, entry.index), (at, *index));

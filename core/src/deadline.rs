@@ -4,7 +4,7 @@
 //! never be full. The next deadline is exact and O(1), arming and cancelling are O(log n), and equal deadlines expire in the order
 //! they were armed. A timing wheel would be faster at a million timers, but it wakes for nothing and caps its span.
 
-use crate::node::{Entry, ROOT};
+use crate::node::{Entry, ROOT, flag};
 use crate::spec::UNLIMITED;
 use crate::table::Table;
 
@@ -34,6 +34,7 @@ impl Table<'_> {
         self.root.armed = sequence.wrapping_add(1);
         let entry = Entry { at, sequence, index };
         if place == ROOT {
+            self.hot_mut(index).set(flag::ARMED);
             let last = self.root.heap_len;
             self.root.heap_len += 1;
             self.sift_up(last, entry);
@@ -43,6 +44,7 @@ impl Table<'_> {
     }
 
     fn disarm(&mut self, index: u32, place: u32) {
+        self.hot_mut(index).clear(flag::ARMED);
         self.cold_mut(index).heap_place = ROOT;
         self.root.heap_len -= 1;
         let last = self.root.heap_len;

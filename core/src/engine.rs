@@ -280,8 +280,10 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     /// No turn before a wake or `until`.
     pub(crate) fn wait(&mut self, index: u32, until: u64) {
         self.table.go(index, State::Waiting);
-        self.table.cold_mut(index).wake_at = until;
-        self.table.rearm(index);
+        if until != UNLIMITED {
+            self.table.cold_mut(index).wake_at = until;
+            self.table.rearm(index);
+        }
         self.table.hot_mut(index).clear(flag::TURN);
         self.table.refresh(index);
     }

@@ -32,18 +32,23 @@ impl Table<'_> {
         match hot.state {
             State::Waiting if !hot.has(flag::RETRY | flag::QUEUED) => {
                 self.root.counts.wakes += 1;
-                self.cold_mut(index).wake_at = UNLIMITED;
-                self.rearm(index);
+                self.stop_sleep(index);
                 self.go(index, State::Running);
                 self.ask_turn(index);
             }
             State::Aborting if self.cold(index).live == 0 && !hot.has(flag::TURN) => {
                 self.root.counts.wakes += 1;
-                self.cold_mut(index).wake_at = UNLIMITED;
-                self.rearm(index);
+                self.stop_sleep(index);
                 self.ask_turn(index);
             }
             _ => {}
+        }
+    }
+
+    fn stop_sleep(&mut self, index: u32) {
+        if self.hot(index).has(flag::ARMED) {
+            self.cold_mut(index).wake_at = UNLIMITED;
+            self.rearm(index);
         }
     }
 

@@ -116,6 +116,8 @@ pub(crate) mod flag {
     pub(crate) const PARENT: u32 = 1 << 17;
     /// Its abort was asked for between two polls, so its drain is counted from the next one.
     pub(crate) const UNTIMED: u32 = 1 << 18;
+    /// It has a deadline. If not, nothing of the cold half needs to be looked at.
+    pub(crate) const ARMED: u32 = 1 << 19;
 }
 
 /// The half that a crank touches: 32 bytes.
@@ -131,8 +133,10 @@ pub struct Hot {
     pub(crate) cursor: u32,
     pub(crate) generation: u32,
     pub(crate) flags: u32,
-    /// Counts the passes, wrapping.
-    pub(crate) pass: u16,
+    /// Counts the passes, wrapping. A child that sat out exactly 256 passes is taken for one that ran in this one, and runs in the next.
+    pub(crate) pass: u8,
+    /// The parent's pass in which this node last left the ring.
+    pub(crate) mark: u8,
     pub(crate) state: State,
     pub(crate) kind: Kind,
 }
@@ -145,6 +149,7 @@ impl Hot {
         ring: ROOT,
         cursor: ROOT,
         pass: 1,
+        mark: 0,
         generation: 1,
         flags: 0,
         state: State::Pending,
@@ -231,10 +236,6 @@ pub struct Cold {
     pub(crate) on_failure: OnFailure,
     pub(crate) verdict: Verdict,
 
-    // As a child.
-    /// The parent's pass in which it last left the ring.
-    pub(crate) mark: u16,
-
     // Time.
     /// Place in the deadline heap; `ROOT` if it has none.
     pub(crate) heap_place: u32,
@@ -288,7 +289,6 @@ impl Cold {
         param: 0,
         on_failure: OnFailure::Stop,
         verdict: Verdict::Success,
-        mark: 0,
         heap_place: ROOT,
         entry: Entry { at: 0, sequence: 0, index: ROOT },
         wake_at: UNLIMITED,

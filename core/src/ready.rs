@@ -34,7 +34,7 @@ impl Table<'_> {
     fn enter_ring(&mut self, parent: u32, index: u32) {
         let above = self.hot(parent);
         let (head, cursor, pass) = (above.ring, above.cursor, above.pass);
-        let ran = self.cold(index).mark == pass;
+        let ran = self.hot(index).mark == pass;
         self.hot_mut(index).set(flag::IN_RING);
         if head == ROOT {
             self.link_alone(index);
@@ -62,8 +62,9 @@ impl Table<'_> {
         if above.ring == index {
             above.ring = next;
         }
-        self.hot_mut(index).clear(flag::IN_RING);
-        self.cold_mut(index).mark = pass;
+        let hot = self.hot_mut(index);
+        hot.clear(flag::IN_RING);
+        hot.mark = pass;
     }
 
     // ---- places ----

@@ -267,7 +267,8 @@ impl Table<'_> {
         let pass = self.hot(parent).pass;
         let hot = self.hot_mut(index);
         let generation = hot.generation;
-        *hot = Hot { parent, generation, kind: settings.kind, flags: flag::LIVE | flag::TURN, ..Hot::EMPTY };
+        let (kind, flags) = (settings.kind, flag::LIVE | flag::TURN);
+        *hot = Hot { parent, generation, kind, flags, mark: pass.wrapping_sub(1), ..Hot::EMPTY };
         if settings.paused {
             hot.set(flag::PAUSED);
         }
@@ -283,7 +284,6 @@ impl Table<'_> {
             retry: settings.retry,
             timeout: settings.timeout,
             drain: settings.drain,
-            mark: pass.wrapping_sub(1),
             heap_place: heap.0,
             entry: heap.1,
             ..Cold::EMPTY
