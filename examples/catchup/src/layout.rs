@@ -162,6 +162,17 @@ impl ArchiveFile {
         self.to_string()
     }
 
+    /// The checkpoint it belongs to; the archive's own state belongs to none.
+    pub fn checkpoint(self) -> Option<Checkpoint> {
+        match self {
+            ArchiveFile::State => None,
+            ArchiveFile::StateAt(checkpoint)
+            | ArchiveFile::Ledger(checkpoint)
+            | ArchiveFile::Transactions(checkpoint)
+            | ArchiveFile::Results(checkpoint) => Some(checkpoint),
+        }
+    }
+
     /// The path below a directory of this machine.
     pub fn below(self, root: &std::path::Path) -> PathBuf {
         self.path().split('/').fold(root.to_path_buf(), |path, part| path.join(part))

@@ -4,31 +4,14 @@
 mod support;
 
 use std::fs;
-use std::path::Path;
 
-use support::{Ask, Fixture, catch_up_plain};
+use support::{Ask, Fixture, catch_up_plain, files};
 use windlass_catchup::error::Fault;
 use windlass_catchup::generate::{self, Plan};
 use windlass_catchup::layout::{ArchiveFile, Frequency};
 use windlass_catchup::server::Server;
 use windlass_catchup::source::{FetchLimits, Source};
 use windlass_catchup::workdir::WorkDir;
-
-fn files(root: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut folders = vec![root.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => folders.push(path),
-                false => found.push(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned()),
-            }
-        }
-    }
-    found.sort();
-    found
-}
 
 #[test]
 fn reaches_the_end_of_a_generated_archive() {

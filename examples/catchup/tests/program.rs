@@ -38,8 +38,15 @@ fn generates_once_into_one_place() {
 #[test]
 fn wrong_usage_ends_with_two() {
     for arguments in [
-        &[][..],
-        &["dance"],
+        &["dance"][..],
+        &["run"],
+        &["run", "--archive", "/no/such/directory"],
+        &["run", "--archive", "https://127.0.0.1"],
+        &["run", "--archive", "http://127.0.0.1", "--from", "6", "--to", "5"],
+        &["run", "--archive", "http://127.0.0.1", "--trusted-hash", "00"],
+        &["run", "--archive", "http://127.0.0.1", "--concurrency", "0"],
+        &["run", "--archive", "http://127.0.0.1", "--deadline", "0"],
+        &["run", "--archive", "http://127.0.0.1", "--progress", "loud"],
         &["generate", "--out", "x"],
         &["generate", "--out", "x", "--checkpoints", "0"],
         &["generate", "--out", "x", "--checkpoints", "4294967295"],

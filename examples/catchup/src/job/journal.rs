@@ -89,6 +89,16 @@ impl Journal {
     }
 }
 
+impl Subject {
+    /// The checkpoint it is about; only the archive state is about none.
+    pub fn checkpoint(self) -> Option<Checkpoint> {
+        match self {
+            Subject::Checkpoint(checkpoint) => Some(checkpoint),
+            Subject::File(file) => file.checkpoint(),
+        }
+    }
+}
+
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -94,7 +94,10 @@ fn rows<O: Outside>(view: View<'_>, app: &Catchup<O>) -> Vec<Row> {
         let mut text = node.name().to_owned();
         // What is below a checkpoint is about the same ledgers.
         if let Some(subject) = journal.subject(node.id()).filter(|_| depth == 2) {
-            let _ = write!(text, " {subject}");
+            let _ = match subject.checkpoint() {
+                Some(checkpoint) => write!(text, " {}-{}", checkpoint.first(), checkpoint.last()),
+                None => write!(text, " {subject}"),
+            };
         }
         let said = state_of(&node, view.now(), &journal);
         if !said.is_empty() {
@@ -136,7 +139,8 @@ fn state_of(node: &NodeView<'_>, now: Instant, journal: &Journal) -> String {
     match node.state() {
         State::Pending | State::Success => String::new(),
         State::Failure => said(node, journal),
-        State::Aborting | State::Aborted => node.explain().to_string(),
+        State::Aborting => "ending".into(),
+        State::Aborted => "aborted".into(),
         _ if node.kind() == Kind::Batch => {
             format!("{} checkpoints done, {} in flight", counts.succeeded, counts.live)
         }

@@ -2,8 +2,9 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read as _, Write as _};
-use std::path::PathBuf;
+use std::io::{self, BufRead, BufReader, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::bufread::GzDecoder;
@@ -11,10 +12,13 @@ use flate2::write::GzEncoder;
 use stellar_xdr::{Hash, Limits, ReadXdr, WriteXdr};
 use tempfile::TempDir;
 use windlass_catchup::apply::{Closed, LedgerState};
+use windlass_catchup::cli::{Progress, RunOptions};
 use windlass_catchup::error::{Error, Fault};
 use windlass_catchup::generate::{self, Plan, Summary};
 use windlass_catchup::layout::{ArchiveFile, ArchiveState, Checkpoint, Frequency};
+use windlass_catchup::progress::{Form, Screen};
 use windlass_catchup::records::{Headers, Record, Records, Results, Transactions};
+use windlass_catchup::run::{self, Ending, How};
 use windlass_catchup::source::{FetchLimits, Source};
 use windlass_catchup::verify::{self, Chain, Link};
 use windlass_catchup::workdir::WorkDir;
@@ -161,8 +165,17 @@ impl Fixture {
         catch_up_plain(&self.source(), &self.work(), &self.ask())
     }
 
-    /// Catches up without a trusted hash, and expects an error.
+    /// Catches up without a trusted hash, both ways, and expects the same error.
     pub(crate) fn fault(&self) -> Error {
+        let error = self.plain_fault();
+        let ending = self.run(|options| options.trusted = None);
+        assert_eq!(ending.how, How::Failed { file: Some(error.file), error: error.to_string() });
+        assert_eq!(ending.how.exit_code(), 1);
+        error
+    }
+
+    /// As [`Fixture::fault`], in a straight line only: where several files are wrong, and it depends on the threads which is seen first.
+    pub(crate) fn plain_fault(&self) -> Error {
         let ask = Ask { trusted: None, ..self.ask() };
         let error = catch_up_plain(&self.source(), &self.work(), &ask).unwrap_err();
         assert_eq!(error.to_string().lines().count(), 1);
@@ -170,10 +183,35 @@ impl Fixture {
         error
     }
 
+    /// What the program does: runs the tree from the directory, in a work directory of its own, and sees that it leaves no temporary file.
+    pub(crate) fn run(&self, change: impl FnOnce(&mut RunOptions)) -> Ending {
+        let place = tempfile::tempdir().unwrap();
+        let mut options = self.options();
+        options.work_dir = Some(place.path().to_path_buf());
+        change(&mut options);
+        run_quietly(&options)
+    }
+
+    pub(crate) fn options(&self) -> RunOptions {
+        RunOptions {
+            source: self.source(),
+            frequency: self.frequency,
+            from: None,
+            to: None,
+            trusted: Some(self.made.hash.clone()),
+            concurrency: 4,
+            retries: 0,
+            retry_base: Duration::from_millis(1),
+            work_dir: None,
+            deadline: None,
+            progress: Progress::None,
+            seed: 1,
+        }
+    }
+
     /// Temporary files in the work directory.
     pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.work_path()).unwrap().map(|entry| entry.unwrap().path());
-        entries.filter(|path| path.is_file()).collect()
+        leftovers(&self.work_path())
     }
 
     pub(crate) fn work_path(&self) -> PathBuf {
@@ -212,6 +250,38 @@ impl Fixture {
         let open = fs::File::open(self.path(ArchiveFile::Ledger(checkpoint))).unwrap();
         Headers::read(checkpoint, BufReader::new(open)).unwrap()
     }
+}
+
+/// Runs without showing anything, and sees that no temporary file is left.
+pub(crate) fn run_quietly(options: &RunOptions) -> Ending {
+    let ending = run::run(options, Screen::new(Form::Quiet, io::sink())).unwrap();
+    if let Some(work) = &options.work_dir {
+        assert!(leftovers(work).is_empty(), "{:?}", leftovers(work));
+    }
+    ending
+}
+
+/// Files right in a work directory, where only temporary ones are.
+pub(crate) fn leftovers(work: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(work).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.is_file()).collect()
+}
+
+/// All files below a directory, as relative paths in order.
+pub(crate) fn files(root: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => found.push(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned()),
+            }
+        }
+    }
+    found.sort();
+    found
 }
 
 pub(crate) fn gunzip(mut bytes: &[u8]) -> Vec<u8> {
