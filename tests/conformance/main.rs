@@ -23,6 +23,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod act;
+mod bad_input;
 mod basic;
 mod batch;
 mod children;
@@ -30,6 +31,7 @@ mod command;
 mod compare_trees;
 mod composites;
 mod conditional;
+mod dag;
 mod run_count;
 mod sequence;
 mod uncovered;
