@@ -1,211 +1,351 @@
-//! The invariants of the tables, checked one by one. Slow, and only for tests.
+//! The invariants of the tables, checked one by one.
+//!
+//! Slow, and for tests: the cost is that of looking at every node several times. Nothing here changes anything; what cannot be seen in the tables at
+//! one moment (orders, delays, what an abort forbids) is for the oracles over events.
 
-use std::vec::Vec;
+use alloc::vec::Vec;
 
-use crate::node::{Kind, ROOT, flag};
+use crate::lab::oracle::{Oracle, Violation, ensure};
+use crate::node::{Cold, Hot, Kind, ROOT, flag};
+use crate::observe::Observer;
+use crate::scheduler::Scheduler;
 use crate::spec::UNLIMITED;
 use crate::state::State;
-use crate::table::Table;
+use crate::status::View;
+use crate::store::Store;
 
-impl Table<'_> {
-    fn list(&self, head: u32) -> Vec<u32> {
+type Checked = Result<(), Violation>;
+
+impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
+    /// Checks every invariant of the tables, at any time between two calls. Cost: several looks at every node.
+    ///
+    /// # Errors
+    /// The first invariant that does not hold. It is a bug of this crate.
+    pub fn check_invariants(&self) -> Checked {
+        Checker { view: self.view() }.all()
+    }
+}
+
+struct Checker<'a> {
+    view: View<'a>,
+}
+
+impl<'a> Checker<'a> {
+    fn all(&self) -> Checked {
+        let live = self.slots()?;
+        let mut reached = 0;
+        for parent in live.iter().copied().chain([ROOT]) {
+            reached += self.parent(parent)?;
+        }
+        ensure(reached == live.len(), Oracle::TablesAgree, None, "a node is not a child of its parent")?;
+        for index in &live {
+            self.node(*index)?;
+        }
+        self.heap(&live)
+    }
+
+    fn hot(&self, index: u32) -> &'a Hot {
+        self.view.hot(index)
+    }
+
+    fn cold(&self, index: u32) -> &'a Cold {
+        self.view.cold(index)
+    }
+
+    fn ensure(&self, holds: bool, oracle: Oracle, index: u32, detail: &'static str) -> Checked {
+        ensure(holds, oracle, (index != ROOT).then(|| self.view.id(index)), detail)
+    }
+
+    /// The live slots; every other one that was ever used is in the free list.
+    fn slots(&self) -> Result<Vec<u32>, Violation> {
+        let root = self.view.root;
+        let live: Vec<u32> = (0..root.fresh).filter(|index| self.hot(*index).has(flag::LIVE)).collect();
+        let mut free = 0;
+        let mut at = root.free;
+        while at != ROOT {
+            self.ensure(
+                !self.hot(at).has(flag::LIVE),
+                Oracle::SlotsConserved,
+                at,
+                "the slot is free and taken",
+            )?;
+            free += 1;
+            ensure(free <= root.fresh, Oracle::SlotsConserved, None, "the free list has no end")?;
+            at = self.hot(at).next;
+        }
+        let slots = Oracle::SlotsConserved;
+        ensure(
+            live.len() + free as usize == root.fresh as usize,
+            slots,
+            None,
+            "a slot is neither free nor taken",
+        )?;
+        ensure(live.len() == root.used as usize, slots, None, "the count of used slots is wrong")?;
+        Ok(live)
+    }
+
+    /// A circular list through `next` and `prev`, sorted.
+    fn list(&self, head: u32) -> Result<Vec<u32>, Violation> {
         let mut list = Vec::new();
         let mut at = head;
         while at != ROOT {
             list.push(at);
-            assert!(list.len() <= self.hot.len(), "a list without an end");
+            let ends = list.len() <= self.view.root.fresh as usize;
+            self.ensure(ends, Oracle::TablesAgree, head, "the list it is in has no end")?;
             let next = self.hot(at).next;
-            assert_eq!(self.hot(next).prev, at, "links of {at}");
+            self.ensure(
+                self.hot(next).prev == at,
+                Oracle::TablesAgree,
+                at,
+                "its neighbour does not point back",
+            )?;
             at = if next == head { ROOT } else { next };
         }
-        list
+        list.sort_unstable();
+        Ok(list)
     }
 
-    /// Panics at the first invariant that does not hold.
-    pub(crate) fn check(&self) {
-        let mut live = Vec::new();
-        for index in 0..self.root.fresh {
-            if self.hot(index).has(flag::LIVE) {
-                live.push(index);
-            }
-        }
-        let mut free = 0;
-        let mut at = self.root.free;
-        while at != ROOT {
-            assert!(!self.hot(at).has(flag::LIVE), "slot {at} is free and taken");
-            free += 1;
-            at = self.hot(at).next;
-        }
-        assert_eq!(live.len() + free, self.root.fresh as usize, "slots are conserved");
-        assert_eq!(live.len(), self.root.used as usize);
-
-        let mut reached = 0;
-        for parent in live.iter().copied().chain([ROOT]) {
-            reached += self.check_parent(parent);
-        }
-        assert_eq!(reached, live.len(), "every node is a child of its parent");
-        for index in &live {
-            self.check_node(*index);
-        }
-        self.check_heap(&live);
-    }
-
-    fn check_parent(&self, parent: u32) -> usize {
-        let (hot, cold) = (self.hot(parent), self.cold(parent));
+    fn children(&self, parent: u32) -> Result<Vec<u32>, Violation> {
+        let cold = self.cold(parent);
         let mut children = Vec::new();
-        let mut at = cold.first_child;
-        let mut last = ROOT;
+        let (mut at, mut last) = (cold.first_child, ROOT);
         while at != ROOT {
-            assert_eq!(self.hot(at).parent, parent);
-            assert_eq!(self.cold(at).prev_sibling, last);
+            self.ensure(
+                self.hot(at).parent == parent,
+                Oracle::TablesAgree,
+                at,
+                "it is in another node's children",
+            )?;
+            let linked = self.cold(at).prev_sibling == last && children.len() < self.view.root.fresh as usize;
+            self.ensure(linked, Oracle::TablesAgree, at, "its sibling does not point back")?;
             children.push(at);
             last = at;
             at = self.cold(at).next_sibling;
         }
-        assert_eq!(cold.last_child, last);
+        self.ensure(cold.last_child == last, Oracle::TablesAgree, parent, "its last child is another one")?;
+        Ok(children)
+    }
 
-        let with = |flags: u32| -> Vec<u32> {
+    /// What must hold between a node and its children. Gives their number.
+    fn parent(&self, parent: u32) -> Result<usize, Violation> {
+        let children = self.children(parent)?;
+        self.lists(parent, &children)?;
+        self.counters(parent, &children)?;
+        self.places(parent, &children)?;
+        self.endings(parent, &children)?;
+        if self.hot(parent).kind == Kind::Sequence {
+            self.sequence(parent, &children)?;
+        }
+        Ok(children.len())
+    }
+
+    fn lists(&self, parent: u32, children: &[u32]) -> Checked {
+        let (hot, cold) = (self.hot(parent), self.cold(parent));
+        let with = |flags: u32| {
             let mut list: Vec<u32> =
                 children.iter().copied().filter(|child| self.hot(*child).has(flags)).collect();
             list.sort_unstable();
             list
         };
-        let sorted = |mut list: Vec<u32>| {
-            list.sort_unstable();
-            list
-        };
-        assert_eq!(sorted(self.list(hot.ring)), with(flag::IN_RING), "ring of {parent}");
-        assert_eq!(sorted(self.list(cold.queue)), with(flag::QUEUED), "queue of {parent}");
-        assert!(hot.cursor == ROOT || self.list(hot.ring).contains(&hot.cursor), "cursor of {parent}");
-        assert_eq!(hot.has(flag::UNSEEN), cold.ended != ROOT, "unseen children of {parent}");
-        for child in self.list(cold.ended) {
-            assert!(children.contains(&child) && self.hot(child).state.is_done());
+        let ring = self.list(hot.ring)?;
+        self.ensure(ring == with(flag::IN_RING), Oracle::RingIsRunnable, parent, "its ring holds others")?;
+        let queue = self.list(cold.queue)?;
+        self.ensure(queue == with(flag::QUEUED), Oracle::TablesAgree, parent, "its queue holds others")?;
+        let cursor = hot.cursor == ROOT || ring.contains(&hot.cursor);
+        self.ensure(cursor, Oracle::TablesAgree, parent, "its cursor is outside its ring")?;
+        let unseen = hot.has(flag::UNSEEN) == (cold.ended != ROOT);
+        self.ensure(unseen, Oracle::TablesAgree, parent, "the mark of its unseen children is wrong")?;
+        for child in self.list(cold.ended)? {
+            let ended = children.contains(&child) && self.hot(child).state.is_done();
+            self.ensure(ended, Oracle::TablesAgree, child, "it is among the ended children")?;
         }
+        Ok(())
+    }
 
+    fn counters(&self, parent: u32, children: &[u32]) -> Checked {
+        let (hot, cold) = (self.hot(parent), self.cold(parent));
         let count = |f: &dyn Fn(State) -> bool| {
             children.iter().filter(|child| f(self.hot(**child).state)).count() as u32
         };
-        assert_eq!(cold.live, count(&|state| !state.is_done()), "live children of {parent}");
+        let live = cold.live == count(&|state| !state.is_done());
+        self.ensure(live, Oracle::TablesAgree, parent, "its count of live children is wrong")?;
         if parent != ROOT && !hot.kind.is_dynamic() && hot.state != State::Pending {
-            assert_eq!(cold.succeeded, count(&|state| state == State::Success), "of {parent}");
-            assert_eq!(cold.failed, count(&|state| state == State::Failure), "of {parent}");
-            assert_eq!(cold.aborted, count(&|state| state == State::Aborted), "of {parent}");
+            let ended = cold.succeeded == count(&|state| state == State::Success)
+                && cold.failed == count(&|state| state == State::Failure)
+                && cold.aborted == count(&|state| state == State::Aborted);
+            self.ensure(ended, Oracle::TablesAgree, parent, "its counts of ended children are wrong")?;
         }
-        assert_eq!(cold.active, with(flag::ACTIVE).len() as u32, "places of {parent}");
-        let draining = children.iter().filter(|child| self.hot(**child).state == State::Aborting).count();
-        assert!(cold.active <= cold.width.saturating_add(draining as u32), "width of {parent}");
-        if !hot.has(flag::SETTLING) && hot.state != State::Aborting && cold.queue != ROOT {
-            let shut = hot.kind.is_gate() && !hot.has(flag::OPEN);
-            assert!(shut || cold.active >= cold.width || hot.has(flag::TURN), "{parent} has a place to give");
-        }
-        if hot.state.is_done() {
-            assert_eq!(cold.live, 0, "{parent} ended before its children");
-        }
-        if hot.state == State::Aborting || hot.has(flag::SETTLING) {
-            for child in &children {
-                let state = self.hot(*child).state;
-                let reached = state.is_done() || state == State::Aborting || self.root.running == *child;
-                assert!(reached, "abort reached {child}");
-            }
-            if hot.has(flag::SETTLING) {
-                let ending = hot.has(flag::TURN) || self.root.running == parent;
-                assert!(cold.live > 0 || ending, "{parent} settles for ever");
-            }
-        }
-        if hot.kind == Kind::Sequence {
-            let mut waiting = false;
-            for child in &children {
-                let state = self.hot(*child).state;
-                if !state.is_done() {
-                    assert!(
-                        !waiting
-                            || state == State::Pending
-                            || hot.state == State::Aborting
-                            || hot.has(flag::SETTLING),
-                        "order of {parent}"
-                    );
-                    waiting = true;
-                }
-            }
-        }
-        children.len()
+        Ok(())
     }
 
-    fn check_node(&self, index: u32) {
-        let (hot, cold) = (self.hot(index), self.cold(index));
-        assert_eq!(
-            hot.has(flag::IN_RING),
-            hot.is_runnable(),
-            "{index} is in a ring exactly if it is runnable"
-        );
-        assert_ne!(hot.state, State::Retrying, "{index}");
-        assert!(hot.state != State::Pending || hot.has(flag::TURN), "{index} is to be started in its turn");
-        assert!(hot.has(flag::PARENT) || cold.first_child == ROOT, "{index} has children");
-        assert!(!hot.has(flag::HOOK) || self.root.running == index, "{index} is in a hook");
-        if hot.state.is_done() {
-            assert!(
-                !hot.has(flag::TURN | flag::QUEUED | flag::ACTIVE | flag::RETRY | flag::SETTLING),
-                "{index}"
-            );
-            assert_eq!(cold.heap_place, ROOT, "an ended node has no deadline");
+    fn places(&self, parent: u32, children: &[u32]) -> Checked {
+        let (hot, cold) = (self.hot(parent), self.cold(parent));
+        let active = children.iter().filter(|child| self.hot(**child).has(flag::ACTIVE)).count() as u32;
+        self.ensure(cold.active == active, Oracle::TablesAgree, parent, "its count of places is wrong")?;
+        let draining = children.iter().filter(|child| self.hot(**child).state == State::Aborting).count();
+        let width = active <= cold.width.saturating_add(draining as u32);
+        self.ensure(width, Oracle::Width, parent, "it has more active children than places")?;
+        if !hot.has(flag::SETTLING) && hot.state != State::Aborting && cold.queue != ROOT {
+            let shut = hot.kind.is_gate() && !hot.has(flag::OPEN);
+            let full = shut || active >= cold.width || hot.has(flag::TURN);
+            self.ensure(full, Oracle::TablesAgree, parent, "a child queues for a place that is free")?;
         }
-        if hot.state == State::Aborting && hot.kind != Kind::Work && self.root.running != index {
-            assert!(cold.live > 0 || hot.has(flag::TURN), "composite {index} aborts for ever");
+        Ok(())
+    }
+
+    fn endings(&self, parent: u32, children: &[u32]) -> Checked {
+        let (hot, cold) = (self.hot(parent), self.cold(parent));
+        if hot.state.is_done() {
+            self.ensure(cold.live == 0, Oracle::ChildrenFirst, parent, "it has ended before its children")?;
+        }
+        if hot.state != State::Aborting && !hot.has(flag::SETTLING) {
+            return Ok(());
+        }
+        for child in children {
+            let state = self.hot(*child).state;
+            let reached = state.is_done() || state == State::Aborting || self.view.root.running == *child;
+            self.ensure(reached, Oracle::AbortReachesAll, *child, "its parent is ending and it is not")?;
+        }
+        if hot.has(flag::SETTLING) {
+            let ending = cold.live > 0 || hot.has(flag::TURN) || self.view.root.running == parent;
+            self.ensure(ending, Oracle::Ends, parent, "it settles for ever")?;
+        }
+        Ok(())
+    }
+
+    fn sequence(&self, parent: u32, children: &[u32]) -> Checked {
+        let hot = self.hot(parent);
+        if hot.state == State::Aborting || hot.has(flag::SETTLING) {
+            return Ok(());
+        }
+        let mut started = children.iter().skip_while(|child| self.hot(**child).state.is_done()).skip(1);
+        let early = started.find(|child| {
+            let state = self.hot(**child).state;
+            !state.is_done() && state != State::Pending
+        });
+        let early = early.copied();
+        self.ensure(
+            early.is_none(),
+            Oracle::SequenceOrder,
+            early.unwrap_or(parent),
+            "an earlier member has not ended",
+        )
+    }
+
+    fn node(&self, index: u32) -> Checked {
+        let (hot, cold) = (self.hot(index), self.cold(index));
+        let running = self.view.root.running == index;
+        let ensure = |holds, oracle, detail| self.ensure(holds, oracle, index, detail);
+        let ring = hot.has(flag::IN_RING) == hot.is_runnable();
+        ensure(ring, Oracle::RingIsRunnable, "it is runnable and in no ring, or the other way round")?;
+        ensure(hot.state != State::Retrying, Oracle::LegalMoves, "it has stayed retrying")?;
+        let turn = hot.state != State::Pending || hot.has(flag::TURN);
+        ensure(turn, Oracle::TablesAgree, "it has not started and wants no turn")?;
+        let parent = hot.has(flag::PARENT) || cold.first_child == ROOT;
+        ensure(parent, Oracle::TablesAgree, "it has children and does not know")?;
+        ensure(!hot.has(flag::HOOK) || running, Oracle::TablesAgree, "it is in a hook that is over")?;
+        if hot.state.is_done() {
+            let busy = flag::TURN | flag::QUEUED | flag::ACTIVE | flag::RETRY | flag::SETTLING;
+            ensure(!hot.has(busy), Oracle::EndedIsQuiet, "it has ended and still wants something")?;
+            ensure(cold.heap_place == ROOT, Oracle::EndedIsQuiet, "it has ended and still has a deadline")?;
+        }
+        if hot.state == State::Aborting && hot.kind != Kind::Work && !running {
+            ensure(cold.live > 0 || hot.has(flag::TURN), Oracle::Ends, "a composite aborts for ever")?;
         }
         if hot.has(flag::RETRY) {
-            assert_eq!(hot.state, State::Waiting);
-            assert_ne!(cold.heap_place, ROOT, "{index} will be retried");
-            assert!(cold.retries_used < cold.retry.budget());
+            let armed = hot.state == State::Waiting && cold.heap_place != ROOT;
+            ensure(armed, Oracle::WakeSource, "nothing will retry it")?;
+            let budget = cold.retries_used < cold.retry.budget();
+            ensure(budget, Oracle::RetryBudget, "it is to be retried once too often")?;
         }
         if hot.state == State::Running && hot.kind == Kind::Work && !hot.has(flag::SETTLING) {
-            assert!(hot.has(flag::TURN), "{index} runs and has no turn");
+            ensure(hot.has(flag::TURN), Oracle::TablesAgree, "it runs and has no turn")?;
         }
-        let idle =
-            self.root.running != index && !hot.has(flag::TURN | flag::RETRY | flag::QUEUED | flag::SETTLING);
-        if idle && matches!(hot.state, State::Running | State::Waiting) && hot.kind != Kind::Work {
-            self.check_idle_composite(index);
+        self.wake_source(index)?;
+        let busy = flag::TURN | flag::RETRY | flag::QUEUED | flag::SETTLING;
+        let waits = matches!(hot.state, State::Running | State::Waiting) && hot.kind != Kind::Work;
+        if waits && !running && !hot.has(busy) {
+            self.idle_composite(index)?;
         }
+        Ok(())
+    }
+
+    /// A node that waits has something that will wake it, exactly if it is not listed as stalled.
+    fn wake_source(&self, index: u32) -> Checked {
+        let (hot, cold) = (self.hot(index), self.cold(index));
+        let waits = hot.state == State::Waiting || hot.state == State::Aborting && !hot.has(flag::TURN);
+        if !waits || self.view.root.running == index {
+            return Ok(());
+        }
+        let awaits = hot.kind.is_gate() && !hot.has(flag::OPEN);
+        let source =
+            cold.heap_place != ROOT || cold.live > 0 || awaits || hot.has(flag::HANDLE | flag::QUEUED);
+        let listed = self.view.at(index).is_stalled();
+        self.ensure(
+            source != listed,
+            Oracle::WakeSource,
+            index,
+            "it is stalled and not listed, or the other way round",
+        )
     }
 
     /// A composite that wants no turn waits for something that will come.
-    fn check_idle_composite(&self, index: u32) {
+    fn idle_composite(&self, index: u32) -> Checked {
         let (hot, cold) = (self.hot(index), self.cold(index));
-        if hot.kind.is_gate() && !hot.has(flag::OPEN) {
-            assert_eq!(hot.state, State::Waiting, "shut gate {index}");
-            if hot.kind == Kind::When {
-                assert!(cold.wake_at != UNLIMITED || cold.param == UNLIMITED, "gate {index} asks nobody");
-                return;
-            }
-            let awaited = self.awaited(index).unwrap_or(ROOT);
-            assert!(awaited != ROOT && !self.hot(awaited).state.is_done(), "gate {index} waits for nobody");
-            let mut at = self.cold(awaited).watchers;
-            while at != index {
-                assert_ne!(at, ROOT, "gate {index} is not told");
-                at = self.next_watcher(at);
-            }
-        } else {
-            assert_eq!(hot.state, State::Running, "composite {index}");
-            assert!(cold.live > 0, "composite {index} waits for nobody");
+        let ensure = |holds, detail| self.ensure(holds, Oracle::WakeSource, index, detail);
+        if !hot.kind.is_gate() || hot.has(flag::OPEN) {
+            ensure(hot.state == State::Running, "a composite waits")?;
+            return ensure(cold.live > 0, "a composite waits for nobody");
         }
+        ensure(hot.state == State::Waiting, "a shut gate does not wait")?;
+        if hot.kind == Kind::When {
+            return ensure(cold.wake_at != UNLIMITED || cold.param == UNLIMITED, "a gate asks nobody");
+        }
+        let awaited = crate::id::NodeId::from_bits(cold.param).and_then(|id| self.view.node(id).ok());
+        let awaited = awaited.filter(|node| !node.state().is_done()).map(|node| node.id().index());
+        ensure(awaited.is_some(), "a gate waits for nobody")?;
+        let mut at = awaited.map_or(ROOT, |awaited| self.cold(awaited).watchers);
+        for _ in 0..self.view.root.fresh {
+            if at == index || at == ROOT {
+                break;
+            }
+            let next = self.cold(at).next_watcher;
+            at = if next == at { ROOT } else { next };
+        }
+        ensure(at == index, "nobody will tell a gate")
     }
 
-    fn check_heap(&self, live: &[u32]) {
+    fn heap(&self, live: &[u32]) -> Checked {
         let mut armed = 0;
         for index in live {
             let cold = self.cold(*index);
             let at = cold.wake_at.min(cold.limit_at);
-            assert_eq!(cold.heap_place == ROOT, at == UNLIMITED, "deadline of {index}");
-            assert_eq!(self.hot(*index).has(flag::ARMED), at != UNLIMITED, "deadline of {index}");
+            let ensure = |holds, detail| self.ensure(holds, Oracle::TablesAgree, *index, detail);
+            ensure(
+                (cold.heap_place == ROOT) == (at == UNLIMITED),
+                "its deadline is not armed, or without need",
+            )?;
+            ensure(
+                self.hot(*index).has(flag::ARMED) == (at != UNLIMITED),
+                "the mark of its deadline is wrong",
+            )?;
             if cold.heap_place != ROOT {
                 let entry = self.cold(cold.heap_place).entry;
-                assert_eq!((entry.at, entry.index), (at, *index));
+                ensure((entry.at, entry.index) == (at, *index), "its deadline is another node's")?;
                 armed += 1;
             }
         }
-        assert_eq!(armed, self.root.heap_len);
-        for place in 1..self.root.heap_len {
+        ensure(
+            armed == self.view.root.heap_len,
+            Oracle::TablesAgree,
+            None,
+            "the count of deadlines is wrong",
+        )?;
+        for place in 1..self.view.root.heap_len {
             let (above, entry) = (self.cold((place - 1) / 4).entry, self.cold(place).entry);
-            assert!((above.at, above.sequence) < (entry.at, entry.sequence), "heap order at {place}");
+            let order = (above.at, above.sequence) < (entry.at, entry.sequence);
+            self.ensure(order, Oracle::TablesAgree, entry.index, "its deadline is out of order")?;
         }
+        Ok(())
     }
 }

@@ -91,7 +91,8 @@
 //! # Features
 //!
 //! None is on by default. `alloc`: tables on the heap and boxed works; all allocation happens when they are made.
-//! `portable-atomic`: wake handles on targets without compare-and-swap.
+//! `portable-atomic`: wake handles on targets without compare-and-swap. `lab`: the laboratory in which you test your works, on virtual time and
+//! with faults at every step; for tests only.
 
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -102,7 +103,7 @@ extern crate alloc;
 extern crate std;
 
 mod abort;
-#[cfg(test)]
+#[cfg(any(feature = "lab", all(test, feature = "alloc")))]
 mod check;
 mod compose;
 mod cx;
@@ -113,6 +114,8 @@ mod engine;
 mod error;
 mod explain;
 mod id;
+#[cfg(any(feature = "lab", all(test, feature = "alloc")))]
+pub mod lab;
 mod life;
 mod lint;
 mod node;

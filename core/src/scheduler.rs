@@ -285,13 +285,8 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
         (Table { hot, cold, edges, root: &mut self.root, sink }, works)
     }
 
-    fn table(&mut self) -> Table<'_> {
+    pub(crate) fn table(&mut self) -> Table<'_> {
         self.parts().0
-    }
-
-    #[cfg(test)]
-    pub(crate) fn check(&mut self) {
-        self.table().check();
     }
 }
 

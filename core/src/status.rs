@@ -22,7 +22,7 @@ pub struct View<'a> {
     hot: &'a [Hot],
     cold: &'a [Cold],
     edges: &'a [Edge],
-    root: &'a Root,
+    pub(crate) root: &'a Root,
     now: Instant,
 }
 

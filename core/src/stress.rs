@@ -209,7 +209,7 @@ fn program(seed: u64, capacity: usize, panics: bool) {
         }));
         match polled {
             Ok(next) => {
-                s.check();
+                s.check_invariants().expect("sound");
                 Some(next)
             }
             Err(payload) => {
@@ -254,7 +254,7 @@ fn program(seed: u64, capacity: usize, panics: bool) {
             7 => now = now + Duration::from_millis(world.draw(6)),
             _ => {}
         }
-        s.check();
+        s.check_invariants().expect("sound");
         let one = world.draw(2) == 0;
         poll(&mut s, &mut world, now, one);
     }
@@ -264,7 +264,7 @@ fn program(seed: u64, capacity: usize, panics: bool) {
     world.panics = false;
     let deadline = if seed.is_multiple_of(2) { Instant::MAX } else { now + Duration::from_millis(20) };
     s.shutdown(deadline);
-    s.check();
+    s.check_invariants().expect("sound");
     for step in 0.. {
         assert!(step < 10_000, "seed {seed} does not end:\n{}", s.tree());
         match poll(&mut s, &mut world, now, false) {
@@ -284,7 +284,7 @@ fn program(seed: u64, capacity: usize, panics: bool) {
     for id in tops {
         assert!(s.status(id).is_ok_and(Status::is_done));
         assert!(s.remove(id).is_ok());
-        s.check();
+        s.check_invariants().expect("sound");
     }
     assert_eq!(s.metrics().nodes, 0);
 }

@@ -1,0 +1,5 @@
+//! The laboratory.
+
+pub(crate) mod oracle;
+
+pub use oracle::{Oracle, Violation};
