@@ -41,7 +41,10 @@ impl fmt::Display for Explain<'_> {
         }
         match node.state() {
             State::Pending if !node.hot().has(flag::ACTIVE) => held_back(f, &node),
-            State::Pending => f.write_str("ready to run"),
+            State::Pending => match not_started_above(&node) {
+                Some(above) => write!(f, "waiting for {} to start", above.name()),
+                None => f.write_str("ready to run"),
+            },
             _ if node.hot().has(flag::QUEUED) => {
                 f.write_str("retry is due, ")?;
                 held_back(f, &node)
@@ -114,6 +117,18 @@ fn paused_at<'a>(node: &NodeView<'a>) -> Option<NodeView<'a>> {
             return Some(node);
         }
         at = node.parent();
+    }
+    None
+}
+
+/// The nearest node above that keeps a pending node from starting, by not having started itself.
+fn not_started_above<'a>(node: &NodeView<'a>) -> Option<NodeView<'a>> {
+    let mut above = node.parent();
+    while let Some(at) = above.filter(|at| at.state() == State::Pending) {
+        if !at.hot().has(flag::ACTIVE) {
+            return node.parent();
+        }
+        above = at.parent();
     }
     None
 }

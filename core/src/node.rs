@@ -257,9 +257,9 @@ pub struct Cold {
     pub(crate) aborted_by: Option<NodeId>,
 
     // Graph and gates.
-    /// First edge to a dependent, first edge to a dependency.
-    pub(crate) first_out: u32,
-    pub(crate) first_in: u32,
+    /// Last edge to a dependent, last edge to a dependency; each begins a circle, in the order the edges were added.
+    pub(crate) last_out: u32,
+    pub(crate) last_in: u32,
     /// Dependencies that have not succeeded yet.
     pub(crate) unmet: u32,
     /// First gate that waits for this node's end; the next gate that waits for the same node as this one, or this one itself if it is the
@@ -301,8 +301,8 @@ impl Cold {
         failure: None,
         cause: Cause::User,
         aborted_by: None,
-        first_out: ROOT,
-        first_in: ROOT,
+        last_out: ROOT,
+        last_in: ROOT,
         unmet: 0,
         watchers: ROOT,
         next_watcher: ROOT,
@@ -328,4 +328,42 @@ pub struct Edge {
 
 impl Edge {
     pub(crate) const EMPTY: Self = Self { dependency: ROOT, dependent: ROOT, next_out: ROOT, next_in: ROOT };
+
+    const fn next(&self, way: Way) -> u32 {
+        match way {
+            Way::Out => self.next_out,
+            Way::Into => self.next_in,
+        }
+    }
+}
+
+/// Out of a node, to its dependents, or into it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Way {
+    Out,
+    Into,
+}
+
+/// A walk over the edges of one node, in the order they were added. It holds no borrow, so the table may change between two steps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Edges {
+    way: Way,
+    last: u32,
+    before: u32,
+}
+
+impl Edges {
+    pub(crate) const fn of(cold: &Cold, way: Way) -> Self {
+        let last = match way {
+            Way::Out => cold.last_out,
+            Way::Into => cold.last_in,
+        };
+        Self { way, last, before: last }
+    }
+
+    pub(crate) fn step(&mut self, edges: &[Edge]) -> Option<Edge> {
+        let at = edges.get(self.before as usize)?.next(self.way);
+        self.before = if at == self.last { ROOT } else { at };
+        edges.get(at as usize).copied()
+    }
 }

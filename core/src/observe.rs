@@ -130,7 +130,7 @@ impl<O: Observer> Sink for O {
     }
 }
 
-/// The last `N` events; older ones are dropped and counted.
+/// The last `N` events; older ones are dropped and counted. `N` must be at least 1.
 ///
 /// ```
 /// use windlass::{Cx, EventLog, Inline, Instant, Outcome, Scheduler, Spec, Work};
@@ -193,7 +193,7 @@ impl<const N: usize> Observer for EventLog<N> {
             self.dropped = self.dropped.saturating_add(1);
             self.events.pop_front();
         }
-        // With room for none, the event itself is what was dropped, and it is counted already.
+        // There is room: the log is not full, or no longer.
         let _ = self.events.push_back(*event);
     }
 }

@@ -163,7 +163,8 @@ impl<W> Spec<W> {
     }
 
     /// The longest time one attempt may take; then it fails with [`Reason::TIMEOUT`](crate::Reason::TIMEOUT) and its children are
-    /// aborted. Rounded up to a microsecond; `Duration::MAX` is no limit.
+    /// aborted. Rounded up to a microsecond; `Duration::MAX` is no limit. Expired deadlines are looked at when a poll begins, so an attempt of
+    /// no time at all may make the cranks of one poll, or none.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = micros_ceil(timeout);
         self
@@ -177,9 +178,10 @@ impl<W> Spec<W> {
 
     /// How many children may be active at once; 0 is refused when the node is added. A sequence has always 1.
     pub const fn width(mut self, width: u32) -> Self {
-        if !matches!(self.settings.kind, Kind::Sequence) || width == 0 {
-            self.settings.width = width;
-        }
+        self.settings.width = match self.settings.kind {
+            Kind::Sequence if width > 0 => 1,
+            _ => width,
+        };
         self
     }
 

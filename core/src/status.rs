@@ -9,7 +9,7 @@ use core::time::Duration;
 use crate::cx::Children;
 use crate::error::Error;
 use crate::id::NodeId;
-use crate::node::{Cold, Edge, Hot, Kind, ROOT, flag};
+use crate::node::{Cold, Edge, Edges, Hot, Kind, ROOT, Way, flag};
 use crate::reason::{Cause, Failure};
 use crate::spec::UNLIMITED;
 use crate::state::{State, Status};
@@ -80,12 +80,8 @@ impl<'a> View<'a> {
 
     /// The edges into a node.
     pub(crate) fn edges_into(self, index: u32) -> impl Iterator<Item = Edge> {
-        let mut at = self.cold(index).first_in;
-        core::iter::from_fn(move || {
-            let edge = self.edges.get(at as usize)?;
-            at = edge.next_in;
-            Some(*edge)
-        })
+        let mut walk = Edges::of(self.cold(index), Way::Into);
+        core::iter::from_fn(move || walk.step(self.edges))
     }
 
     pub(crate) fn siblings(self, first: u32) -> impl Iterator<Item = u32> {
@@ -303,7 +299,7 @@ impl<'a> NodeView<'a> {
         self.view.children(self.index)
     }
 
-    /// What this child of a graph depends on, last added first.
+    /// What this child of a graph depends on, in the order the dependencies were added.
     pub fn dependencies(&self) -> impl Iterator<Item = NodeView<'a>> + use<'a> {
         let view = self.view;
         view.edges_into(self.index).map(move |edge| view.at(edge.dependency))

@@ -7,25 +7,16 @@
 
 use crate::error::Error;
 use crate::id::NodeId;
-use crate::node::{Edge, Kind, ROOT};
+use crate::node::{Edge, Edges, Kind, ROOT, Way};
 use crate::reason::Cause;
 use crate::state::State;
 use crate::table::Table;
 
 impl Table<'_> {
-    fn edge(&self, index: u32) -> Edge {
-        self.edges.get(index as usize).copied().unwrap_or(Edge::EMPTY)
-    }
-
-    /// The edges out of a node (to its dependents) or into it.
-    pub(crate) fn edges_of(&self, node: u32, out: bool) -> impl Iterator<Item = Edge> {
-        let cold = self.cold(node);
-        let mut at = if out { cold.first_out } else { cold.first_in };
-        core::iter::from_fn(move || {
-            let edge = self.edges.get(at as usize)?;
-            at = if out { edge.next_out } else { edge.next_in };
-            Some(*edge)
-        })
+    /// The edges out of a node or into it.
+    fn edges_of(&self, node: u32, way: Way) -> impl Iterator<Item = Edge> {
+        let mut walk = Edges::of(self.cold(node), way);
+        core::iter::from_fn(move || walk.step(self.edges))
     }
 
     /// Adds an edge. Cost: the smaller of the two nodes' degrees, and, unless the dependent is new (nothing depends on it) or the
@@ -44,7 +35,7 @@ impl Table<'_> {
             return Err(Error::WouldCycle);
         }
         // Both ends of an edge list it, so reading the shorter list to its end is enough.
-        let mut pairs = self.edges_of(dependency, true).zip(self.edges_of(dependent, false));
+        let mut pairs = self.edges_of(dependency, Way::Out).zip(self.edges_of(dependent, Way::Into));
         if pairs.any(|(out, into)| out.dependent == dependent || into.dependency == dependency) {
             return Err(Error::Duplicate);
         }
@@ -53,23 +44,8 @@ impl Table<'_> {
             return Err(Error::WouldCycle);
         }
 
-        let edge = if self.root.free_edges != ROOT {
-            let edge = self.root.free_edges;
-            self.root.free_edges = self.edge(edge).next_out;
-            edge
-        } else if (self.root.fresh_edges as usize) < self.edges.len() {
-            self.root.fresh_edges += 1;
-            self.root.fresh_edges - 1
-        } else {
-            return Err(Error::EdgesFull);
-        };
-        self.root.used_edges += 1;
-        let next_in = core::mem::replace(&mut self.cold_mut(dependent).first_in, edge);
-        let next_out = core::mem::replace(&mut self.cold_mut(dependency).first_out, edge);
-        if let Some(slot) = self.edges.get_mut(edge as usize) {
-            *slot = Edge { dependency, dependent, next_out, next_in };
-        }
-
+        let edge = self.take_edge().ok_or(Error::EdgesFull)?;
+        self.link_edge(edge, Edge { dependency, dependent, next_out: edge, next_in: edge });
         match self.hot(dependency).state {
             State::Success => {}
             State::Failure | State::Aborted => {
@@ -86,6 +62,34 @@ impl Table<'_> {
         Ok(())
     }
 
+    fn take_edge(&mut self) -> Option<u32> {
+        let edge = self.root.free_edges;
+        if let Some(free) = self.edges.get(edge as usize) {
+            self.root.free_edges = free.next_out;
+        } else if (self.root.fresh_edges as usize) < self.edges.len() {
+            self.root.fresh_edges += 1;
+        } else {
+            return None;
+        }
+        self.root.used_edges += 1;
+        Some(if edge == ROOT { self.root.fresh_edges - 1 } else { edge })
+    }
+
+    /// Puts an edge last into the circles of both its ends.
+    fn link_edge(&mut self, index: u32, mut edge: Edge) {
+        let last_out = core::mem::replace(&mut self.cold_mut(edge.dependency).last_out, index);
+        if let Some(last) = self.edges.get_mut(last_out as usize) {
+            edge.next_out = core::mem::replace(&mut last.next_out, index);
+        }
+        let last_in = core::mem::replace(&mut self.cold_mut(edge.dependent).last_in, index);
+        if let Some(last) = self.edges.get_mut(last_in as usize) {
+            edge.next_in = core::mem::replace(&mut last.next_in, index);
+        }
+        if let Some(slot) = self.edges.get_mut(index as usize) {
+            *slot = edge;
+        }
+    }
+
     /// Whether `node` depends on `other`, however far. Walks over what depends on `other`.
     ///
     /// Everything below `other` waits for it, so it is neither in a ring nor in a queue: its links are free to hold the walk's stack
@@ -96,9 +100,8 @@ impl Table<'_> {
         let mut seen = ROOT;
         let mut from = other;
         loop {
-            let mut at = self.cold(from).first_out;
-            while at != ROOT && !found {
-                let edge = self.edge(at);
+            let mut walk = Edges::of(self.cold(from), Way::Out);
+            while let Some(edge) = walk.step(self.edges).filter(|_| !found) {
                 let below = edge.dependent;
                 found = below == node;
                 if self.hot(below).prev == ROOT && self.hot(below).state == State::Pending {
@@ -106,7 +109,6 @@ impl Table<'_> {
                     (hot.prev, hot.next) = (below, stack);
                     stack = below;
                 }
-                at = edge.next_out;
             }
             if stack == ROOT || found {
                 break;
@@ -128,10 +130,8 @@ impl Table<'_> {
     /// A child of a graph has ended: its dependents are released, or blocked.
     pub(crate) fn settle_edges(&mut self, index: u32) {
         let (parent, success) = (self.hot(index).parent, self.hot(index).state == State::Success);
-        let mut at = self.cold(index).first_out;
-        while at != ROOT {
-            let edge = self.edge(at);
-            at = edge.next_out;
+        let mut walk = Edges::of(self.cold(index), Way::Out);
+        while let Some(edge) = walk.step(self.edges) {
             if !success {
                 self.block(edge.dependent);
                 continue;
@@ -152,10 +152,8 @@ impl Table<'_> {
         loop {
             if self.hot(node).state == State::Pending {
                 self.abort_pending(node, Cause::Dependency, None);
-                let mut at = self.cold(node).first_out;
-                while at != ROOT {
-                    let edge = self.edge(at);
-                    at = edge.next_out;
+                let mut walk = Edges::of(self.cold(node), Way::Out);
+                while let Some(edge) = walk.step(self.edges) {
                     let below = self.hot_mut(edge.dependent);
                     if below.state == State::Pending && below.prev == ROOT {
                         (below.prev, below.next) = (edge.dependent, stack);
@@ -177,7 +175,7 @@ impl Table<'_> {
     pub(crate) fn count_unmet(&mut self, graph: u32) {
         let mut child = self.cold(graph).first_child;
         while child != ROOT {
-            let unmet = self.edges_of(child, false).count();
+            let unmet = self.edges_of(child, Way::Into).count();
             let cold = self.cold_mut(child);
             cold.unmet = u32::try_from(unmet).unwrap_or(u32::MAX);
             child = cold.next_sibling;
@@ -186,17 +184,16 @@ impl Table<'_> {
 
     /// Gives back the edges out of a node. Those into it go with the nodes at their other end: the children of a graph are freed together.
     pub(crate) fn free_edges_of(&mut self, index: u32) {
-        let mut at = core::mem::replace(&mut self.cold_mut(index).first_out, ROOT);
-        while at != ROOT {
-            let next = self.edge(at).next_out;
-            if let Some(edge) = self.edges.get_mut(at as usize) {
-                edge.next_out = self.root.free_edges;
-            }
-            self.root.free_edges = at;
-            self.root.used_edges -= 1;
-            at = next;
+        let freed = self.edges_of(index, Way::Out).count();
+        let cold = self.cold_mut(index);
+        let last = core::mem::replace(&mut cold.last_out, ROOT);
+        cold.last_in = ROOT;
+        if let Some(edge) = self.edges.get_mut(last as usize) {
+            // The whole circle at once, cut open after its last edge.
+            let first = core::mem::replace(&mut edge.next_out, self.root.free_edges);
+            self.root.free_edges = first;
+            self.root.used_edges -= u32::try_from(freed).unwrap_or(0);
         }
-        self.cold_mut(index).first_in = ROOT;
     }
 
     // ---- gates ----
