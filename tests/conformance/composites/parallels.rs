@@ -38,6 +38,23 @@ fn the_width_is_kept() {
     }
 }
 
+/// A work with children of its own has a width too.
+#[test]
+fn the_width_of_a_work() {
+    let mut rig = Rig::new(16);
+    let p = rig.add(parent("p").width(2));
+    for name in ["a", "b", "c", "d", "e"] {
+        rig.add_child(p, Act::steps(2).spec(name));
+    }
+    while rig.s.next() != Next::Done {
+        rig.step();
+        let started = rig.node(p).children().filter(|child| child.state() == State::Running);
+        assert!(started.count() <= 2);
+    }
+    assert_eq!(rig.state(p), State::Success);
+    assert_eq!(rig.world.order(), ["a", "b", "p", "a", "b", "c", "d", "p", "c", "d", "e", "p", "e", "p"]);
+}
+
 /// A place is free as soon as its child has ended, however that was.
 #[test]
 fn a_place_is_given_on_at_once() {
