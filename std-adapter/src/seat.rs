@@ -67,3 +67,76 @@ impl Drop for Seat {
         lock(&FREE).push((self.wakes, self.bell));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use windlass::{Cx, DynWork, Next, Outcome, Scheduler, Spec, State, Work};
+
+    use super::*;
+    use crate::Driver;
+
+    struct Wait(u32);
+    impl<W> Work<(), W> for Wait {
+        fn on_run(&mut self, _: &mut Cx<'_, W>) -> Outcome {
+            if self.0 == 0 {
+                return Outcome::Success;
+            }
+            self.0 -= 1;
+            Outcome::Waiting
+        }
+    }
+
+    fn waiting(capacity: usize, nodes: usize, waits: u32) -> (Driver<DynWork>, windlass::WakeHandle) {
+        let mut driver = Driver::new(Scheduler::with_capacity(capacity));
+        let add = |_| driver.scheduler_mut().add(Spec::work("wait", DynWork::new(Wait(waits))));
+        let last = (0..nodes).map(add).last().and_then(Result::ok);
+        let handle = last.and_then(|id| driver.scheduler_mut().wake_handle(id).ok());
+        (driver, handle.expect("there is a last node"))
+    }
+
+    // No other test has a table of this size, so the seat is the same one each time.
+    const SIZE: usize = 20_000;
+
+    #[test]
+    fn a_seat_is_used_again_and_a_late_wake_is_only_spurious() {
+        let (mut driver, early) = waiting(SIZE, 1, 9);
+        let (seat, _) = (driver.scheduler().capacity(), driver.poll());
+        assert_eq!(seat, SIZE);
+        drop(driver);
+        early.wake(); // nobody sits there
+
+        let (mut driver, handle) = waiting(SIZE - 1, 1, 2);
+        let id = handle.id();
+        // The bit that was left is drained by the first poll; it does not keep later ones from being told.
+        assert_eq!(driver.poll(), Next::OnWake);
+        early.wake();
+        assert_eq!(driver.poll(), Next::OnWake, "a spurious look");
+        early.wake();
+        assert_eq!(driver.poll(), Next::Done);
+        assert_eq!(driver.scheduler().state(id), Ok(State::Success));
+        drop(driver);
+
+        // A late wake of a place that the next table does not have.
+        let (driver, far) = waiting(SIZE, SIZE, 1);
+        drop(driver);
+        let (mut driver, _) = waiting(SIZE - 1, 1, 1);
+        far.wake();
+        assert_eq!(driver.poll(), Next::OnWake);
+        far.wake();
+        assert_eq!(driver.poll(), Next::OnWake);
+    }
+
+    #[test]
+    fn drivers_one_after_the_other_make_one_set_and_drivers_side_by_side_make_one_each() {
+        const SIZE: usize = 1 << 14; // no other test's
+        let free = || lock(&FREE).iter().filter(|(wakes, _)| wakes.capacity() == SIZE).count();
+        for _ in 0..100 {
+            drop(waiting(SIZE, 1, 1));
+        }
+        assert_eq!(free(), 1);
+        let many: Vec<_> = (0..5).map(|_| waiting(SIZE, 1, 1)).collect();
+        assert_eq!(free(), 0);
+        drop(many);
+        assert_eq!(free(), 5);
+    }
+}

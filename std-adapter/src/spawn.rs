@@ -33,7 +33,6 @@ where
 }
 
 /// What a thread gives back when it has ended.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Finished<W, S = Boxed<W>, O = (), A = ()>
 where
@@ -256,6 +255,12 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Thread").field(&self.handle).finish()
+    }
+}
+
+impl<W, S: Store<W>, O: Observer, A> fmt::Debug for Finished<W, S, O, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Finished({})", self.report)
     }
 }
 

@@ -1,0 +1,262 @@
+//! A panic of user code: whose failure it becomes, what is known of it, and that nobody else suffers.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod common;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::{Do, World, says};
+use windlass::{
+    Abort, Boxed, Check, Cx, DynWork, Event, Observer, OnFailure, Outcome, Reason, Retry, Scheduler, Spec,
+    State, What, Work, Yield,
+};
+use windlass_std::{Driver, End, Panic};
+
+/// Where a work panics.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum At {
+    Run,
+    Abort,
+    Reset,
+    Success,
+    Retry,
+    Raise,
+    Next,
+    Check,
+    LaterReset,
+}
+
+struct Fragile {
+    at: At,
+    resets: u32,
+}
+
+impl Fragile {
+    fn new(at: At) -> DynWork {
+        DynWork::new(Self { at, resets: 0 })
+    }
+
+    fn reach(&self, at: At) {
+        assert!(self.at != at, "broken at {at:?}");
+    }
+}
+
+impl<W> Work<(), W> for Fragile {
+    fn on_run(&mut self, _: &mut Cx<'_, W>) -> Outcome {
+        self.reach(At::Run);
+        match self.at {
+            At::Abort => Outcome::Waiting,
+            At::Retry | At::Raise | At::LaterReset => Outcome::Failure(Reason::new("asked to")),
+            _ => Outcome::Success,
+        }
+    }
+
+    fn on_abort(&mut self, _: &mut Cx<'_, W>) -> Abort {
+        self.reach(At::Abort);
+        Abort::Done
+    }
+
+    fn on_reset(&mut self, _: &mut Cx<'_, W>) {
+        self.resets += 1;
+        self.reach(At::Reset);
+        if self.resets > 1 {
+            self.reach(At::LaterReset);
+        }
+    }
+
+    fn on_success(&mut self, _: &mut Cx<'_, W>) {
+        self.reach(At::Success);
+    }
+
+    fn on_failure_retry(&mut self, _: &mut Cx<'_, W>) {
+        self.reach(At::Retry);
+    }
+
+    fn on_failure_raise(&mut self, _: &mut Cx<'_, W>) {
+        self.reach(At::Raise);
+    }
+
+    fn on_next(&mut self, _: &mut Cx<'_, W>) -> Yield {
+        self.reach(At::Next);
+        Yield::Exhausted
+    }
+
+    fn on_check(&mut self, _: &mut Cx<'_, W>) -> Check {
+        self.reach(At::Check);
+        Check::Yes
+    }
+}
+
+fn drive<O: Observer>(
+    world: &Arc<World>,
+    scheduler: Scheduler<DynWork, Boxed<DynWork>, O>,
+) -> Driver<DynWork, Boxed<DynWork>, O> {
+    Driver::with_clock(scheduler, Arc::clone(world), Arc::clone(world))
+}
+
+#[test]
+fn a_panic_anywhere_in_a_work_fails_that_node_and_no_other() {
+    let works = [At::Run, At::Reset, At::Success, At::Retry, At::Raise, At::LaterReset];
+    let specs = works
+        .map(|at| {
+            let retry = if at == At::Raise { Retry::NEVER } else { Retry::times(3) };
+            (at, Spec::work("fragile", Fragile::new(at)).retry(retry.constant(Duration::ZERO)))
+        })
+        .into_iter()
+        .chain([
+            (At::Next, Spec::batch("fragile", Fragile::new(At::Next))),
+            (At::Check, Spec::callback("fragile", Fragile::new(At::Check))),
+        ]);
+    for (at, spec) in specs {
+        let world = World::new();
+        let mut scheduler = Scheduler::with_capacity(8);
+        let before = scheduler.add(Spec::work("before", DynWork::new(says([Outcome::Running; 3])))).unwrap();
+        let fragile = scheduler.add(spec).unwrap();
+        let after = scheduler.add(Spec::work("after", DynWork::new(says([Outcome::Running; 3])))).unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let note = Arc::clone(&seen);
+        let mut driver =
+            drive(&world, scheduler).on_panic(move |panic| note.lock().unwrap().push(panic.clone()));
+        let report = driver.run_until_done();
+
+        assert_eq!(
+            (report.end, report.succeeded, report.failed, report.panics),
+            (End::Done, 2, 1, 1),
+            "{at:?}"
+        );
+        let states = [before, fragile, after].map(|id| driver.scheduler().state(id).unwrap());
+        assert_eq!(states, [State::Success, State::Failure, State::Success], "{at:?}");
+        let failure = driver.scheduler().node(fragile).unwrap().failure().unwrap();
+        assert_eq!((failure.reason, failure.origin), (Reason::PANICKED, fragile), "{at:?}");
+        let panic = driver.last_panic().unwrap();
+        assert_eq!(panic.to_string(), format!("1v1 fragile panicked: broken at {at:?}"));
+        assert_eq!((panic.node, panic.name), (Some(fragile), Some("fragile")));
+        assert_eq!(*seen.lock().unwrap(), [panic.clone()]);
+        assert_eq!(report.last_panic.as_ref(), Some(panic));
+    }
+}
+
+#[test]
+fn a_panic_while_aborting_ends_that_node_by_force() {
+    let world = World::new();
+    let mut scheduler = Scheduler::with_capacity(8);
+    let fragile = scheduler.add(Spec::work("fragile", Fragile::new(At::Abort))).unwrap();
+    let other = Do::new(|_| Outcome::Waiting).on_abort(|_| Abort::Sleep(Duration::from_secs(1)));
+    let other = scheduler.add(Spec::work("slow", DynWork::new(other))).unwrap();
+    let mut driver = drive(&world, scheduler);
+    let stop = driver.stop();
+    world.at_park(move |_| stop.shutdown(Duration::from_millis(1_500)));
+    let report = driver.run_until_done();
+    assert_eq!(report.forced, [(fragile, "fragile"), (other, "slow")]);
+    assert_eq!(driver.last_panic().unwrap().node, Some(fragile));
+}
+
+#[test]
+fn a_panic_with_a_number_in_it_and_one_of_a_child_that_is_gone_are_told_too() {
+    let world = World::new();
+    let mut scheduler: Scheduler<DynWork, _> = Scheduler::with_capacity(8);
+    // The batch frees its children as soon as they have ended, and goes on.
+    struct Two(u32);
+    impl Work<(), DynWork> for Two {
+        fn on_run(&mut self, _: &mut Cx<'_, DynWork>) -> Outcome {
+            Outcome::Success
+        }
+
+        fn on_next(&mut self, cx: &mut Cx<'_, DynWork>) -> Yield {
+            if self.0 == 0 {
+                return Yield::Exhausted;
+            }
+            self.0 -= 1;
+            let child = Do::new(|_| std::panic::panic_any(17));
+            cx.add_child(Spec::work("child", DynWork::new(child))).unwrap();
+            Yield::Added
+        }
+    }
+    let batch = Spec::batch("batch", DynWork::new(Two(2))).width(1).on_failure(OnFailure::Ignore);
+    scheduler.add(batch).unwrap();
+    let mut driver = drive(&world, scheduler);
+    let report = driver.run_until_done();
+    assert_eq!((report.succeeded, report.panics), (1, 2));
+    assert_eq!(report.last_panic.unwrap().message, "not a text");
+}
+
+#[test]
+fn a_thousand_panics_are_a_thousand_failures() {
+    let world = World::new();
+    let mut scheduler = Scheduler::with_capacity(1_000);
+    for _ in 0..1_000 {
+        scheduler.add(Spec::work("fragile", Fragile::new(At::Run))).unwrap();
+    }
+    let report = drive(&world, scheduler).run_until_done();
+    assert_eq!((report.failed, report.panics), (1_000, 1_000));
+}
+
+#[test]
+fn a_node_that_panics_again_after_a_restart_is_told_again() {
+    let world = World::new();
+    let mut scheduler = Scheduler::with_capacity(8);
+    let id = scheduler.add(Spec::work("fragile", Fragile::new(At::Run))).unwrap();
+    let mut driver = drive(&world, scheduler);
+    for panics in 1..=3 {
+        assert_eq!(driver.run_until_done().panics, panics);
+        assert_eq!(driver.last_panic().unwrap().node, Some(id));
+        driver.scheduler_mut().restart(id).unwrap();
+    }
+}
+
+#[test]
+fn a_panicking_parent_drains_its_children_first() {
+    let world = World::new();
+    let mut scheduler: Scheduler<DynWork, _> = Scheduler::with_capacity(8);
+    let parent = Do::new(|cx: &mut Cx<'_, DynWork>| {
+        let mut asked = false;
+        let child = Do::new(|_| Outcome::Waiting).on_abort(move |_| {
+            if std::mem::replace(&mut asked, true) {
+                Abort::Done
+            } else {
+                Abort::Sleep(Duration::from_secs(1))
+            }
+        });
+        cx.add_child(Spec::work("child", DynWork::new(child))).unwrap();
+        if cx.children().total() == 2 {
+            panic!("two children are too many");
+        }
+        Outcome::Sleep(Duration::from_secs(1))
+    });
+    let id = scheduler.add(Spec::work("parent", DynWork::new(parent))).unwrap();
+    let mut driver = drive(&world, scheduler);
+    for restarts in 0..2 {
+        let report = driver.run_until_done();
+        assert_eq!((report.failed, report.panics), (1, restarts + 1));
+        assert_eq!(driver.last_panic().unwrap().node, Some(id));
+        driver.scheduler_mut().restart(id).unwrap();
+    }
+}
+
+/// Panics at the first event of its kind.
+struct Nosy;
+impl Observer for Nosy {
+    fn on_event(&mut self, event: &Event) {
+        assert!(event.what != What::Cranked, "saw too much");
+    }
+}
+
+#[test]
+fn a_panic_of_an_observer_goes_on_to_the_caller() {
+    let world = World::new();
+    let mut scheduler = Scheduler::<DynWork, _>::with_capacity(8).observed_by(Nosy);
+    scheduler.add(Spec::work("seen", DynWork::new(says([])))).unwrap();
+    let mut driver = drive(&world, scheduler);
+    let result = catch_unwind(AssertUnwindSafe(|| driver.run_until_done()));
+    let text = result.unwrap_err().downcast::<&'static str>().unwrap();
+    assert_eq!(*text, "saw too much");
+    assert_eq!(driver.stats().panics, 0);
+}
+
+#[test]
+fn a_panic_is_plain_data() {
+    fn is_plain<T: Clone + Send + Sync + 'static>() {}
+    is_plain::<Panic>();
+}
