@@ -2,7 +2,8 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrongly asked for, 124 the deadline passed, 130 interrupted.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::mpsc;
 
@@ -48,9 +49,14 @@ fn end(ending: &Ending) -> ExitCode {
     ExitCode::from(ending.how.exit_code())
 }
 
+/// Prints a line; a reader that has gone away is no reason to stop.
+fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
 fn write_archive(args: &GenerateArgs, plan: generate::Plan) -> anyhow::Result<()> {
     let made = generate::write(&args.out, plan)?;
-    println!(
+    say(format_args!(
         "{}: {} checkpoints, {} transactions, {} bytes; ledger {} is {}",
         args.out.display(),
         args.checkpoints,
@@ -58,7 +64,7 @@ fn write_archive(args: &GenerateArgs, plan: generate::Plan) -> anyhow::Result<()
         made.bytes,
         made.ledger,
         made.hash
-    );
+    ));
     Ok(())
 }
 
@@ -71,12 +77,12 @@ fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     .context("could not listen for Ctrl-C")?;
     let server = Server::start(&args.archive, args.port, args.faults.clone(), args.seed)
         .with_context(|| format!("could not serve {} on port {}", args.archive.display(), args.port))?;
-    println!("serving {} at {} until Ctrl-C", args.archive.display(), server.url());
+    say(format_args!("serving {} at {} until Ctrl-C", args.archive.display(), server.url()));
     interrupt.recv().context("the handler of Ctrl-C is gone")?;
     let counts = server.stop();
-    println!(
+    say(format_args!(
         "{} requests: {} plain, {} slow, {} answered 503, {} cut off, {} missing",
         counts.requests, counts.plain, counts.slow, counts.unavailable, counts.cut, counts.missing
-    );
+    ));
     Ok(())
 }

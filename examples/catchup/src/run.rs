@@ -27,6 +27,8 @@ const TICK: Duration = Duration::from_millis(100);
 pub struct Ending {
     /// How.
     pub how: How,
+    /// The ledger applied first; later than asked for where the archive begins late.
+    pub first: Option<u32>,
     /// The ledger applied last, and its hash.
     pub last: Option<(u32, Hash)>,
     /// Ledgers applied.
@@ -168,6 +170,7 @@ fn ending(
     let ledgers = app.ledgers();
     Ending {
         how,
+        first: ledgers.first(),
         last: ledgers.last().map(|(ledger, hash)| (ledger, hash.clone())),
         ledgers: ledgers.ledgers,
         transactions: ledgers.transactions,
@@ -193,12 +196,12 @@ fn failed(failure: Option<Failure>, root: NodeId, app: &Catchup<Machine>) -> How
 
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.last {
-            Some((ledger, hash)) => {
-                let how = if self.how == How::Arrived { "caught up with" } else { "stopped at" };
-                writeln!(f, "{how} ledger {ledger}, hash {hash}")?;
+        match (self.first, &self.last) {
+            (Some(first), Some((last, hash))) => {
+                let how = if self.how == How::Arrived { "caught up with" } else { "stopped after" };
+                writeln!(f, "{how} ledgers {first} to {last}, hash {hash}")?;
             }
-            None => writeln!(f, "no ledger was applied")?,
+            _ => writeln!(f, "no ledger was applied")?,
         }
         let Counts { downloads, kept, retries, .. } = self.counts;
         write!(f, "{} ledgers, {} transactions, ", self.ledgers, self.transactions)?;

@@ -311,3 +311,24 @@ fn the_deadline_ends_it_with_124_and_leaves_nothing() {
     assert!(String::from_utf8(output.stderr).unwrap().starts_with("error: the deadline passed"));
     assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0);
 }
+
+/// The demonstration up to the point where it is under way; then it has to clean up like any other run.
+#[cfg(unix)]
+#[test]
+fn the_demo_gets_going_and_cleans_up() {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut child = program()
+        .env("TMPDIR", temporary.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.next().unwrap().starts_with("made an archive of 24 checkpoints"));
+    assert!(lines.next().unwrap().starts_with("serving it at http://127.0.0.1:"));
+    assert!(lines.by_ref().any(|line| line.contains(": attempt 2 in ")), "no retry was shown");
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert!(lines.last().unwrap().starts_with("the server answered "));
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0);
+}

@@ -131,7 +131,8 @@ fn a_part_of_the_archive_will_do() {
             (options.from, options.to, options.trusted) = (Some(from), Some(to), None);
         });
         assert_eq!(ending.how, How::Arrived);
-        assert_eq!((ending.ledgers, ending.last.as_ref().unwrap().0), (u64::from(to - from) + 1, to));
+        assert_eq!((ending.first, ending.last.as_ref().unwrap().0), (Some(from), to));
+        assert_eq!(ending.ledgers, u64::from(to - from) + 1);
         assert_eq!(ending.counts.downloads, 1 + 3 * checkpoints);
         assert_eq!(to == 31, ending.last == whole.last);
     }

@@ -85,6 +85,11 @@ impl<O: Outside> Catchup<O> {
         &self.ledgers
     }
 
+    /// Checkpoints in the range; 0 before that is known.
+    pub fn checkpoints(&self) -> u32 {
+        self.range.map_or(0, LedgerRange::checkpoint_count)
+    }
+
     /// What has been done so far.
     pub fn counts(&self) -> Counts {
         self.counts
@@ -144,7 +149,7 @@ impl<O: Outside> Catchup<O> {
         Refusal { error, fatal }
     }
 
-    /// One step along the chain. `None` when all is walked.
+    /// One step along the chain.
     pub(super) fn walk(&mut self, checkpoint: Checkpoint) -> Result<(), Refusal> {
         let link = self.links.remove(&checkpoint).ok_or_else(|| {
             Refusal::fatal(Error::new(

@@ -54,27 +54,36 @@ impl Size {
 
 /// The header and as much of the tree as fits.
 pub(super) fn draw<O: Outside>(view: View<'_>, app: &Catchup<O>, size: Size, colours: bool) -> Vec<String> {
-    let mut rows = rows(view, app);
     // One line for the header, one for what is left out, one for the cursor.
-    let room = size.lines - 3;
-    let hidden = rows.len().saturating_sub(room);
-    if hidden > 0 {
-        let mut order: Vec<usize> = (0..rows.len()).collect();
-        order.sort_by_key(|&index| rows.get(index).map(|row| row.weight));
-        order.truncate(room);
-        order.sort_unstable();
-        let mut index = 0;
-        rows.retain(|_| {
-            index += 1;
-            order.binary_search(&(index - 1)).is_ok()
-        });
-    }
+    let (rows, hidden) = fit(rows(view, app), size.lines.saturating_sub(3));
     let mut lines = vec![clip(&header(view, app), size.columns)];
     lines.extend(rows.iter().map(|row| line(row, size.columns, colours)));
     if hidden > 0 {
         lines.push(format!("  … {hidden} more"));
     }
     lines
+}
+
+/// The rows that matter most, in their order, and how many are left out. What is above a row matters at least as much, so no row loses its parent.
+fn fit(rows: Vec<Row>, room: usize) -> (Vec<Row>, usize) {
+    let hidden = rows.len().saturating_sub(room);
+    let mut order: Vec<_> = rows.into_iter().enumerate().collect();
+    order.sort_by_key(|(_, row)| row.weight);
+    order.truncate(room);
+    order.sort_by_key(|(index, _)| *index);
+    (order.into_iter().map(|(_, row)| row).collect(), hidden)
+}
+
+/// Adds a row below those that are there, and lets what is above it matter as much as the row.
+fn push(rows: &mut Vec<Row>, row: Row) {
+    let mut below = row.depth;
+    for above in rows.iter_mut().rev() {
+        if above.depth < below {
+            above.weight = above.weight.min(row.weight);
+            below = above.depth;
+        }
+    }
+    rows.push(row);
 }
 
 fn header<O: Outside>(view: View<'_>, app: &Catchup<O>) -> String {
@@ -99,7 +108,7 @@ fn rows<O: Outside>(view: View<'_>, app: &Catchup<O>) -> Vec<Row> {
                 None => write!(text, " {subject}"),
             };
         }
-        let said = state_of(&node, view.now(), &journal);
+        let said = state_of(&node, app.checkpoints(), view.now(), &journal);
         if !said.is_empty() {
             let _ = write!(text, ": {said}");
         }
@@ -111,15 +120,7 @@ fn rows<O: Outside>(view: View<'_>, app: &Catchup<O>) -> Vec<Row> {
             Mark::Idle => Weight::Idle,
             Mark::Done => Weight::Done,
         };
-        // What is above a line matters as much as the line.
-        let mut below = depth;
-        for above in rows.iter_mut().rev() {
-            if above.depth < below {
-                above.weight = above.weight.min(weight);
-                below = above.depth;
-            }
-        }
-        rows.push(Row { depth, weight, mark, text });
+        push(&mut rows, Row { depth, weight, mark, text });
     }
     rows
 }
@@ -134,7 +135,7 @@ fn shown_depth(node: &NodeView<'_>) -> Option<usize> {
     })
 }
 
-fn state_of(node: &NodeView<'_>, now: Instant, journal: &Journal) -> String {
+fn state_of(node: &NodeView<'_>, total: u32, now: Instant, journal: &Journal) -> String {
     let counts = node.child_counts();
     match node.state() {
         State::Pending | State::Success => String::new(),
@@ -142,7 +143,7 @@ fn state_of(node: &NodeView<'_>, now: Instant, journal: &Journal) -> String {
         State::Aborting => "ending".into(),
         State::Aborted => "aborted".into(),
         _ if node.kind() == Kind::Batch => {
-            format!("{} checkpoints done, {} in flight", counts.succeeded, counts.live)
+            format!("{} of {total} checkpoints done, {} in flight", counts.succeeded, counts.live)
         }
         _ => match node.retry_eta(now) {
             Some(eta) => {
@@ -217,5 +218,63 @@ fn clip(text: &str, columns: usize) -> String {
     if text.chars().count() <= room {
         return text.to_owned();
     }
-    text.chars().take(room.saturating_sub(1)).chain(['…']).collect()
+    text.chars().take(room.saturating_sub(1)).chain(['…']).take(room).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(depth: usize, weight: Weight, text: &str) -> Row {
+        Row { depth, weight, mark: Mark::Busy, text: text.into() }
+    }
+
+    fn texts(rows: &[Row]) -> Vec<&str> {
+        rows.iter().map(|row| row.text.as_str()).collect()
+    }
+
+    fn sample() -> Vec<Row> {
+        let mut rows = Vec::new();
+        for (depth, weight, text) in [
+            (0, Weight::Trunk, "root"),
+            (1, Weight::Trunk, "replay"),
+            (2, Weight::Done, "one"),
+            (3, Weight::Done, "one transactions"),
+            (2, Weight::Busy, "two"),
+            (3, Weight::Busy, "two transactions"),
+            (3, Weight::Idle, "two apply"),
+            (2, Weight::Idle, "three"),
+            (3, Weight::Trouble, "three results"),
+            (1, Weight::Trunk, "arrival"),
+        ] {
+            push(&mut rows, row(depth, weight, text));
+        }
+        rows
+    }
+
+    #[test]
+    fn what_has_trouble_comes_before_what_runs_and_that_before_the_rest() {
+        for (room, expected) in [
+            (3, &["root", "replay", "arrival"][..]),
+            (5, &["root", "replay", "three", "three results", "arrival"]),
+            (7, &["root", "replay", "two", "two transactions", "three", "three results", "arrival"]),
+        ] {
+            let (rows, hidden) = fit(sample(), room);
+            assert_eq!(texts(&rows), expected);
+            assert_eq!(hidden, 10 - room);
+        }
+        let (rows, hidden) = fit(sample(), 10);
+        assert_eq!((texts(&rows), hidden), (texts(&sample()), 0));
+    }
+
+    #[test]
+    fn lines_leave_the_last_column_free() {
+        let long = row(1, Weight::Busy, "a line that is much too long");
+        assert_eq!(line(&long, 12, false), "  ▶ a line…");
+        assert_eq!(line(&long, 80, false), "  ▶ a line that is much too long");
+        assert_eq!(line(&long, 12, true).replace("\x1b[36m", "").replace("\x1b[0m", ""), "  ▶ a line…");
+        assert_eq!(clip("grün", 5), "grün");
+        assert_eq!(clip("", 0), "");
+        assert_eq!((clip("x", 0), clip("xy", 2)), (String::new(), "…".into()));
+    }
 }
