@@ -137,7 +137,8 @@ fn plant(s: &mut S) -> [NodeId; 2] {
     let first = s.add_child(g, Spec::work("first", Job::Fails(1)).retry(few)).unwrap();
     let second = s.add_after(g, Spec::work("second", Job::Waits(3, 0)), &[first]).unwrap();
     s.add_after(g, Spec::work("third", Job::Fails(1)), &[first, second]).unwrap();
-    s.add_after(g, Spec::work("blocked", Job::Fails(9)), &[second]).unwrap();
+    let hopeless = s.add_after(g, Spec::work("hopeless", Job::Fails(9)), &[second]).unwrap();
+    s.add_after(g, Spec::work("blocked", Job::Steps(1)), &[hopeless]).unwrap();
     let when = s.add_child(all, Spec::when("when", Job::Asks(5)).poll_every(Duration::from_secs(1))).unwrap();
     s.add_child(when, Spec::callback("callback", Job::Asks(1)).retry(Retry::ONCE)).unwrap();
     for spec in [Spec::after("after", q), Spec::after_success("after success", q)] {
