@@ -1,7 +1,8 @@
 //! A leaf whose step blocks: it runs in a pool, and the scheduler goes on meanwhile.
 //!
-//! The invariant: *at most one run of its closure at a time*. A retry after a timeout waits until the run before has really ended, so two attempts never
-//! write to the same file. The leaf is cranked when it starts and when its job has ended, and not in between.
+//! The invariant: *at most one run of its closure at a time*. A retry after a timeout waits until the run before has
+//! really ended, so two attempts never write to the same file. The leaf is cranked when it starts and when its job
+//! has ended, and not in between.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,14 +15,16 @@ use crate::pool::{CancelToken, Spawner};
 
 /// A work that runs a closure in a [`Pool`](crate::Pool), once per attempt.
 ///
-/// * While all threads are busy it stands in line. The pool's bound is not for leaves: each has at most one job, so the node table
-///   bounds them. [`Spec::width`](windlass::Spec::width) of a composite keeps the line short.
-/// * What the closure returns becomes the outcome: a value is success (and goes to [`Blocking::deliver`]'s closure), a [`Reason`] is a failure that is
-///   retried within the node's budget, [`Failed`] says more. A panic is a failure for good with [`Reason::PANICKED`]; its message shows in
+/// * While all threads are busy it stands in line. The pool's bound is not for leaves: each has at most one job, so
+///   the node table bounds them. [`Spec::width`](windlass::Spec::width) of a composite keeps the line short.
+/// * What the closure returns becomes the outcome: a value is success (and goes to [`Blocking::deliver`]'s closure),
+///   a [`Reason`] is a failure that is retried within the node's budget, [`Failed`] says more. A panic is a failure
+///   for good with [`Reason::PANICKED`]; its message shows in
 ///   [`Scheduler::described_tree`](windlass::Scheduler::described_tree).
-/// * An abort takes the job out of the line, or tells it through its [`CancelToken`] and waits until it has ended, however long that takes: give the node a
-///   [`Spec::drain`](windlass::Spec::drain) if the closure may not ask. After a forced end the closure goes on unseen, and its thread is busy until it
-///   returns. What an aborted job returns is dropped.
+/// * An abort takes the job out of the line, or tells it through its [`CancelToken`] and waits until it has ended,
+///   however long that takes: give the node a [`Spec::drain`](windlass::Spec::drain) if the closure may not ask.
+///   A job may still start between the request and the leaf's crank. After a forced end the closure goes on unseen,
+///   and its thread is busy until it returns. What an aborted job returns is dropped.
 ///
 /// ```
 /// use std::time::Duration;
@@ -99,7 +102,8 @@ enum Stage<T> {
 }
 
 impl<T: Send + 'static> Blocking<T> {
-    /// A leaf that runs `closure` in the pool of `spawner`, again for each attempt. A long closure should look at its token now and then.
+    /// A leaf that runs `closure` in the pool of `spawner`, again for each attempt. A long closure should look at its
+    /// token now and then.
     pub fn new<E: Into<Failed>>(
         spawner: Spawner,
         closure: impl Fn(&CancelToken) -> Result<T, E> + Send + Sync + 'static,

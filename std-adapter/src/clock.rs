@@ -1,8 +1,9 @@
 //! The two things a driver needs from the operating system: what time it is, and to sleep until told.
 //!
-//! The invariant: *whoever notifies before a park ends that park*. A flag under a mutex remembers it, so nothing is lost between the last
-//! look and the sleep. Nobody trusts the end of a sleep: it may come early, late or for nothing, and the driver looks at the
-//! clock again. This file knows nothing of schedulers; tests put fakes in its place.
+//! The invariant: *whoever notifies before a park ends that park*. A flag under a mutex remembers it, so nothing is
+//! lost between the last look and the sleep. Nobody trusts the end of a sleep: it may come early, late or for
+//! nothing, and the driver looks at the clock again. This file knows nothing of schedulers; tests put fakes in its
+//! place.
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -38,8 +39,8 @@ pub trait Clock: Send + Sync {
 
 /// Puts the driver's thread to sleep, and ends that sleep.
 pub trait Park: Send + Sync {
-    /// Sleeps until notified, at most for `limit`. Returns at once if [`Park::notify`] was called since the last return. May return early
-    /// for no reason at all.
+    /// Sleeps until notified, at most for `limit`. Returns at once if [`Park::notify`] was called since the last
+    /// return. May return early for no reason at all.
     fn park(&self, limit: Option<Duration>);
 
     /// Ends the sleep, or the next one. Called from any thread, also while none sleeps; must not block for long.

@@ -1,8 +1,9 @@
 //! Drives a scheduler on the calling thread.
 //!
-//! The invariant: *a poll happens only when there is something to poll for*: a runnable node, a wake, or a deadline that the clock has
-//! reached. Between two polls the thread sleeps; whatever ends the sleep (a notification, a limit, nothing at all) only makes the driver
-//! ask [`Scheduler::next`] and the clock again, which costs O(1) and cranks nothing.
+//! The invariant: *a poll happens only when there is something to poll for*: a runnable node, a wake, or a deadline
+//! that the clock has reached. Between two polls the thread sleeps; whatever ends the sleep (a notification, a limit,
+//! nothing at all) only makes the driver ask [`Scheduler::next`] and the clock again, which costs O(1) and cranks
+//! nothing.
 //!
 //! ```text
 //!        +-> requests to stop -> Scheduler::next -+- Done -------> report
@@ -11,8 +12,9 @@
 //!        +-------------------------------------------------------+
 //! ```
 //!
-//! A wake sets its bit before it notifies, and the driver looks at the bits after the notification is taken: so a wake that comes between
-//! the last look and the sleep ends that sleep. This file starts no thread and knows no command but "stop"; see [`crate::spawn`].
+//! A wake sets its bit before it notifies, and the driver looks at the bits after the notification is taken: so a
+//! wake that comes between the last look and the sleep ends that sleep. This file starts no thread and knows no
+//! command but "stop"; see [`crate::spawn`].
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -28,13 +30,16 @@ use crate::report::{End, Report};
 use crate::seat::Seat;
 use crate::shared::{Shared, Stop};
 
-/// The longest single sleep: far below what any operating system's timers can hold. A later deadline is slept towards in pieces.
+/// The longest single sleep: far below what any operating system's timers can hold. A later deadline is slept towards
+/// in pieces.
 const PIECE: Duration = Duration::from_secs(3_600);
 
-/// Drives one scheduler: knows the time, sleeps when there is nothing to do, is woken by [`WakeHandle`](windlass::WakeHandle)s.
+/// Drives one scheduler: knows the time, sleeps when there is nothing to do, is woken by
+/// [`WakeHandle`](windlass::WakeHandle)s.
 ///
-/// A panic of a work is caught and becomes a failure of its node ([`Reason::PANICKED`](windlass::Reason::PANICKED), not retried), if
-/// panics unwind in this build. A panic in an observer, or in the drop of a work, goes on to the caller.
+/// A panic of a work is caught and becomes a failure of its node ([`Reason::PANICKED`](windlass::Reason::PANICKED),
+/// not retried), if panics unwind in this build. A panic in an observer, or in the drop of a work, goes on to the
+/// caller.
 ///
 /// ```
 /// use std::time::Duration;
@@ -132,8 +137,8 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
         self
     }
 
-    /// Lets Ctrl-C (and a request to terminate) end the run: the first aborts everything and gives it `drain` to clean up, the second
-    /// ends the process with exit code 130. See [`Interrupt`].
+    /// Lets Ctrl-C (and a request to terminate) end the run: the first aborts everything and gives it `drain` to
+    /// clean up, the second ends the process with exit code 130. See [`Interrupt`].
     ///
     /// # Errors
     /// [`InterruptError`] if the operating system refuses the handler.
@@ -144,8 +149,8 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
 
     /// Runs until every node has ended.
     ///
-    /// A node that waits for a wake that nobody will ever send keeps it for ever; [`View::stalled`](windlass::View::stalled) finds
-    /// such nodes, and [`Driver::stop`] ends them.
+    /// A node that waits for a wake that nobody will ever send keeps it for ever;
+    /// [`View::stalled`](windlass::View::stalled) finds such nodes, and [`Driver::stop`] ends them.
     pub fn run_until_done(&mut self) -> Report
     where
         W: Work<(), W>,
@@ -162,8 +167,9 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
         self.report()
     }
 
-    /// Runs until every node has ended or the clock ([`Driver::now`]) has reached `deadline`, whichever comes first, and says when the scheduler wants to
-    /// be polled next. Nothing is aborted; the next run goes on where this one stopped.
+    /// Runs until every node has ended or the clock ([`Driver::now`]) has reached `deadline`, whichever comes first,
+    /// and says when the scheduler wants to be polled next. Nothing is aborted; the next run goes on where this one
+    /// stopped.
     pub fn run_until(&mut self, deadline: Instant) -> Next
     where
         W: Work<(), W>,
@@ -209,7 +215,8 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
         &self.scheduler
     }
 
-    /// Gives the scheduler back. Its wake handles are dead from now on, until another driver takes it and its works make new ones.
+    /// Gives the scheduler back. Its wake handles are dead from now on, until another driver takes it and its works
+    /// make new ones.
     #[must_use]
     pub fn into_scheduler(mut self) -> Scheduler<W, S, O> {
         self.scheduler.set_wakes(Seat::nowhere());
@@ -253,7 +260,8 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
         report
     }
 
-    /// One turn of the loop: a poll if one is due, else a sleep. With `stay`, a scheduler that is done but not shut down is waited with.
+    /// One turn of the loop: a poll if one is due, else a sleep. With `stay`, a scheduler that is done but not shut
+    /// down is waited with.
     pub(crate) fn step<A: ?Sized>(&mut self, app: &mut A, until: Option<Instant>, stay: bool) -> Step
     where
         W: Work<A, W>,
@@ -281,8 +289,8 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
         Step::Moved
     }
 
-    /// Brings the engine's idea of the time up to date, with one crank at most, before something is done to it from outside: an abort counts its
-    /// drain from the time of the latest poll, which may be long ago.
+    /// Brings the engine's idea of the time up to date, with one crank at most, before something is done to it from
+    /// outside: an abort counts its drain from the time of the latest poll, which may be long ago.
     pub(crate) fn refresh<A: ?Sized>(&mut self, app: &mut A) -> Instant
     where
         W: Work<A, W>,
@@ -324,7 +332,8 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
         self.resolve(now, app);
     }
 
-    /// Lets the engine fail the node that panicked. If this poll meets the next panic, that one is left for the poll after it.
+    /// Lets the engine fail the node that panicked. If this poll meets the next panic, that one is left for the poll
+    /// after it.
     fn resolve<A: ?Sized>(&mut self, now: Instant, app: &mut A)
     where
         W: Work<A, W>,

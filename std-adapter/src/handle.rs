@@ -1,8 +1,9 @@
 //! What other threads may do to a scheduler that runs on a thread of its own.
 //!
-//! Every call becomes a command in a mailbox; the scheduler's thread takes all that have come between two polls, and answers. The invariant:
-//! *every command is answered*. When the thread ends it closes the mailbox under its lock and answers what is still in it, so
-//! nobody waits for ever and a refused work comes back. Why not a channel: what is in one when its receiver goes is dropped, works included.
+//! Every call becomes a command in a mailbox; the scheduler's thread takes all that have come between two polls, and
+//! answers. The invariant: *every command is answered*. When the thread ends it closes the mailbox under its lock and
+//! answers what is still in it, so nobody waits for ever and a refused work comes back. Why not a channel: what is in
+//! one when its receiver goes is dropped, works included.
 
 use std::fmt;
 use std::future::Future;
@@ -22,8 +23,8 @@ use crate::snapshot::{NodeSnapshot, Snapshot};
 
 /// Reaches a scheduler that runs on another thread; see [`Driver::serve`](crate::Driver::serve).
 ///
-/// A clone reaches the same one. Each call waits for the scheduler's thread to come to it, that is, for the end of the poll it is in. When the
-/// thread has ended, every call says [`CallError::Ended`]; nothing hangs.
+/// A clone reaches the same one. Each call waits for the scheduler's thread to come to it, that is, for the end of
+/// the poll it is in. When the thread has ended, every call says [`CallError::Ended`]; nothing hangs.
 pub struct Handle<W, S = Boxed<W>, O = ()> {
     mailbox: Arc<Mailbox<W, S, O>>,
 }
@@ -58,7 +59,8 @@ pub struct Done {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitError {
-    /// It ended and its slot was freed before anybody could look: a child that its parent has taken note of, or a detached node.
+    /// It ended and its slot was freed before anybody could look: a child that its parent has taken note of, or a
+    /// detached node.
     Freed,
     /// It could not be asked for.
     Call(CallError),
@@ -106,8 +108,8 @@ where
         self.offer(spec, Scheduler::add)
     }
 
-    /// Adds a node below another, as [`Scheduler::add_child`]. Children that belong together are better added in one [`Handle::with`], so that
-    /// none runs before the last is there.
+    /// Adds a node below another, as [`Scheduler::add_child`]. Children that belong together are better added in one
+    /// [`Handle::with`], so that none runs before the last is there.
     ///
     /// # Errors
     /// [`NotAdded`], with the spec.
@@ -195,8 +197,8 @@ where
         self.with(|scheduler, _| scheduler.tree().to_string())
     }
 
-    /// Does anything at all to the scheduler, between two polls, with the time of the call: several things in one go, or what has no method here.
-    /// A panic of `f` goes on in the caller.
+    /// Does anything at all to the scheduler, between two polls, with the time of the call: several things in one go,
+    /// or what has no method here. A panic of `f` goes on in the caller.
     ///
     /// # Errors
     /// [`CallError`], and then `f` was not called.
@@ -226,8 +228,8 @@ where
         self.done(node).wait()
     }
 
-    /// Aborts everything and lets the thread end; what has not finished after `drain` is ended by force. Does not wait: see
-    /// [`Thread::join`](crate::Thread::join).
+    /// Aborts everything and lets the thread end; what has not finished after `drain` is ended by force. Does not
+    /// wait: see [`Thread::join`](crate::Thread::join).
     pub fn shutdown(&self, drain: Duration) {
         self.stop().shutdown(drain);
     }

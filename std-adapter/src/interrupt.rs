@@ -1,8 +1,8 @@
 //! Ctrl-C: the first press asks the runs to stop and clean up, the second ends the process.
 //!
-//! One handler serves the whole process and is installed when the first run asks for it. The invariant: *no press is without effect*: it
-//! asks somebody to stop, or it ends the process. The rule itself is [`Presses`], which knows neither signals nor exits. A request to
-//! terminate (SIGTERM) or a hang-up (SIGHUP) counts as a press.
+//! One handler serves the whole process and is installed when the first run asks for it. The invariant: *no press is
+//! without effect*: it asks somebody to stop, or it ends the process. The rule itself is [`Presses`], which knows
+//! neither signals nor exits. A request to terminate (SIGTERM) or a hang-up (SIGHUP) counts as a press.
 
 use std::fmt;
 use std::sync::Mutex;
@@ -17,11 +17,11 @@ const EXIT_CODE: i32 = 130;
 /// While this lives, Ctrl-C asks a run to stop.
 ///
 /// The first press aborts everything in all runs that have one of these, with their drain times; each ends with
-/// [`End::Interrupted`](crate::End::Interrupted). The second press, and any press when nobody has one, ends the process at once with exit code 130. When the last
-/// one is dropped, the presses are counted afresh.
+/// [`End::Interrupted`](crate::End::Interrupted). The second press, and any press when nobody has one, ends the
+/// process at once with exit code 130. When the last one is dropped, the presses are counted afresh.
 ///
-/// [`Driver::on_interrupt`](crate::Driver::on_interrupt) keeps one for its driver. The handler replaces one that the process had for the
-/// same signals; it prints nothing.
+/// [`Driver::on_interrupt`](crate::Driver::on_interrupt) keeps one for its driver. The handler replaces one that the
+/// process had for the same signals; it prints nothing.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -64,7 +64,8 @@ impl Interrupt {
     /// From now on, Ctrl-C asks `stop`'s driver to stop and gives it `drain` to clean up.
     ///
     /// # Errors
-    /// [`InterruptError`] if the operating system refuses the handler, for instance because the program has called the `ctrlc` crate itself.
+    /// [`InterruptError`] if the operating system refuses the handler, for instance because the program has called
+    /// the `ctrlc` crate itself.
     pub fn new(stop: Stop, drain: Duration) -> Result<Self, InterruptError> {
         install()?;
         Ok(Self { key: lock(&PRESSES).register(stop, drain) })

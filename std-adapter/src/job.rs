@@ -1,6 +1,7 @@
 //! A job in a pool, seen from the side that wants its result.
 //!
-//! The invariant: *a job nobody wants is cancelled*: dropping a [`Job`] takes it out of the line, or tells it that it may stop.
+//! The invariant: *a job nobody wants is cancelled*: dropping a [`Job`] takes it out of the line, or tells it that it
+//! may stop.
 
 use std::fmt;
 use std::future::Future;
@@ -11,7 +12,8 @@ use std::task::{Context, Poll, ready};
 use crate::pool::{CancelToken, Line};
 use crate::reply::Answer;
 
-/// A job that a [`Pool`](crate::Pool) has taken. Look at it ([`Job::poll`]), block for it ([`Job::wait`]) or await it.
+/// A job that a [`Pool`](crate::Pool) has taken. Look at it ([`Job::poll`]), block for it ([`Job::wait`]) or await
+/// it.
 ///
 /// Dropping it cancels the job. The result is given out once; after that it counts as cancelled.
 #[must_use = "dropping it cancels the job"]
@@ -72,7 +74,8 @@ impl<T> Job<T> {
         self.answer.wait().unwrap_or(Err(JobError::Cancelled))
     }
 
-    /// Takes the job out of the line, or tells it through its token that it may stop. What it returns all the same can still be had.
+    /// Takes the job out of the line, or tells it through its token that it may stop. What it returns all the same
+    /// can still be had.
     pub fn cancel(&mut self) {
         self.token.cancel();
         if !self.is_ended() {

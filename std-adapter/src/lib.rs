@@ -1,7 +1,7 @@
 //! Runs a Windlass scheduler on threads: driver, wake-ups, Ctrl-C, a bounded pool for blocking work.
 //!
-//! The engine ([`windlass`]) has no clock and no thread; this crate gives it both, and nothing else changes: the same works run here, on a
-//! microcontroller and in a browser.
+//! The engine ([`windlass`]) has no clock and no thread; this crate gives it both, and nothing else changes: the same
+//! works run here, on a microcontroller and in a browser.
 //!
 //! ```text
 //!   this thread          Driver::run_until_done    park until Next::At or a wake, never spin
@@ -66,17 +66,19 @@
 //!
 //! # What can be relied on
 //!
-//! * **No spinning, no early or needless poll.** The thread sleeps until the earliest deadline or a wake. An idle driver makes no poll and has no
-//!   wake-ups of its own, but one an hour if the next deadline is farther than that.
+//! * **No spinning, no early or needless poll.** The thread sleeps until the earliest deadline or a wake. An idle
+//!   driver makes no poll and has no wake-ups of its own, but one an hour if the next deadline is farther than that.
 //! * **No wake is lost**, wherever it comes from and whenever it comes.
-//! * **A panic in a work is a failure of its node**, with its message in [`Driver::last_panic`] and the [`Report`]; a panic in a pool's job is the
-//!   job's result. Neither ends a thread. (A build with `panic = "abort"` ends the process, as it asks for.)
+//! * **A panic in a work is a failure of its node**, with its message in [`Driver::last_panic`] and the [`Report`]; a
+//!   panic in a pool's job is the job's result. Neither ends a thread. (A build with `panic = "abort"` ends the
+//!   process, as it asks for.)
 //! * **Everything has a bound**: threads, jobs in line, nodes. What does not fit is given back.
 //! * **Nothing hangs on a thread that has ended**: every call of a [`Handle`] is answered.
-//! * Wake sets live for ever, since handles to them may; they are used again, so a program leaks no more than its busiest moment needed.
+//! * Wake sets live for ever, since handles to them may; they are used again, so a program leaks no more than its
+//!   busiest moment needed.
 //!
-//! Not here: no work is moved between threads, all works of a scheduler run on the thread that drives it. What blocks or computes for long
-//! belongs into the [`Pool`].
+//! Not here: no work is moved between threads, all works of a scheduler run on the thread that drives it. What blocks
+//! or computes for long belongs into the [`Pool`].
 
 mod blocking;
 mod clock;

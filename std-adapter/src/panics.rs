@@ -1,7 +1,8 @@
 //! Panics as values: their message, and which node one came from.
 //!
-//! The engine finds a node that was left by a panic at its next poll and fails it. It does not say which one that was, so
-//! [`Blame`] compares the table before and after that poll. The invariant: a panic that no node was failed for is never swallowed.
+//! The engine finds a node that was left by a panic at its next poll and fails it. It does not say which one that
+//! was, so [`Blame`] compares the table before and after that poll. The invariant: a panic that no node was failed
+//! for is never swallowed.
 
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -78,7 +79,8 @@ impl Blame {
         self.failures > earlier.failures || !self.panicked.is_subset(&earlier.panicked)
     }
 
-    /// The one node that failed for a panic between `earlier` and this look. An aborting node that panics is ended by force.
+    /// The one node that failed for a panic between `earlier` and this look. An aborting node that panics is ended by
+    /// force.
     pub(crate) fn culprit_since(&self, earlier: &Self) -> Option<NodeId> {
         only(self.panicked.difference(&earlier.panicked))
             .or_else(|| only(self.forced.difference(&earlier.forced)))

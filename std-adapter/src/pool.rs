@@ -1,8 +1,9 @@
 //! A bounded pool of threads for what blocks: files, sockets, long computations.
 //!
-//! The invariant: *never more jobs at work than threads, and never more in line than the bound*; a job too many is given back. A job that is cancelled
-//! while it is in line never starts. A panic of a job is its result, and its thread lives on. This file knows nothing of nodes: a job
-//! may carry a wake handle, which is used when its result is there. [`Blocking`](crate::Blocking) makes a leaf of it.
+//! The invariant: *never more jobs at work than threads, and never more in line than the bound*; a job too many is
+//! given back. A job that is cancelled while it is in line never starts. A panic of a job is its result, and its
+//! thread lives on. This file knows nothing of nodes: a job may carry a wake handle, which is used when its result is
+//! there. [`Blocking`](crate::Blocking) makes a leaf of it.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -163,7 +164,8 @@ impl Spawner {
     /// Puts a job in line. `wake` is used when its result is there; `None` for jobs that are waited for otherwise.
     ///
     /// # Errors
-    /// [`Rejected::Full`] if `bound` jobs are in line already, [`Rejected::Closed`] if the pool is shut down; the job comes back.
+    /// [`Rejected::Full`] if `bound` jobs are in line already, [`Rejected::Closed`] if the pool is shut down; the job
+    /// comes back.
     pub fn spawn<T, F>(&self, wake: Option<WakeHandle>, job: F) -> Result<Job<T>, Rejected<F>>
     where
         T: Send + 'static,

@@ -1,7 +1,8 @@
 //! One value on its way from one thread to another.
 //!
-//! The invariant: *every answer comes*. A [`Promise`] is fulfilled or dropped, and either ends the wait of its [`Answer`]; so nobody waits for a
-//! thread that has ended. The waiting side may block, look, or be polled as a future.
+//! The invariant: *every answer comes*. A [`Promise`] is fulfilled or dropped, and either ends the wait of its
+//! [`Answer`]; so nobody waits for a thread that has ended. The waiting side may block, look, or be polled as a
+//! future.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,8 +1,9 @@
 //! Wake sets for schedulers that come and go.
 //!
-//! A wake set lives for ever, because handles to it may. So sets are made once and used again: a driver takes one as its *seat* and gives
-//! it back in the end. The invariant: *one seat serves one driver at a time*, so what is leaked is bounded by the most drivers that
-//! ever lived at once. A handle that outlived its driver wakes the seat's next holder, which is harmless: a wake means "look again".
+//! A wake set lives for ever, because handles to it may. So sets are made once and used again: a driver takes one as
+//! its *seat* and gives it back in the end. The invariant: *one seat serves one driver at a time*, so what is leaked
+//! is bounded by the most drivers that ever lived at once. A handle that outlived its driver wakes the seat's next
+//! holder, which is harmless: a wake means "look again".
 
 use std::sync::{Arc, Mutex};
 

@@ -1,6 +1,7 @@
 //! What a driver shares with the threads that want something of it: its clock, its sleep, and requests to stop.
 //!
-//! The invariant: *a request is visible before its notification*, so a driver that looks for requests after each sleep sees all of them.
+//! The invariant: *a request is visible before its notification*, so a driver that looks for requests after each
+//! sleep sees all of them.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -97,8 +98,9 @@ impl Shared {
 pub struct Stop(pub(crate) Arc<Shared>);
 
 impl Stop {
-    /// Aborts everything and refuses what is new; what has not finished its abort after `drain` is ended by force (`Duration::MAX`: never). Asking
-    /// again changes nothing, except that an earlier end replaces a later one. A driver that is not running does it when it runs next.
+    /// Aborts everything and refuses what is new; what has not finished its abort after `drain` is ended by force
+    /// (`Duration::MAX`: never). Asking again changes nothing, except that an earlier end replaces a later one. A
+    /// driver that is not running does it when it runs next.
     pub fn shutdown(&self, drain: Duration) {
         self.0.ask(drain, false);
     }

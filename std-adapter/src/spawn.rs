@@ -1,8 +1,8 @@
 //! A scheduler on a thread of its own.
 //!
-//! The invariant: *the thread ends with everything it ran*: after a shutdown it goes on until each abort is over or its time is up, and
-//! then gives back the scheduler, the application and a report. What others want of the scheduler meanwhile comes through a
-//! [`Handle`].
+//! The invariant: *the thread ends with everything it ran*: after a shutdown it goes on until each abort is over or
+//! its time is up, and then gives back the scheduler, the application and a report. What others want of the scheduler
+//! meanwhile comes through a [`Handle`].
 
 use std::fmt;
 use std::io;
@@ -95,7 +95,8 @@ where
         self.start(app, false)
     }
 
-    /// Runs the scheduler on a new thread until it is shut down. While there is nothing to do, the thread sleeps and takes calls.
+    /// Runs the scheduler on a new thread until it is shut down. While there is nothing to do, the thread sleeps and
+    /// takes calls.
     ///
     /// # Errors
     /// As [`Driver::spawn`].

@@ -20,7 +20,8 @@ fn driver() -> Driver<Leaf> {
     alone(64)
 }
 
-/// A driver with a table of a size of its own, so that its wake set was never another test's: no late wake of theirs is counted here.
+/// A driver with a table of a size of its own, so that its wake set was never another test's: no late wake of theirs
+/// is counted here.
 fn alone(capacity: usize) -> Driver<Leaf> {
     Driver::new(Scheduler::<Leaf, Boxed<Leaf>>::with_capacity(capacity))
 }
@@ -160,9 +161,16 @@ fn an_abort_takes_a_leaf_out_of_the_line_or_waits_until_it_has_stopped() {
     assert_eq!(driver.poll_with(&mut app), Next::OnWake);
     has_started.recv().unwrap();
     assert_eq!(pool.spawner().load(), (2, 1));
-    for id in &ids {
-        driver.scheduler_mut().abort(*id).unwrap();
-    }
+    // Those in line first: else the first one's end might start the next.
+    driver.scheduler_mut().abort(ids[1]).unwrap();
+    driver.scheduler_mut().abort(ids[2]).unwrap();
+    let _ = driver.poll_with(&mut app);
+    assert_eq!(pool.spawner().load(), (0, 1));
+    assert_eq!(
+        ids.iter().map(|id| driver.scheduler().state(*id).unwrap()).collect::<Vec<_>>(),
+        [State::Waiting, State::Aborted, State::Aborted]
+    );
+    driver.scheduler_mut().abort(ids[0]).unwrap();
     let report = driver.run_until_done_with(&mut app);
     assert_eq!((report.aborted, report.forced.len()), (3, 0));
     assert_eq!(pool.spawner().load(), (0, 0));

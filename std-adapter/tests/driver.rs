@@ -1,4 +1,5 @@
-//! The driver with a fake clock, a fake sleep and a fake notification: when it polls, when it sleeps, and for how long.
+//! The driver with a fake clock, a fake sleep and a fake notification: when it polls, when it sleeps, and for how
+//! long.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
@@ -84,7 +85,8 @@ fn sleeps_that_end_for_nothing_cost_no_poll() {
 fn a_wake_that_was_polled_for_already_costs_no_second_poll() {
     let world = World::new();
     let mut scheduler = table();
-    // The wake comes while the node runs: it is notified, and drained by the next poll; the notification is still pending after that.
+    // The wake comes while the node runs: it is notified, and drained by the next poll; the notification is still
+    // pending after that.
     let mut step = 0;
     let run = move |cx: &mut Cx<'_, DynWork>| {
         step += 1;

@@ -34,7 +34,7 @@ struct Fragile {
 }
 
 impl Fragile {
-    fn new(at: At) -> DynWork {
+    fn work(at: At) -> DynWork {
         DynWork::new(Self { at, resets: 0 })
     }
 
@@ -102,12 +102,12 @@ fn a_panic_anywhere_in_a_work_fails_that_node_and_no_other() {
     let specs = works
         .map(|at| {
             let retry = if at == At::Raise { Retry::NEVER } else { Retry::times(3) };
-            (at, Spec::work("fragile", Fragile::new(at)).retry(retry.constant(Duration::ZERO)))
+            (at, Spec::work("fragile", Fragile::work(at)).retry(retry.constant(Duration::ZERO)))
         })
         .into_iter()
         .chain([
-            (At::Next, Spec::batch("fragile", Fragile::new(At::Next))),
-            (At::Check, Spec::callback("fragile", Fragile::new(At::Check))),
+            (At::Next, Spec::batch("fragile", Fragile::work(At::Next))),
+            (At::Check, Spec::callback("fragile", Fragile::work(At::Check))),
         ]);
     for (at, spec) in specs {
         let world = World::new();
@@ -133,7 +133,7 @@ fn a_panic_anywhere_in_a_work_fails_that_node_and_no_other() {
         let panic = driver.last_panic().unwrap();
         assert_eq!(panic.to_string(), format!("1v1 fragile panicked: broken at {at:?}"));
         assert_eq!((panic.node, panic.name), (Some(fragile), Some("fragile")));
-        assert_eq!(*seen.lock().unwrap(), [panic.clone()]);
+        assert_eq!(*seen.lock().unwrap(), std::slice::from_ref(panic));
         assert_eq!(report.last_panic.as_ref(), Some(panic));
     }
 }
@@ -142,7 +142,7 @@ fn a_panic_anywhere_in_a_work_fails_that_node_and_no_other() {
 fn a_panic_while_aborting_ends_that_node_by_force() {
     let world = World::new();
     let mut scheduler = Scheduler::with_capacity(8);
-    let fragile = scheduler.add(Spec::work("fragile", Fragile::new(At::Abort))).unwrap();
+    let fragile = scheduler.add(Spec::work("fragile", Fragile::work(At::Abort))).unwrap();
     let other = Do::new(|_| Outcome::Waiting).on_abort(|_| Abort::Sleep(Duration::from_secs(1)));
     let other = scheduler.add(Spec::work("slow", DynWork::new(other))).unwrap();
     let mut driver = drive(&world, scheduler);
@@ -187,7 +187,7 @@ fn a_thousand_panics_are_a_thousand_failures() {
     let world = World::new();
     let mut scheduler = Scheduler::with_capacity(1_000);
     for _ in 0..1_000 {
-        scheduler.add(Spec::work("fragile", Fragile::new(At::Run))).unwrap();
+        scheduler.add(Spec::work("fragile", Fragile::work(At::Run))).unwrap();
     }
     let report = drive(&world, scheduler).run_until_done();
     assert_eq!((report.failed, report.panics), (1_000, 1_000));
@@ -197,7 +197,7 @@ fn a_thousand_panics_are_a_thousand_failures() {
 fn a_node_that_panics_again_after_a_restart_is_told_again() {
     let world = World::new();
     let mut scheduler = Scheduler::with_capacity(8);
-    let id = scheduler.add(Spec::work("fragile", Fragile::new(At::Run))).unwrap();
+    let id = scheduler.add(Spec::work("fragile", Fragile::work(At::Run))).unwrap();
     let mut driver = drive(&world, scheduler);
     for panics in 1..=3 {
         assert_eq!(driver.run_until_done().panics, panics);

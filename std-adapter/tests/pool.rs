@@ -74,7 +74,8 @@ fn a_full_line_gives_the_job_back_and_takes_it_when_there_is_room() {
     gate.open();
     assert_eq!(first.wait(), Ok(()));
     assert_eq!(waiting[0].wait(), Ok(0));
-    // A result is shown only after its thread is free for the next: there is room now, whatever the other thread does.
+    // A result is shown only after its thread is free for the next: there is room now, whatever the other thread
+    // does.
     let mut again = pool.spawn(None, rejected.into_inner()).unwrap();
     assert_eq!(again.wait(), Ok("precious".to_owned()));
     assert_eq!(waiting[1].wait(), Ok(1));

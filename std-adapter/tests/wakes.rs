@@ -1,4 +1,5 @@
-//! Wakes from many real threads, with the real clock and the real sleep. Nothing here depends on how long anything takes.
+//! Wakes from many real threads, with the real clock and the real sleep. Nothing here depends on how long anything
+//! takes.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
@@ -62,7 +63,8 @@ fn a_ball_thrown_between_two_threads_is_always_caught() {
     let mut scheduler: Scheduler<DynWork, _> = Scheduler::with_capacity(200); // shares no wake set
     let caught = Arc::clone(&ball);
     let (sender, receiver) = std::sync::mpsc::channel();
-    // Odd: in the air towards the work, which throws it back and sleeps again; so each throw meets the driver on its way to sleep.
+    // Odd: in the air towards the work, which throws it back and sleeps again; so each throw meets the driver on its
+    // way to sleep.
     let mut last = 0;
     let catch = Do::new(move |_| {
         let now = caught.load(Ordering::Acquire);
@@ -113,7 +115,8 @@ fn drivers_that_come_and_go_on_many_threads_share_their_wake_sets() {
                     });
                     let id = scheduler.add(Spec::work("wait", DynWork::new(wait))).unwrap();
                     let mut driver = Driver::new(scheduler);
-                    // A handle of a driver that is gone, at the worst of times: it may wake the wrong one, and never harms.
+                    // A handle of a driver that is gone, at the worst of times: it may wake the wrong one, and never
+                    // harms.
                     if let Some(stale) = stale.replace(driver.scheduler_mut().wake_handle(id).unwrap()) {
                         stale.wake();
                     }

@@ -10,8 +10,8 @@ use windlass_std::{Clock, Park};
 
 /// Clock, sleep and notification in one, all under the test's control.
 ///
-/// A sleep first plays the next event of the script; then it ends at once if somebody has notified, or lets its time pass. A sleep without
-/// limit that nothing ends is a failure, not a hang.
+/// A sleep first plays the next event of the script; then it ends at once if somebody has notified, or lets its time
+/// pass. A sleep without limit that nothing ends is a failure, not a hang.
 #[derive(Default)]
 pub(crate) struct World(Mutex<State>);
 
@@ -21,15 +21,18 @@ struct State {
     raised: bool,
     startled: bool,
     limits: Vec<Option<Duration>>,
-    script: VecDeque<Box<dyn FnOnce(&World) + Send>>,
+    script: VecDeque<Event>,
 }
+
+type Event = Box<dyn FnOnce(&World) + Send>;
 
 impl World {
     pub(crate) fn new() -> Arc<Self> {
         Arc::default()
     }
 
-    /// What happens at the beginning of the next sleep that has no event yet: after the driver's last look, before it is asleep.
+    /// What happens at the beginning of the next sleep that has no event yet: after the driver's last look, before it
+    /// is asleep.
     pub(crate) fn at_park(&self, event: impl FnOnce(&World) + Send + 'static) {
         self.0.lock().unwrap().script.push_back(Box::new(event));
     }
