@@ -32,6 +32,7 @@ mod compare_trees;
 mod composites;
 mod conditional;
 mod dag;
+mod observation;
 mod run_count;
 mod sequence;
 mod uncovered;

@@ -211,6 +211,7 @@ fn no_width() {
         Spec::any("x"),
         Spec::quorum("x", 2),
         Spec::race("x"),
+        Spec::sequence("x"),
         Spec::batch("x", act()),
         Spec::when("x", act()),
         Spec::after("x", a),
