@@ -199,9 +199,9 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     where
         W: Work<A, W>,
     {
-        self.obey(app, false);
+        self.obey(false);
         let now = self.now();
-        self.poll_at(now, app, false);
+        self.poll_at(now, app);
         self.scheduler.next()
     }
 
@@ -266,7 +266,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     where
         W: Work<A, W>,
     {
-        self.obey(app, stay);
+        self.obey(stay);
         let next = self.scheduler.next();
         if next == Next::Done && self.unresolved.is_none() && (!stay || self.scheduler.is_shut_down()) {
             return Step::Over;
@@ -279,7 +279,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
             Next::At(at) if at > now => Some(at),
             Next::OnWake | Next::Done if self.unresolved.is_none() => None,
             _ => {
-                self.poll_at(now, app, false);
+                self.poll_at(now, app);
                 return Step::Moved;
             }
         };
@@ -289,30 +289,15 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
         Step::Moved
     }
 
-    /// Brings the engine's idea of the time up to date, with one crank at most, before something is done to it from
-    /// outside: an abort counts its drain from the time of the latest poll, which may be long ago.
-    pub(crate) fn refresh<A: ?Sized>(&mut self, app: &mut A) -> Instant
-    where
-        W: Work<A, W>,
-    {
-        let now = self.now();
-        self.poll_at(now, app, true);
-        now
-    }
-
     pub(crate) const fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 
-    fn obey<A: ?Sized>(&mut self, app: &mut A, stay: bool)
-    where
-        W: Work<A, W>,
-    {
+    fn obey(&mut self, stay: bool) {
         let Some(request) = self.shared.take_request() else { return };
         if self.scheduler.next() == Next::Done && !stay {
             return;
         }
-        self.refresh(app);
         self.scheduler.shutdown(request.deadline);
         if request.interrupt {
             self.end = End::Interrupted;
@@ -321,12 +306,12 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
         }
     }
 
-    fn poll_at<A: ?Sized>(&mut self, now: Instant, app: &mut A, one: bool)
+    fn poll_at<A: ?Sized>(&mut self, now: Instant, app: &mut A)
     where
         W: Work<A, W>,
     {
         if self.unresolved.is_none() {
-            let Err(payload) = self.call(now, app, one) else { return };
+            let Err(payload) = self.call(now, app, false) else { return };
             self.unresolved = Some((payload, Blame::look(&self.scheduler)));
         }
         self.resolve(now, app);

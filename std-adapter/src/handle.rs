@@ -178,7 +178,7 @@ where
     /// # Errors
     /// [`CallError`].
     pub fn snapshot(&self) -> Result<Snapshot, CallError> {
-        self.with(|scheduler, _| Snapshot::of(scheduler))
+        self.with(|scheduler, now| Snapshot::of(scheduler, now))
     }
 
     /// The totals.
@@ -194,7 +194,7 @@ where
     /// # Errors
     /// [`CallError`].
     pub fn tree(&self) -> Result<String, CallError> {
-        self.with(|scheduler, _| scheduler.tree().to_string())
+        self.with(|scheduler, now| scheduler.view().as_of(now).tree().to_string())
     }
 
     /// Does anything at all to the scheduler, between two polls, with the time of the call: several things in one go,

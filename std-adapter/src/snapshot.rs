@@ -11,7 +11,7 @@ use windlass::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// The time of the latest poll.
+    /// When it was taken.
     pub at: Instant,
     /// When the scheduler wants to be polled next.
     pub next: Next,
@@ -60,14 +60,15 @@ pub struct NodeSnapshot {
 }
 
 impl Snapshot {
-    /// Copies what there is to see. Cost: a few texts for each node.
-    pub fn of<W, S: Store<W>, O: Observer>(scheduler: &Scheduler<W, S, O>) -> Self {
+    /// Copies what there is to see, with `now` for what the texts say of times. Cost: a few texts for each node.
+    pub fn of<W, S: Store<W>, O: Observer>(scheduler: &Scheduler<W, S, O>, now: Instant) -> Self {
+        let view = scheduler.view().as_of(now);
         Self {
-            at: scheduler.view().now(),
+            at: now,
             next: scheduler.next(),
             metrics: scheduler.metrics(),
-            nodes: scheduler.nodes().map(|node| NodeSnapshot::of(&node)).collect(),
-            tree: scheduler.tree().to_string(),
+            nodes: view.nodes().map(|node| NodeSnapshot::of(&node)).collect(),
+            tree: view.tree().to_string(),
         }
     }
 

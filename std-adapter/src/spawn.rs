@@ -172,7 +172,7 @@ where
     loop {
         let commands = mailbox.take();
         if !commands.is_empty() {
-            let now = driver.refresh(&mut app);
+            let now = driver.now();
             for command in commands {
                 let (scheduler, waiters) = (driver.scheduler_mut(), &mut waiters);
                 command(Ok(Desk { scheduler, now, waiters }));
