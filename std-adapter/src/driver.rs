@@ -131,6 +131,29 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     }
 
     /// Calls `callback` at each panic of a work, after its node was failed.
+    ///
+    /// ```
+    /// use windlass::{Cx, Outcome, Scheduler, Spec, Work};
+    /// use windlass_std::Driver;
+    ///
+    /// struct Careless;
+    /// impl Work for Careless {
+    ///     fn on_run(&mut self, _: &mut Cx<'_, Self>) -> Outcome {
+    ///         panic!("forgot the keys")
+    ///     }
+    /// }
+    ///
+    /// let mut scheduler = Scheduler::with_capacity(1);
+    /// scheduler.add(Spec::work("leave", Careless))?;
+    /// let mut driver = Driver::new(scheduler).on_panic(|panic| eprintln!("{panic}"));
+    /// let report = driver.run_until_done();
+    /// assert_eq!(report.exit_code(), 1);
+    /// assert_eq!(
+    ///     report.to_string(),
+    ///     "done: 0 succeeded, 1 failed, 0 aborted; 1 panic, the last: 0v1 leave panicked: forgot the keys"
+    /// );
+    /// # Ok::<(), windlass::Error>(())
+    /// ```
     #[must_use]
     pub fn on_panic(mut self, callback: impl FnMut(&Panic) + Send + 'static) -> Self {
         self.on_panic = Some(Box::new(callback));
@@ -170,6 +193,26 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     /// Runs until every node has ended or the clock ([`Driver::now`]) has reached `deadline`, whichever comes first,
     /// and says when the scheduler wants to be polled next. Nothing is aborted; the next run goes on where this one
     /// stopped.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use windlass::{Cx, Next, Outcome, Scheduler, Spec, Work};
+    /// use windlass_std::Driver;
+    ///
+    /// struct Nap;
+    /// impl Work for Nap {
+    ///     fn on_run(&mut self, _: &mut Cx<'_, Self>) -> Outcome {
+    ///         Outcome::Sleep(Duration::from_secs(3_600))
+    ///     }
+    /// }
+    ///
+    /// let mut scheduler = Scheduler::with_capacity(1);
+    /// scheduler.add(Spec::work("nap", Nap))?;
+    /// let mut driver = Driver::new(scheduler);
+    /// let soon = driver.now() + Duration::from_millis(10);
+    /// assert_ne!(driver.run_until(soon), Next::Done); // it still sleeps
+    /// # Ok::<(), windlass::Error>(())
+    /// ```
     pub fn run_until(&mut self, deadline: Instant) -> Next
     where
         W: Work<(), W>,

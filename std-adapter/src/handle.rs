@@ -1,24 +1,22 @@
 //! What other threads may do to a scheduler that runs on a thread of its own.
 //!
-//! Every call becomes a command in a mailbox; the scheduler's thread takes all that have come between two polls, and
-//! answers. The invariant: *every command is answered*. When the thread ends it closes the mailbox under its lock and
-//! answers what is still in it, so nobody waits for ever and a refused work comes back. Why not a channel: what is in
-//! one when its receiver goes is dropped, works included.
+//! The invariant: *no call hangs and none is lost*: each becomes a command in the scheduler's mailbox, which answers
+//! every one, and what was offered and not taken comes back. This file knows what can be asked; how it gets there is
+//! the mailbox's.
 
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use windlass::{Boxed, Error, Instant, Metrics, NodeId, Observer, Scheduler, Spec, Store};
 
-use crate::clock::lock;
-use crate::reply::{self, Answer, Promise};
-use crate::shared::{Shared, Stop};
+use crate::mailbox::{Desk, Mailbox, Waiter};
+use crate::reply::{self, Answer};
+use crate::shared::Stop;
 use crate::snapshot::{NodeSnapshot, Snapshot};
 
 /// Reaches a scheduler that runs on another thread; see [`Driver::serve`](crate::Driver::serve).
@@ -65,34 +63,6 @@ pub enum WaitError {
     /// It could not be asked for.
     Call(CallError),
 }
-
-/// The commands for one scheduler.
-pub(crate) struct Mailbox<W, S, O> {
-    queue: Mutex<Queue<W, S, O>>,
-    shared: Arc<Shared>,
-    thread: OnceLock<ThreadId>,
-}
-
-struct Queue<W, S, O> {
-    commands: Vec<Command<W, S, O>>,
-    open: bool,
-}
-
-/// What a command gets to work with.
-pub(crate) struct Desk<'a, W, S, O> {
-    pub scheduler: &'a mut Scheduler<W, S, O>,
-    pub now: Instant,
-    pub waiters: &'a mut Vec<Waiter>,
-}
-
-/// Somebody who wants to know when a node has ended.
-pub(crate) struct Waiter {
-    node: NodeId,
-    promise: Promise<Result<NodeSnapshot, WaitError>>,
-}
-
-/// Called exactly once, and never panics.
-pub(crate) type Command<W, S, O> = Box<dyn FnOnce(Result<Desk<'_, W, S, O>, CallError>) + Send>;
 
 impl<W, S, O> Handle<W, S, O>
 where
@@ -202,6 +172,24 @@ where
     ///
     /// # Errors
     /// [`CallError`], and then `f` was not called.
+    ///
+    /// ```
+    /// use windlass::{Scheduler, SendWork, Spec};
+    /// use windlass_std::Driver;
+    ///
+    /// let scheduler: Scheduler<SendWork, _> = Scheduler::with_capacity(8);
+    /// let server = Driver::new(scheduler).serve(())?;
+    /// let job = server.handle().with(|scheduler, _now| {
+    ///     let job = scheduler.add(Spec::sequence("job"))?;
+    ///     scheduler.add_child(job, Spec::parallel("first"))?;
+    ///     scheduler.add_child(job, Spec::parallel("second"))?;
+    ///     Ok::<_, windlass::Error>(job)
+    /// })??;
+    /// // The end of a node is a future, too.
+    /// let end = futures_lite::future::block_on(server.handle().done(job))?;
+    /// assert_eq!(end.children.succeeded, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with<R: Send + 'static>(
         &self,
         f: impl FnOnce(&mut Scheduler<W, S, O>, Instant) -> R + Send + 'static,
@@ -212,7 +200,7 @@ where
     /// The end of a node, to await or to block for: how it looked when it had ended.
     pub fn done(&self, node: NodeId) -> Done {
         let (promise, answer) = reply::pair();
-        self.submit(Box::new(move |desk| match desk {
+        self.mailbox.submit(Box::new(move |desk| match desk {
             Ok(desk) if desk.scheduler.node(node).is_ok() => desk.waiters.push(Waiter { node, promise }),
             Ok(_) => promise.fulfil(Err(WaitError::Call(CallError::Engine(Error::UnknownNode)))),
             Err(error) => promise.fulfil(Err(WaitError::Call(error))),
@@ -237,13 +225,13 @@ where
     /// What asks the scheduler's thread to stop, without naming the scheduler's type.
     #[must_use]
     pub fn stop(&self) -> Stop {
-        Stop(Arc::clone(&self.mailbox.shared))
+        Stop(Arc::clone(self.mailbox.shared()))
     }
 
     /// Whether the scheduler's thread still takes calls.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        lock(&self.mailbox.queue).open
+        self.mailbox.is_open()
     }
 
     fn offer(
@@ -276,81 +264,17 @@ where
         f: impl FnOnce(Result<Desk<'_, W, S, O>, CallError>) -> R + Send + 'static,
     ) -> R {
         let (promise, mut answer) = reply::pair();
-        self.submit(Box::new(move |desk| promise.fulfil(catch_unwind(AssertUnwindSafe(|| f(desk))))));
+        self.mailbox.submit(Box::new(move |desk| promise.fulfil(catch_unwind(AssertUnwindSafe(|| f(desk))))));
         match answer.wait().expect("every command is answered") {
             Ok(value) => value,
             Err(payload) => resume_unwind(payload),
         }
     }
-
-    fn submit(&self, command: Command<W, S, O>) {
-        if self.mailbox.thread.get() == Some(&thread::current().id()) {
-            return command(Err(CallError::OwnThread));
-        }
-        let mut queue = lock(&self.mailbox.queue);
-        if queue.open {
-            queue.commands.push(command);
-            drop(queue);
-            self.mailbox.shared.notify();
-        } else {
-            drop(queue);
-            command(Err(CallError::Ended));
-        }
-    }
 }
 
 impl<W, S, O> Handle<W, S, O> {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        let queue = Mutex::new(Queue { commands: Vec::new(), open: true });
-        Self { mailbox: Arc::new(Mailbox { queue, shared, thread: OnceLock::new() }) }
-    }
-
-    pub(crate) fn mailbox(&self) -> Arc<Mailbox<W, S, O>> {
-        Arc::clone(&self.mailbox)
-    }
-}
-
-impl<W, S, O> Mailbox<W, S, O> {
-    /// The calling thread is the scheduler's from now on.
-    pub(crate) fn move_in(&self) {
-        // Called once, by the thread itself.
-        let _ = self.thread.set(thread::current().id());
-    }
-
-    /// All commands that have come.
-    pub(crate) fn take(&self) -> Vec<Command<W, S, O>> {
-        std::mem::take(&mut lock(&self.queue).commands)
-    }
-
-    /// Takes no more, and answers what is left.
-    pub(crate) fn close(&self) {
-        let mut queue = lock(&self.queue);
-        queue.open = false;
-        let left = std::mem::take(&mut queue.commands);
-        drop(queue);
-        for command in left {
-            command(Err(CallError::Ended));
-        }
-    }
-}
-
-/// Tells those whose node has ended. Cost: one look for each who waits.
-pub(crate) fn settle<W, S: Store<W>, O: Observer>(waiters: &mut Vec<Waiter>, scheduler: &Scheduler<W, S, O>) {
-    let mut at = 0;
-    while let Some(waiter) = waiters.get(at) {
-        let answer = match scheduler.node(waiter.node) {
-            Err(_) => Err(WaitError::Freed),
-            Ok(node) if node.state().is_done() => Ok(NodeSnapshot::of(&node)),
-            Ok(_) if waiter.promise.is_wanted() => {
-                at += 1;
-                continue;
-            }
-            Ok(_) => {
-                waiters.swap_remove(at);
-                continue;
-            }
-        };
-        waiters.swap_remove(at).promise.fulfil(answer);
+    pub(crate) fn new(mailbox: Arc<Mailbox<W, S, O>>) -> Self {
+        Self { mailbox }
     }
 }
 
@@ -381,13 +305,7 @@ impl<W, S, O> Clone for Handle<W, S, O> {
 
 impl<W, S, O> fmt::Debug for Handle<W, S, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let queue = lock(&self.mailbox.queue);
-        write!(
-            f,
-            "Handle({}, {} calls waiting)",
-            if queue.open { "open" } else { "ended" },
-            queue.commands.len()
-        )
+        f.write_str(if self.mailbox.is_open() { "Handle(open)" } else { "Handle(ended)" })
     }
 }
 

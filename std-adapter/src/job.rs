@@ -16,6 +16,30 @@ use crate::reply::Answer;
 /// it.
 ///
 /// Dropping it cancels the job. The result is given out once; after that it counts as cancelled.
+///
+/// ```
+/// use windlass_std::{JobError, Pool};
+///
+/// let pool = Pool::new(1, 1)?;
+/// let (started, has_started) = std::sync::mpsc::channel();
+/// // A long job asks now and then whether anybody still wants it.
+/// let mut endless = pool.spawn(None, move |token| {
+///     started.send(()).ok();
+///     let mut rounds = 0_u64;
+///     while !token.is_cancelled() {
+///         rounds += 1;
+///     }
+///     rounds
+/// })?;
+/// has_started.recv()?;
+/// let mut in_line = pool.spawn(None, |_| "never runs")?;
+/// in_line.cancel();
+/// assert_eq!(in_line.poll(), Some(Err(JobError::Cancelled)));
+/// assert_eq!(endless.poll(), None);
+/// endless.cancel();
+/// endless.wait()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "dropping it cancels the job"]
 pub struct Job<T> {
     answer: Answer<Result<T, JobError>>,

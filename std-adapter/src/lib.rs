@@ -86,6 +86,7 @@ mod driver;
 mod handle;
 mod interrupt;
 mod job;
+mod mailbox;
 mod panics;
 mod pool;
 mod reply;

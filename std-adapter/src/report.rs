@@ -87,7 +87,8 @@ impl fmt::Display for Report {
             f.write_str(name)?;
         }
         if let Some(panic) = &self.last_panic {
-            write!(f, "; {} panics, the last: {panic}", self.panics)?;
+            let plural = if self.panics == 1 { "" } else { "s" };
+            write!(f, "; {} panic{plural}, the last: {panic}", self.panics)?;
         }
         Ok(())
     }

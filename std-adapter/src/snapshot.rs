@@ -8,6 +8,20 @@ use windlass::{
 };
 
 /// A copy of everything there is to see of a scheduler.
+///
+/// ```
+/// use windlass::{DynWork, Instant, Scheduler, Spec, State};
+/// use windlass_std::Snapshot;
+///
+/// let mut scheduler: Scheduler<DynWork, _> = Scheduler::with_capacity(8);
+/// let job = scheduler.add(Spec::sequence("job"))?;
+/// let before = Snapshot::of(&scheduler, Instant::ZERO);
+/// let _ = scheduler.poll_work(Instant::ZERO);
+/// let after = Snapshot::of(&scheduler, Instant::ZERO);
+/// let states = [before, after].map(|snapshot| snapshot.node(job).map(|node| node.state));
+/// assert_eq!(states, [Some(State::Pending), Some(State::Success)]);
+/// # Ok::<(), windlass::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Snapshot {

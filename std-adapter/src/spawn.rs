@@ -6,13 +6,15 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use windlass::{Boxed, Observer, Scheduler, Store, Work};
 
 use crate::driver::{Driver, Step};
-use crate::handle::{Desk, Handle, Mailbox, settle};
+use crate::handle::Handle;
+use crate::mailbox::{Desk, Mailbox, settle};
 use crate::panics::{discard, message};
 use crate::report::Report;
 
@@ -136,8 +138,8 @@ where
         W: Work<A, W>,
         A: Send + 'static,
     {
-        let handle = Handle::new(self.shared().clone());
-        let mailbox = handle.mailbox();
+        let mailbox = Mailbox::new(Arc::clone(self.shared()));
+        let handle = Handle::new(Arc::clone(&mailbox));
         let thread = thread::Builder::new().name("windlass".to_owned());
         let thread = thread.spawn(move || {
             mailbox.move_in();

@@ -1,0 +1,118 @@
+//! The commands for one scheduler, on their way to its thread.
+//!
+//! The scheduler's thread takes all that have come between two polls. The invariant: *every command is called exactly
+//! once*. When the thread ends it closes the mailbox under its lock and turns away what is still in it, so nobody
+//! waits for ever and a refused work comes back. Why not a channel: what is in one when its receiver goes is dropped,
+//! works included.
+
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::{self, ThreadId};
+
+use windlass::{Instant, NodeId, Observer, Scheduler, Store};
+
+use crate::clock::lock;
+use crate::handle::{CallError, WaitError};
+use crate::reply::Promise;
+use crate::shared::Shared;
+use crate::snapshot::NodeSnapshot;
+
+/// The commands for one scheduler.
+pub(crate) struct Mailbox<W, S, O> {
+    queue: Mutex<Queue<W, S, O>>,
+    shared: Arc<Shared>,
+    thread: OnceLock<ThreadId>,
+}
+
+struct Queue<W, S, O> {
+    commands: Vec<Command<W, S, O>>,
+    open: bool,
+}
+
+/// What a command gets to work with.
+pub(crate) struct Desk<'a, W, S, O> {
+    pub scheduler: &'a mut Scheduler<W, S, O>,
+    pub now: Instant,
+    pub waiters: &'a mut Vec<Waiter>,
+}
+
+/// Somebody who wants to know when a node has ended.
+pub(crate) struct Waiter {
+    pub node: NodeId,
+    pub promise: Promise<Result<NodeSnapshot, WaitError>>,
+}
+
+/// Called exactly once, and never panics.
+pub(crate) type Command<W, S, O> = Box<dyn FnOnce(Result<Desk<'_, W, S, O>, CallError>) + Send>;
+
+impl<W, S, O> Mailbox<W, S, O> {
+    pub(crate) fn new(shared: Arc<Shared>) -> Arc<Self> {
+        let queue = Mutex::new(Queue { commands: Vec::new(), open: true });
+        Arc::new(Self { queue, shared, thread: OnceLock::new() })
+    }
+
+    /// Puts a command in, or calls it at once to say why not.
+    pub(crate) fn submit(&self, command: Command<W, S, O>) {
+        if self.thread.get() == Some(&thread::current().id()) {
+            return command(Err(CallError::OwnThread));
+        }
+        let mut queue = lock(&self.queue);
+        if queue.open {
+            queue.commands.push(command);
+            drop(queue);
+            self.shared.notify();
+        } else {
+            drop(queue);
+            command(Err(CallError::Ended));
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        lock(&self.queue).open
+    }
+
+    pub(crate) const fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The calling thread is the scheduler's from now on.
+    pub(crate) fn move_in(&self) {
+        // Called once, by the thread itself.
+        let _ = self.thread.set(thread::current().id());
+    }
+
+    /// All commands that have come.
+    pub(crate) fn take(&self) -> Vec<Command<W, S, O>> {
+        std::mem::take(&mut lock(&self.queue).commands)
+    }
+
+    /// Takes no more, and answers what is left.
+    pub(crate) fn close(&self) {
+        let mut queue = lock(&self.queue);
+        queue.open = false;
+        let left = std::mem::take(&mut queue.commands);
+        drop(queue);
+        for command in left {
+            command(Err(CallError::Ended));
+        }
+    }
+}
+
+/// Tells those whose node has ended. Cost: one look for each who waits.
+pub(crate) fn settle<W, S: Store<W>, O: Observer>(waiters: &mut Vec<Waiter>, scheduler: &Scheduler<W, S, O>) {
+    let mut at = 0;
+    while let Some(waiter) = waiters.get(at) {
+        let answer = match scheduler.node(waiter.node) {
+            Err(_) => Err(WaitError::Freed),
+            Ok(node) if node.state().is_done() => Ok(NodeSnapshot::of(&node)),
+            Ok(_) if waiter.promise.is_wanted() => {
+                at += 1;
+                continue;
+            }
+            Ok(_) => {
+                waiters.swap_remove(at);
+                continue;
+            }
+        };
+        waiters.swap_remove(at).promise.fulfil(answer);
+    }
+}
