@@ -203,3 +203,31 @@ fn the_attempts_count_towards_the_limit() {
     rig.step();
     assert_eq!(rig.node(a).started_at(), Instant::from_secs(14));
 }
+
+/// A timeout ends with its attempt: it strikes neither during the retry delay nor in the attempt after it.
+#[test]
+fn a_timeout_ends_with_its_attempt() {
+    let mut rig = Rig::new(1);
+    let script =
+        [Outcome::Sleep(secs(3)), Outcome::Failure(WRONG), Outcome::Sleep(secs(8)), Outcome::Success];
+    let a = rig.add(Act::script(&script).spec("a").timeout(secs(10)).retry(Retry::ONCE.constant(secs(60))));
+    assert_eq!((rig.run(), rig.state(a)), (Next::Done, State::Success));
+    assert_eq!((rig.elapsed(), rig.s.metrics().expired), (secs(3 + 60 + 8), 3));
+}
+
+/// What is decided stays decided while the losers drain, however long that takes.
+#[test]
+fn a_timeout_does_not_strike_a_node_that_is_ending() {
+    for (spec, state) in [(Spec::race("p"), State::Success), (Spec::quorum("p", 2), State::Failure)] {
+        let mut rig = Rig::new(4);
+        let p = rig.add(spec.timeout(secs(5)));
+        let fails = state == State::Failure;
+        let first = if fails { Outcome::Failure(WRONG) } else { Outcome::Success };
+        rig.add_child(p, Act::script(&[Outcome::Running, first]).spec("first"));
+        rig.add_child(p, Act::says(Outcome::Waiting).aborts(&[Abort::Sleep(secs(20))]).spec("slow"));
+        assert_eq!((rig.run(), rig.state(p), rig.elapsed()), (Next::Done, state, secs(20)));
+        let reason = rig.node(p).failure().map(|failure| failure.reason);
+        assert_eq!(reason, fails.then_some(Reason::NO_QUORUM));
+        assert!(!rig.s.observer().events.iter().any(|event| event.what == What::TimedOut));
+    }
+}

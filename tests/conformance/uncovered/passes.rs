@@ -210,6 +210,39 @@ fn wakes_starve_nobody() {
     assert!(runs("ping").abs_diff(runs("pong")) <= 1);
 }
 
+/// Nor can a circle of works with two wakes on the way, in which the next is always awake before the pass is over: whoever ran in a pass runs in
+/// the next one.
+#[test]
+fn a_circle_of_wakes_does_not_keep_a_pass_from_ending() {
+    let mut rig = Rig::new(8);
+    let p = rig.add(parent("parent"));
+    let link = |next: &'static str| {
+        let mut first = true;
+        Act::new(move |cx| {
+            if !std::mem::take(&mut first) {
+                let next = cx.view().nodes().find(|node| node.name() == next).unwrap().id();
+                cx.wake(next).unwrap();
+            }
+            Outcome::Waiting
+        })
+    };
+    let [a, _, c] =
+        [("a", "b"), ("b", "c"), ("c", "a")].map(|(name, next)| rig.add_child(p, link(next).spec(name)));
+    rig.add_child(p, Act::says(Outcome::Running).spec("busy"));
+    rig.run_until(|rig| rig.world.of("parent").runs == 1);
+    rig.s.wake(a).unwrap();
+    rig.s.wake(c).unwrap();
+    for _ in 0..400 {
+        rig.step();
+    }
+    let order = rig.world.order();
+    for pass in order.split(|name| *name == "parent").filter(|pass| !pass.is_empty()) {
+        let count = |name| pass.iter().filter(|other| **other == name).count();
+        assert!(["a", "b", "c", "busy"].into_iter().all(|name| count(name) <= 1), "{pass:?}");
+    }
+    assert!(rig.world.of("parent").runs >= 80 && rig.world.of("busy").runs >= 80);
+}
+
 /// A work that wakes itself and waits is one that runs, no more.
 #[test]
 fn a_work_that_wakes_itself_starves_nobody() {
