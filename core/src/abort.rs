@@ -74,7 +74,7 @@ impl Table<'_> {
         let hot = self.hot_mut(index);
         if hot.has(flag::HOOK) {
             // It is ending at this very moment: the end wins, but a retry does not.
-            hot.set(flag::ASKED);
+            hot.set(flag::DOOMED);
             let cold = self.cold_mut(index);
             cold.limit_at = cold.limit_at.min(deadline);
             self.rearm(index);
@@ -83,7 +83,7 @@ impl Table<'_> {
         let parent = hot.parent;
         self.leave_queue(parent, index);
         let hot = self.hot_mut(index);
-        hot.clear(flag::RETRY | flag::PAUSED | flag::SETTLING | flag::TIMED_OUT | flag::TURN | flag::ASKED);
+        hot.clear(flag::RETRY | flag::PAUSED | flag::SETTLING | flag::TIMED_OUT | flag::TURN | flag::WOKEN);
         if !hot.has(flag::ACTIVE) {
             hot.set(flag::ACTIVE);
             self.cold_mut(parent).active += 1;

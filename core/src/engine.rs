@@ -143,7 +143,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         if index == ROOT {
             return;
         }
-        self.table.hot_mut(index).clear(flag::HOOK | flag::ASKED | flag::PAUSED);
+        self.table.hot_mut(index).clear(flag::HOOK | flag::WOKEN | flag::DOOMED | flag::PAUSED);
         match self.table.hot(index).state {
             State::Pending => self.table.go(index, State::Running),
             State::Waiting => self.table.wake(index),
@@ -208,7 +208,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         self.table.go(index, State::Running);
         let hot = self.table.hot_mut(index);
         hot.set(flag::STARTED | flag::TURN);
-        hot.clear(flag::ASKED);
+        hot.clear(flag::WOKEN);
         self.table.begin_attempt(index);
     }
 
@@ -249,11 +249,11 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     fn run(&mut self, index: u32) {
         let outcome = self.call(index, Outcome::Waiting, W::on_run);
         let hot = self.table.hot_mut(index);
-        let (asked, unseen) = (hot.has(flag::ASKED), hot.has(flag::UNSEEN));
-        if matches!(outcome, Outcome::Running) && !asked && !unseen {
+        let (woken, unseen) = (hot.has(flag::WOKEN), hot.has(flag::UNSEEN));
+        if matches!(outcome, Outcome::Running) && !woken && !unseen {
             return;
         }
-        hot.clear(flag::ASKED);
+        hot.clear(flag::WOKEN);
         // A work that aborted itself is not asked what it thinks of that.
         if hot.state != State::Running {
             return;
@@ -265,7 +265,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         }
         match outcome {
             Outcome::Running => {}
-            Outcome::Waiting | Outcome::Sleep(_) if asked => {}
+            Outcome::Waiting | Outcome::Sleep(_) if woken => {}
             Outcome::Waiting => self.wait(index, UNLIMITED),
             Outcome::Sleep(time) => self.wait(index, (self.table.now() + time).as_micros()),
             Outcome::Success => self.settle(index, Verdict::Success, Cause::ParentDone),
@@ -295,8 +295,8 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         }
         let answer = self.call(index, Abort::Done, W::on_abort);
         let hot = self.table.hot_mut(index);
-        let asked = hot.has(flag::ASKED);
-        hot.clear(flag::ASKED);
+        let woken = hot.has(flag::WOKEN);
+        hot.clear(flag::WOKEN);
         if hot.state != State::Aborting {
             return;
         }
@@ -306,7 +306,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
                 return;
             }
             Abort::Again => return,
-            Abort::Wake | Abort::Sleep(_) if asked => return,
+            Abort::Wake | Abort::Sleep(_) if woken => return,
             Abort::Wake => UNLIMITED,
             Abort::Sleep(time) => (self.table.now() + time).as_micros(),
         };
@@ -458,8 +458,8 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         self.table.hot_mut(index).set(flag::HOOK);
         self.reset_below(index);
         let hot = self.table.hot_mut(index);
-        let aborted = hot.has(flag::ASKED);
-        hot.clear(flag::HOOK | flag::SETTLING | flag::ASKED);
+        let aborted = hot.has(flag::DOOMED);
+        hot.clear(flag::HOOK | flag::SETTLING | flag::DOOMED);
         if aborted {
             // One of the hooks asked for it; an end would have won, a retry does not.
             let cold = self.table.cold(index);

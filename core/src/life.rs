@@ -23,10 +23,7 @@ impl Table<'_> {
             return;
         }
         if self.root.running == index {
-            // While a hook of its end runs, the flag means an abort.
-            if !hot.has(flag::HOOK) {
-                self.hot_mut(index).set(flag::ASKED);
-            }
+            self.hot_mut(index).set(flag::WOKEN);
             return;
         }
         match hot.state {
@@ -62,6 +59,9 @@ impl Table<'_> {
         let hot = self.hot_mut(index);
         if hot.state.is_done() || hot.state == State::Aborting {
             return Err(Error::WrongState(hot.state));
+        }
+        if hot.has(flag::SETTLING) {
+            return Err(Error::Ended);
         }
         if hot.has(flag::PAUSED) != paused {
             hot.flags ^= flag::PAUSED;
@@ -99,7 +99,7 @@ impl Table<'_> {
         self.go(index, State::Waiting);
         let hot = self.hot_mut(index);
         hot.set(flag::RETRY);
-        hot.clear(flag::TURN | flag::ASKED | flag::TIMED_OUT);
+        hot.clear(flag::TURN | flag::WOKEN | flag::TIMED_OUT);
         self.rearm(index);
         self.refresh(index);
         self.lend_place(index);
@@ -181,7 +181,8 @@ impl Table<'_> {
             flag::TURN
                 | flag::SETTLING
                 | flag::HOOK
-                | flag::ASKED
+                | flag::WOKEN
+                | flag::DOOMED
                 | flag::TIMED_OUT
                 | flag::RETRY
                 | flag::PAUSED

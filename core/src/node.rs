@@ -98,8 +98,8 @@ pub(crate) mod flag {
     pub(crate) const SETTLING: u32 = 1 << 8;
     /// A hook of its end is being called.
     pub(crate) const HOOK: u32 = 1 << 9;
-    /// An abort, or a wake, came while the node was being called.
-    pub(crate) const ASKED: u32 = 1 << 10;
+    /// A wake came while the node was being called.
+    pub(crate) const WOKEN: u32 = 1 << 10;
     /// Its attempt has timed out.
     pub(crate) const TIMED_OUT: u32 = 1 << 11;
     /// The gate is open; the generator is exhausted.
@@ -118,6 +118,8 @@ pub(crate) mod flag {
     pub(crate) const UNTIMED: u32 = 1 << 18;
     /// It has a deadline. If not, nothing of the cold half needs to be looked at.
     pub(crate) const ARMED: u32 = 1 << 19;
+    /// An abort came while a hook of its end was being called.
+    pub(crate) const DOOMED: u32 = 1 << 20;
 }
 
 /// The half that a crank touches: 32 bytes.

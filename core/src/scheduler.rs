@@ -406,10 +406,11 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
         ops::restart(&mut table, &mut Slots::all(works), node)
     }
 
-    /// Keeps a node and everything below it from being cranked. Deadlines go on; what they lead to waits for the resume. An abort lifts the pause.
+    /// Keeps a node and everything below it from being cranked. Deadlines go on; what they lead to waits for the resume. An abort of the node, or of
+    /// one above it, lifts the pause; if only a node below is aborted, its clean-up waits for the resume or the drain deadline.
     ///
     /// # Errors
-    /// [`Error::UnknownNode`], [`Error::WrongState`] if it is aborting or has ended.
+    /// [`Error::UnknownNode`], [`Error::WrongState`] if it is aborting or has ended, [`Error::Ended`] if it is about to end.
     pub fn pause(&mut self, node: NodeId) -> Result<(), Error> {
         ops::pause(&mut self.table(), node, true)
     }

@@ -135,6 +135,9 @@ impl<W> Spec<W> {
     }
 
     /// One child that starts when the node `awaited` has ended, however. No polling: the end itself opens the gate.
+    ///
+    /// A gate that waits for a node above it is refused. Other circles (two gates that wait for each other's parents, a gate that waits for
+    /// a later member of its own sequence) are not looked for; [`View::stalled`](crate::View::stalled) lists their gates when nothing else moves.
     pub const fn after(name: &'static str, awaited: NodeId) -> Self {
         let mut spec = Self::new(name, Kind::After, None);
         spec.settings.param = awaited.to_bits();

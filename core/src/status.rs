@@ -130,9 +130,18 @@ impl<'a> View<'a> {
     }
 
     /// Nodes that wait, and that nothing the engine knows of will wake: no deadline, no live child, no gate, no wake handle given out. They move
-    /// only if somebody calls `wake`.
+    /// only if somebody calls `wake`. If nothing at all can move, the shut gates are listed too: they wait for each other. Cost: two looks
+    /// at each node.
     pub fn stalled(self) -> impl Iterator<Item = NodeView<'a>> {
-        self.nodes().filter(NodeView::is_stalled)
+        let waits_for_outside = |node: NodeView<'_>| {
+            node.is_paused() || node.state() == State::Waiting && node.hot().has(flag::HANDLE)
+        };
+        let still =
+            self.root.hot.ring == ROOT && self.root.heap_len == 0 && !self.nodes().any(waits_for_outside);
+        let is_shut = |node: &NodeView<'_>| {
+            node.kind().is_gate() && node.state() == State::Waiting && !node.hot().has(flag::OPEN)
+        };
+        self.nodes().filter(move |node| node.is_stalled() || still && is_shut(node))
     }
 
     /// How the aborts went: who is still at it, and who was ended by force.

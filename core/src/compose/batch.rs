@@ -33,7 +33,9 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
                 return;
             }
             let answer = self.call(index, Yield::Exhausted, W::on_next);
-            if self.table.hot(index).state != State::Running {
+            let hot = self.table.hot_mut(index);
+            hot.clear(flag::WOKEN);
+            if hot.state != State::Running {
                 return;
             }
             match answer {

@@ -9,7 +9,7 @@ use crate::work::{Check, Work};
 impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     pub(crate) fn ask_callback(&mut self, index: u32) {
         let answer = self.call(index, Check::Yes, W::on_check);
-        self.table.hot_mut(index).clear(flag::ASKED);
+        self.table.hot_mut(index).clear(flag::WOKEN);
         if self.table.hot(index).state != State::Running {
             return;
         }

@@ -19,14 +19,14 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         }
         let answer = self.call(index, Check::Yes, W::on_check);
         let hot = self.table.hot_mut(index);
-        let asked = hot.has(flag::ASKED);
-        hot.clear(flag::ASKED);
+        let woken = hot.has(flag::WOKEN);
+        hot.clear(flag::WOKEN);
         if hot.state != State::Running {
             return false;
         }
         match answer {
             Check::Yes => return self.open(index),
-            Check::No if asked => {}
+            Check::No if woken => {}
             Check::No => {
                 let until = self.table.root.now.saturating_add(self.table.cold(index).param);
                 self.wait(index, until);
