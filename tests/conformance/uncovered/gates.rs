@@ -311,3 +311,28 @@ fn gates_that_can_never_open_are_refused() {
     assert_eq!(rig.s.add(Spec::after("g", gone)).unwrap_err().error, Error::UnknownNode);
     rig.s.abort(p).unwrap();
 }
+
+/// Gates that wait for each other stand still and are listed, but not while anything else moves.
+#[test]
+fn gates_in_a_circle_are_listed() {
+    let mut rig = Rig::new(16);
+    let (a, b) = (rig.add(Spec::parallel("a")), rig.add(Spec::parallel("b")));
+    let g1 = rig.add_child(a, Spec::after("g1", b));
+    let g2 = rig.add_child(b, Spec::after("g2", a));
+    let q = rig.add(Spec::sequence("q"));
+    let p = rig.add_child(q, Spec::parallel("p"));
+    let later = rig.add_child(q, Act::steps(1).spec("later"));
+    let g3 = rig.add_child(p, Spec::after("g3", later));
+    for gate in [g1, g2, g3] {
+        rig.add_child(gate, Act::steps(1).spec("inner"));
+    }
+    let busy = rig.add(Act::steps(2).spec("busy"));
+    rig.step();
+    assert_eq!(rig.s.view().stalled().count(), 0);
+    assert_eq!(rig.run(), Next::OnWake);
+    assert_eq!(rig.state(busy), State::Success);
+    let stalled: Vec<_> = rig.s.view().stalled().map(|node| node.name()).collect();
+    assert_eq!(stalled, ["g1", "g2", "g3"]);
+    rig.s.shutdown(Instant::MAX);
+    assert_eq!(rig.run(), Next::Done);
+}
