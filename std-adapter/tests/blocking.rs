@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::time::Duration;
 
-use common::Do;
+use common::{Do, bounded};
 use windlass::{Boxed, Cx, DynWork, Instant, Next, Outcome, Reason, Retry, Scheduler, Spec, State, Work};
 use windlass_std::{Blocking, CancelToken, Driver, Failed, Pool};
 
@@ -23,6 +23,7 @@ fn driver() -> Driver<Leaf> {
 /// A driver with a table of a size of its own, so that its wake set was never another test's: no late wake of theirs
 /// is counted here.
 fn alone(capacity: usize) -> Driver<Leaf> {
+    bounded();
     Driver::new(Scheduler::<Leaf, Boxed<Leaf>>::with_capacity(capacity))
 }
 

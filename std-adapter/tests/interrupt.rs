@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use common::Do;
+use common::{Do, bounded};
 use windlass::{Abort, DynWork, Outcome, Scheduler, Spec};
 use windlass_std::Driver;
 
@@ -53,6 +53,7 @@ struct Run {
 
 impl Run {
     fn start(role: &str) -> Self {
+        bounded();
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "child", "--nocapture"])
             .env(ROLE, role)

@@ -1,10 +1,13 @@
 //! The pool: its bounds, its panics, its cancellations and its end. Jobs are held by gates, never by time.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod common;
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Barrier, Condvar, Mutex};
 
+use common::bounded;
 use futures_lite::future::block_on;
 use windlass_std::{CancelToken, Job, JobError, Pool, Rejected};
 
@@ -21,6 +24,11 @@ impl Gate {
         *self.0.lock().unwrap() = true;
         self.1.notify_all();
     }
+}
+
+fn pool_of(threads: usize, bound: usize) -> Pool {
+    bounded();
+    Pool::new(threads, bound).unwrap()
 }
 
 /// A job at work in `pool` that stays there until the gate is opened, and is known to have started.
@@ -40,7 +48,7 @@ fn held(pool: &Pool) -> (Job<()>, Arc<Gate>) {
 #[test]
 fn as_many_jobs_run_as_there_are_threads_and_never_more() {
     const THREADS: usize = 3;
-    let pool = Pool::new(THREADS, 60).unwrap();
+    let pool = pool_of(THREADS, 60);
     let (at_once, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     // Each job meets two others: so three run at once, or none ends.
     let barrier = Arc::new(Barrier::new(THREADS));
@@ -63,7 +71,7 @@ fn as_many_jobs_run_as_there_are_threads_and_never_more() {
 
 #[test]
 fn a_full_line_gives_the_job_back_and_takes_it_when_there_is_room() {
-    let pool = Pool::new(1, 2).unwrap();
+    let pool = pool_of(1, 2);
     let (mut first, gate) = held(&pool);
     let mut waiting: Vec<_> = (0..2).map(|n| pool.spawn(None, move |_| n).unwrap()).collect();
     assert_eq!(pool.spawner().load(), (2, 1));
@@ -83,7 +91,7 @@ fn a_full_line_gives_the_job_back_and_takes_it_when_there_is_room() {
 
 #[test]
 fn a_pool_without_a_line_takes_as_many_jobs_as_it_has_threads() {
-    let pool = Pool::new(2, 0).unwrap();
+    let pool = pool_of(2, 0);
     let (mut one, gate) = held(&pool);
     let (_two, other) = held(&pool);
     assert!(matches!(pool.spawn(None, |_| ()), Err(Rejected::Full(_))));
@@ -95,7 +103,7 @@ fn a_pool_without_a_line_takes_as_many_jobs_as_it_has_threads() {
 
 #[test]
 fn a_job_cancelled_in_line_never_starts_and_leaves_room() {
-    let pool = Pool::new(1, 1).unwrap();
+    let pool = pool_of(1, 1);
     let (mut first, gate) = held(&pool);
     let started = Arc::new(AtomicBool::new(false));
     let start = |started: &Arc<AtomicBool>| {
@@ -116,7 +124,7 @@ fn a_job_cancelled_in_line_never_starts_and_leaves_room() {
 
 #[test]
 fn a_running_job_learns_that_it_was_cancelled_and_may_still_answer() {
-    let pool = Pool::new(1, 0).unwrap();
+    let pool = pool_of(1, 0);
     let (started, has_started) = mpsc::channel();
     let mut job = pool
         .spawn(None, move |token| {
@@ -146,7 +154,7 @@ impl Drop for Bomb {
 
 #[test]
 fn a_thread_survives_every_kind_of_panic() {
-    let pool = Pool::new(1, 8).unwrap();
+    let pool = pool_of(1, 8);
     let mut text = pool.spawn(None, |_| -> () { panic!("plain") }).unwrap();
     let mut formatted = pool.spawn(None, |_| -> () { panic!("{} and {}", 1, 2) }).unwrap();
     let mut number = pool.spawn(None, |_| -> () { std::panic::panic_any(5) }).unwrap();
@@ -172,7 +180,7 @@ fn a_thread_survives_every_kind_of_panic() {
 
 #[test]
 fn the_end_of_a_pool_cancels_the_line_and_waits_for_what_runs() {
-    let pool = Pool::new(1, 4).unwrap();
+    let pool = pool_of(1, 4);
     let spawner = pool.spawner();
     let finished = Arc::new(AtomicBool::new(false));
     let (done, (started, has_started)) = (Arc::clone(&finished), mpsc::channel());
@@ -207,7 +215,7 @@ fn the_end_of_a_pool_cancels_the_line_and_waits_for_what_runs() {
 
 #[test]
 fn a_job_may_own_its_pool() {
-    let pool = Pool::new(2, 2).unwrap();
+    let pool = pool_of(2, 2);
     let spawner = pool.spawner();
     let (ended, has_ended): (Sender<()>, Receiver<()>) = mpsc::channel();
     let _job = spawner

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use common::{Do, says};
+use common::{Do, bounded, says};
 use futures_lite::future::{block_on, poll_once};
 use windlass::{
     Abort, Boxed, Cx, Error, Event, Instant, Observer, Outcome, Reason, Scheduler, SendWork, Spec, State,
@@ -21,6 +21,7 @@ use windlass_std::{CallError, Driver, End, Handle, JoinError, NotAdded, Snapshot
 const LONG: Duration = Duration::from_secs(600);
 
 fn serve(capacity: usize) -> Thread<SendWork> {
+    bounded();
     Driver::new(Scheduler::<SendWork, Boxed<SendWork>>::with_capacity(capacity)).serve(()).unwrap()
 }
 

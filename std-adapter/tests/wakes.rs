@@ -9,7 +9,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use common::Do;
+use common::{Do, bounded};
 use windlass::{DynWork, Next, Outcome, Scheduler, Spec};
 use windlass_std::Driver;
 
@@ -95,6 +95,7 @@ fn a_ball_thrown_between_two_threads_is_always_caught() {
 
 #[test]
 fn drivers_that_come_and_go_on_many_threads_share_their_wake_sets() {
+    bounded();
     let barrier = Arc::new(Barrier::new(4));
     let threads: Vec<_> = (0..4)
         .map(|_| {

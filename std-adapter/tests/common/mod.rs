@@ -2,11 +2,23 @@
 #![allow(dead_code)]
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use windlass::{Abort, Cx, Instant, Outcome, Work};
 use windlass_std::{Clock, Park};
+
+/// Makes a hang a failure: this test process has ten minutes, which is a thousand times what it needs.
+pub(crate) fn bounded() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        std::thread::spawn(|| {
+            std::thread::sleep(Duration::from_secs(600));
+            eprintln!("a test hangs");
+            std::process::exit(101);
+        });
+    });
+}
 
 /// Clock, sleep and notification in one, all under the test's control.
 ///
@@ -28,6 +40,7 @@ type Event = Box<dyn FnOnce(&World) + Send>;
 
 impl World {
     pub(crate) fn new() -> Arc<Self> {
+        bounded();
         Arc::default()
     }
 
