@@ -116,3 +116,37 @@ pub(crate) fn settle<W, S: Store<W>, O: Observer>(waiters: &mut Vec<Waiter>, sch
         waiters.swap_remove(at).promise.fulfil(answer);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Poll;
+
+    use windlass::{DynWork, Scheduler, Spec, State};
+
+    use super::*;
+    use crate::reply;
+
+    #[test]
+    fn whoever_has_given_up_is_forgotten_and_whoever_waits_is_told_once() {
+        let mut scheduler: Scheduler<DynWork, _> = Scheduler::with_capacity(2);
+        let node = scheduler.add(Spec::parallel("empty")).expect("there is room");
+        let mut waiters = Vec::new();
+        let mut answers: Vec<_> = (0..3)
+            .map(|_| {
+                let (promise, answer) = reply::pair();
+                waiters.push(Waiter { node, promise });
+                answer
+            })
+            .collect();
+        answers.remove(1);
+        settle(&mut waiters, &scheduler);
+        assert_eq!(waiters.len(), 2);
+        assert!(answers.iter_mut().all(|answer| answer.take().is_pending()));
+        let _ = scheduler.poll_work(Instant::ZERO);
+        settle(&mut waiters, &scheduler);
+        assert!(waiters.is_empty());
+        for answer in &mut answers {
+            assert!(matches!(answer.take(), Poll::Ready(Some(Ok(node))) if node.state == State::Success));
+        }
+    }
+}
