@@ -99,7 +99,8 @@
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
-#[cfg(test)]
+// The laboratory catches the panics that its fault scripts throw.
+#[cfg(any(test, all(feature = "lab", not(target_os = "none"))))]
 extern crate std;
 
 mod abort;

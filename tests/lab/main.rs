@@ -1,0 +1,6 @@
+//! The laboratory through its public face: what a user's tests would do with it.
+//!
+//! The invariant: nothing here can see into the engine, so what passes here a user can do too.
+#![allow(clippy::unwrap_used)]
+
+mod wild;
