@@ -1,0 +1,147 @@
+//! One program on both schedulers: every line, every answer and everything that can be seen must be equal after every step.
+
+use std::fmt::Write as _;
+use std::rc::Rc;
+
+use windlass::{Next, NodeId, State};
+
+use crate::engine::Engine;
+use crate::model::Model;
+use crate::program::{Program, Step};
+use crate::script::{Effect, Hands, Line, Seen, Side, take};
+
+/// Steps that may be needed to end a program.
+const LIMIT: usize = 2_000;
+
+/// Lines shown before the first difference.
+const CONTEXT: usize = 12;
+
+/// Runs a program and ends it; gives the lines that both wrote.
+///
+/// # Errors
+/// The first difference, with what led to it.
+pub(crate) fn compare(program: &Program) -> Result<Vec<Line>, String> {
+    let program = Rc::new(program.clone());
+    let mut pair = Pair { engine: Engine::new(&program), model: Model::new(&program), compared: 0 };
+    for step in &program.steps {
+        pair.step(step)?;
+    }
+    pair.end()?;
+    Ok(pair.engine_log())
+}
+
+struct Pair {
+    engine: Engine,
+    model: Model,
+    /// Lines that were found equal.
+    compared: usize,
+}
+
+impl Pair {
+    fn step(&mut self, step: &Step) -> Result<Effect, String> {
+        // The model first: where it does not know how to go on, that is told, and the engine is not in the middle of something.
+        let expected = take(&mut self.model, step);
+        let effect = take(&mut self.engine, step);
+        let found = self.difference(&expected, &effect);
+        match found {
+            None => Ok(effect),
+            Some(difference) => Err(format!(
+                "{difference}\nin the step {step:?}\n\nthe engine's tree\n{}\nthe model's tree\n{}",
+                self.engine.tree(),
+                self.model.tree()
+            )),
+        }
+    }
+
+    fn difference(&mut self, expected: &Effect, effect: &Effect) -> Option<String> {
+        let (logs, models) = (self.engine_log(), self.model_log());
+        let first = (self.compared..logs.len().max(models.len())).find(|at| logs.get(*at) != models.get(*at));
+        if let Some(at) = first {
+            let mut text = String::from("the lines differ\n");
+            for line in &logs[at.saturating_sub(CONTEXT).min(logs.len())..at.min(logs.len())] {
+                let _ = writeln!(text, "    both   {}", show(Some(line)));
+            }
+            let _ = writeln!(text, "    engine {}\n    model  {}", show(logs.get(at)), show(models.get(at)));
+            return Some(text);
+        }
+        self.compared = logs.len();
+        let (engine, model) = (&self.engine, &self.model);
+        let seen = (engine.nodes(), model.nodes());
+        let unequal = seen.0.iter().zip(&seen.1).find(|(engine, model)| engine != model);
+        if let Some((engine, model)) = unequal {
+            return Some(format!("the nodes differ\n    engine {engine:?}\n    model  {model:?}"));
+        }
+        None.or_else(|| differ("numbers of nodes", &seen.0.len(), &seen.1.len()))
+            .or_else(|| differ("effects", effect, expected))
+            .or_else(|| differ("next polls", &engine.next(), &model.next()))
+            .or_else(|| differ("deadlines", &engine.next_deadline(), &model.next_deadline()))
+            .or_else(|| differ("stalled nodes", &engine.stalled(), &model.stalled()))
+            .or_else(|| differ("metrics", &engine.metrics(), &model.metrics()))
+    }
+
+    fn engine_log(&mut self) -> Vec<Line> {
+        self.engine.world().log.borrow().clone()
+    }
+
+    fn model_log(&mut self) -> Vec<Line> {
+        self.model.world().log.borrow().clone()
+    }
+
+    /// Lets everything end, wakes what waits for nothing, removes it all, and looks that nothing is left.
+    fn end(&mut self) -> Result<(), String> {
+        let (mut steps, mut idle) = (0, 0);
+        while self.engine.next() != Next::Done {
+            steps += 1;
+            if steps > LIMIT {
+                return Err(format!("it does not end\n{}", self.engine.tree()));
+            }
+            match self.engine.next() {
+                Next::At(_) => self.step(&Step::Jump)?,
+                Next::OnWake => {
+                    idle += 1;
+                    if idle % 2 == 1 { self.wake_all()? } else { self.step(&Step::Shutdown(None))? }
+                }
+                Next::Now | Next::Done => self.step(&Step::Poll)?,
+            };
+        }
+        let tops: Vec<NodeId> = self
+            .engine
+            .nodes()
+            .into_iter()
+            .filter(|node| node.parent.is_none())
+            .map(|node| node.id)
+            .collect();
+        for id in tops {
+            let (engine, model) = (self.engine.remove(id), self.model.remove(id));
+            if let Some(difference) = self.difference(&Effect::Removed(model), &Effect::Removed(engine)) {
+                return Err(format!("{difference}\nremoving {id}"));
+            }
+        }
+        let left = (self.engine.metrics().nodes, self.engine.metrics().edges, self.engine.works());
+        if left == (0, 0, 0) { Ok(()) } else { Err(format!("nodes, edges and works are left: {left:?}")) }
+    }
+
+    /// What waits for a wake is told to look again; those that wait for nothing that the engine knows of, and those with handles.
+    fn wake_all(&mut self) -> Result<Effect, String> {
+        let waiting = |node: &Seen| matches!(node.state, State::Waiting | State::Aborting);
+        for node in self.engine.nodes().into_iter().filter(waiting) {
+            let answers = (self.engine.wake(node.id), Hands::wake(&mut self.model, node.id));
+            if answers.0 != answers.1 {
+                return Err(format!("waking {}: {answers:?}", node.id));
+            }
+        }
+        self.step(&Step::Poll)
+    }
+}
+
+fn differ<T: PartialEq + std::fmt::Debug>(what: &str, engine: &T, model: &T) -> Option<String> {
+    (engine != model).then(|| format!("the {what} differ\n    engine {engine:?}\n    model  {model:?}"))
+}
+
+fn show(line: Option<&Line>) -> String {
+    match line {
+        None => "nothing".into(),
+        Some(Line::Event(event)) => event.to_string(),
+        Some(line) => format!("{line:?}"),
+    }
+}
