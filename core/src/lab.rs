@@ -92,7 +92,7 @@
 //! | --- | --- |
 //! | [`run`] | one run, and once more from its log |
 //! | [`abort_everywhere`] | an abort of every node after every step |
-//! | [`fail_everywhere`] | every fault at every crank |
+//! | [`fail_everywhere`], [`strike_everywhere`] | every fault at every crank; these faults |
 //! | [`every_order`] | every order of what happens outside, up to a bound |
 //! | [`every_seed`] | orders and disturbances from seeds; a log that fails is made short |
 //! | [`replay`] | a log from a finding, again |
@@ -135,5 +135,7 @@ pub use log::{Input, Log, LogError};
 pub use oracle::{Oracle, Violation};
 pub use order::{Order, Outside};
 pub use run::Lab;
-pub use search::{Coverage, abort_everywhere, every_order, every_seed, fail_everywhere, replay, run};
+pub use search::{
+    Coverage, abort_everywhere, every_order, every_seed, fail_everywhere, replay, run, strike_everywhere,
+};
 pub use shrink::shrink;

@@ -3,4 +3,7 @@
 //! The invariant: nothing here can see into the engine, so what passes here a user can do too.
 #![allow(clippy::unwrap_used)]
 
+mod logs;
+mod searches;
 mod wild;
+mod yard;

@@ -1,4 +1,4 @@
-//! Disturbances that a seed chooses: wakes for nothing, faults, aborts, pauses.
+//! Disturbances that a seed chooses: wakes for nothing, faults, panics, aborts, pauses.
 //!
 //! The invariant: what it does are inputs like any other, so they are in the log; and they come to an end, so that runs do. Which ones there may be is the
 //! test's to say, as a work's own conditions may not hold under all of them.
@@ -23,15 +23,21 @@ const MOST: u32 = 24;
 pub struct Disturb {
     wakes: bool,
     faults: bool,
+    panics: bool,
     aborts: bool,
+    forces: bool,
     pauses: bool,
 }
 
 impl Disturb {
     /// None.
-    pub const NOTHING: Self = Self { wakes: false, faults: false, aborts: false, pauses: false };
+    pub const NOTHING: Self = Self::all(false);
     /// All.
-    pub const EVERYTHING: Self = Self { wakes: true, faults: true, aborts: true, pauses: true };
+    pub const EVERYTHING: Self = Self::all(true);
+
+    const fn all(on: bool) -> Self {
+        Self { wakes: on, faults: on, panics: on, aborts: on, forces: on, pauses: on }
+    }
 
     /// Wakes for nothing, which every work must bear.
     pub const fn wakes(mut self) -> Self {
@@ -39,15 +45,27 @@ impl Disturb {
         self
     }
 
-    /// Steps that fail, fail for good, come late or (where they can be caught) panic.
+    /// Steps that fail, fail for good or come late.
     pub const fn faults(mut self) -> Self {
         self.faults = true;
         self
     }
 
-    /// Aborts of any node, some with a deadline.
+    /// Panics, where they can be caught. The node that panics gets no call any more, not even to clean up.
+    pub const fn panics(mut self) -> Self {
+        self.panics = true;
+        self
+    }
+
+    /// Aborts of any node.
     pub const fn aborts(mut self) -> Self {
         self.aborts = true;
+        self
+    }
+
+    /// Aborts with a deadline. What is ended by force gets no call any more, not even to clean up.
+    pub const fn forces(mut self) -> Self {
+        self.forces = true;
         self
     }
 
@@ -78,16 +96,18 @@ impl Chaos {
         let live = view.nodes().filter(|node| !node.state().is_done());
         let nth = self.random.below(live.count());
         let node = view.nodes().filter(|node| !node.state().is_done()).nth(nth)?.id();
-        let Disturb { wakes, faults, aborts, pauses } = self.disturb;
-        let input = match self.random.below(8) {
+        let Disturb { wakes, faults, panics, aborts, forces, pauses } = self.disturb;
+        let input = match self.random.below(10) {
             0..3 if wakes => Input::Wake(node),
-            3 if aborts => Input::Abort(node, self.deadline(view.now())),
-            4 if pauses => {
+            3 if aborts => Input::Abort(node, Instant::MAX),
+            4 if forces => Input::Abort(node, view.now() + self.delay()),
+            5 if pauses => {
                 self.paused.push(node);
                 Input::Pause(node)
             }
-            5 if pauses => Input::Resume(self.paused.pop()?),
-            6 | 7 if faults => Input::Strike(self.fault()),
+            6 if pauses => Input::Resume(self.paused.pop()?),
+            7 if panics && !cfg!(target_os = "none") => Input::Strike(Fault::Panic),
+            8 | 9 if faults => Input::Strike(self.fault()),
             _ => return None,
         };
         self.left -= 1;
@@ -99,20 +119,16 @@ impl Chaos {
         self.paused.pop().map(Input::Resume)
     }
 
-    fn deadline(&mut self, now: Instant) -> Instant {
-        match self.random.below(3) {
-            0 => now + Duration::from_millis(self.random.below(20) as u64),
-            _ => Instant::MAX,
-        }
+    fn delay(&mut self) -> Duration {
+        Duration::from_millis(self.random.below(20) as u64)
     }
 
     fn fault(&mut self) -> Fault {
-        match self.random.below(6) {
-            0 | 1 => Fault::Fail,
-            2 => Fault::FailForGood,
-            3 => Fault::Wake,
-            4 if !cfg!(target_os = "none") => Fault::Panic,
-            _ => Fault::Delay(Duration::from_millis(self.random.below(20) as u64)),
+        match self.random.below(4) {
+            0 => Fault::Fail,
+            1 => Fault::FailForGood,
+            2 => Fault::Wake,
+            _ => Fault::Delay(self.delay()),
         }
     }
 }

@@ -169,7 +169,7 @@ impl<W, A> Lab<W, A> {
         self.s.view()
     }
 
-    /// As [`Scheduler::state`].
+    /// As [`Scheduler::state`](crate::Scheduler::state).
     ///
     /// # Errors
     /// As there.
@@ -177,7 +177,7 @@ impl<W, A> Lab<W, A> {
         self.s.state(node)
     }
 
-    /// As [`Scheduler::work`].
+    /// As [`Scheduler::work`](crate::Scheduler::work).
     ///
     /// # Errors
     /// As there.
@@ -185,18 +185,18 @@ impl<W, A> Lab<W, A> {
         Ok(self.s.work(node)?.map(|guest| &guest.work))
     }
 
-    /// As [`Scheduler::metrics`].
+    /// As [`Scheduler::metrics`](crate::Scheduler::metrics).
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         self.s.metrics()
     }
 
-    /// As [`Scheduler::tree`].
+    /// As [`Scheduler::tree`](crate::Scheduler::tree).
     pub fn tree(&self) -> impl fmt::Display {
         self.s.tree()
     }
 
-    /// As [`Scheduler::next`], at the virtual time.
+    /// As [`Scheduler::next`](crate::Scheduler::next), at the virtual time.
     pub fn next(&self) -> Next {
         match self.s.next() {
             Next::At(at) if at <= self.now => Next::Now,

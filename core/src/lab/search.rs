@@ -104,8 +104,7 @@ where
     Ok(coverage)
 }
 
-/// Runs a scenario to its end; then, for each crank of it and each kind of fault, runs again to there, lets the fault strike, and runs on to the end. What
-/// comes late comes a second late.
+/// [`strike_everywhere`] with every fault that works can clean up after: all but a panic. What comes late comes a second late.
 ///
 /// # Errors
 /// The first [`Finding`].
@@ -114,16 +113,27 @@ where
     W: Work<A, W>,
     A: Outside + Default,
 {
+    let late = Fault::Delay(Duration::from_secs(1));
+    strike_everywhere(&[Fault::Fail, Fault::FailForGood, late, Fault::Wake], scenario)
+}
+
+/// Runs a scenario to its end; then, for each crank of it and each of these faults, runs again to there, lets the fault strike, and runs on to the end.
+///
+/// # Errors
+/// The first [`Finding`].
+pub fn strike_everywhere<W, A>(
+    faults: &[Fault],
+    scenario: impl Fn(&mut Lab<W, A>),
+) -> Result<Coverage, Finding>
+where
+    W: Work<A, W>,
+    A: Outside + Default,
+{
     let search = Search::new(scenario);
     let (base, cranks) = search.base(|lab| lab.next() == Next::Now)?;
     let mut coverage = Coverage { steps: base.steps(), runs: 1, disturbed: 0, complete: true };
-    let mut faults =
-        [Fault::Fail, Fault::FailForGood, Fault::Delay(Duration::from_secs(1)), Fault::Wake].to_vec();
-    if !cfg!(target_os = "none") {
-        faults.push(Fault::Panic);
-    }
     for (step, _) in cranks.iter().enumerate().filter(|(_, cranks)| **cranks) {
-        for fault in &faults {
+        for fault in faults {
             let mut lab = search.up_to(step, &base)?;
             lab.strike(*fault);
             search.finish(lab)?;
