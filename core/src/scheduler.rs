@@ -270,6 +270,12 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
         false
     }
 
+    /// The node whose work a panic has left, if one has left the last poll: the next poll fails it.
+    #[must_use]
+    pub fn interrupted(&self) -> Option<NodeId> {
+        (self.root.running != ROOT).then(|| self.view().id(self.root.running))
+    }
+
     /// The node with the earliest deadline, and that deadline: who asked for [`Next::At`].
     #[must_use]
     pub fn next_deadline(&self) -> Option<(Instant, NodeId)> {

@@ -325,6 +325,7 @@ impl Table<'_> {
     pub(crate) fn free(&mut self, index: u32) {
         self.emit(index, What::Freed);
         self.unwatch(index);
+        self.dismiss_watchers(index);
         self.free_edges_of(index);
         self.unlink_sibling(index);
         let free = self.root.free;

@@ -25,7 +25,7 @@ use windlass::{Boxed, Instant, Next, Observer, Scheduler, Store, Work};
 
 use crate::clock::{Clock, Monotonic, Park, Signal};
 use crate::interrupt::{Interrupt, InterruptError};
-use crate::panics::{Blame, Panic, Payload, message};
+use crate::panics::{Panic, Payload, discard, message};
 use crate::report::{End, Report};
 use crate::seat::Seat;
 use crate::shared::{Shared, Stop};
@@ -67,8 +67,6 @@ pub struct Driver<W, S = Boxed<W>, O = ()> {
     stats: Stats,
     last_panic: Option<Panic>,
     on_panic: Option<OnPanic>,
-    /// A panic whose node the next poll will fail, and how things stood when it happened.
-    unresolved: Option<(Payload, Blame)>,
     interrupt: Option<Interrupt>,
     seat: Seat,
 }
@@ -122,7 +120,6 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
             stats: Stats::default(),
             last_panic: None,
             on_panic: None,
-            unresolved: None,
             interrupt: None,
             seat,
         };
@@ -130,7 +127,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
         driver
     }
 
-    /// Calls `callback` at each panic of a work, after its node was failed.
+    /// Calls `callback` at each panic of a work. Its node is failed by the poll that follows.
     ///
     /// ```
     /// use windlass::{Cx, Outcome, Scheduler, Spec, Work};
@@ -311,7 +308,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     {
         self.obey(stay);
         let next = self.scheduler.next();
-        if next == Next::Done && self.unresolved.is_none() && (!stay || self.scheduler.is_shut_down()) {
+        if next == Next::Done && (!stay || self.scheduler.is_shut_down()) {
             return Step::Over;
         }
         let now = self.now();
@@ -320,7 +317,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
         }
         let wake_at = match next {
             Next::At(at) if at > now => Some(at),
-            Next::OnWake | Next::Done if self.unresolved.is_none() => None,
+            Next::OnWake | Next::Done => None,
             _ => {
                 self.poll_at(now, app);
                 return Step::Moved;
@@ -353,54 +350,30 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     where
         W: Work<A, W>,
     {
-        if self.unresolved.is_none() {
-            let Err(payload) = self.call(now, app, false) else { return };
-            self.unresolved = Some((payload, Blame::look(&self.scheduler)));
-        }
-        self.resolve(now, app);
-    }
-
-    /// Lets the engine fail the node that panicked. If this poll meets the next panic, that one is left for the poll
-    /// after it.
-    fn resolve<A: ?Sized>(&mut self, now: Instant, app: &mut A)
-    where
-        W: Work<A, W>,
-    {
-        let Some((payload, before)) = self.unresolved.take() else { return };
-        let result = self.call(now, app, true);
-        let after = Blame::look(&self.scheduler);
-        if !after.grew_since(&before) {
-            // Not a work's: an observer's, or the drop of a work. It would come again and again.
+        let Err(payload) = self.call(now, app) else { return };
+        let Some(node) = self.scheduler.interrupted() else {
+            // Not a work's: an observer's, or the drop of a work. No node can be failed for it.
             resume_unwind(payload);
-        }
-        let node = after.culprit_since(&before);
-        let name = node.and_then(|id| self.scheduler.node(id).ok()).map(|node| node.name());
+        };
+        let name = self.scheduler.node(node).map_or("", |node| node.name());
         let panic = Panic { message: message(&payload), node, name, at: now };
+        discard(payload);
         self.stats.panics += 1;
-        if let Err(payload) = result {
-            self.unresolved = Some((payload, after));
-        }
-        crate::panics::discard(payload);
         let panic = self.last_panic.insert(panic);
         if let Some(callback) = &mut self.on_panic {
             callback(panic);
         }
     }
 
-    fn call<A: ?Sized>(&mut self, now: Instant, app: &mut A, one: bool) -> Result<(), Payload>
+    fn call<A: ?Sized>(&mut self, now: Instant, app: &mut A) -> Result<(), Payload>
     where
         W: Work<A, W>,
     {
         self.stats.polls += 1;
         // The engine keeps its tables whole; what a half-done work is worth, its node's failure says.
-        let poll = AssertUnwindSafe(|| {
-            let _ = if one {
-                self.scheduler.crank_with(now, app)
-            } else {
-                self.scheduler.poll_work_with(now, app)
-            };
-        });
-        catch_unwind(poll)
+        catch_unwind(AssertUnwindSafe(|| {
+            let _ = self.scheduler.poll_work_with(now, app);
+        }))
     }
 }
 

@@ -132,7 +132,7 @@ fn a_panic_anywhere_in_a_work_fails_that_node_and_no_other() {
         assert_eq!((failure.reason, failure.origin), (Reason::PANICKED, fragile), "{at:?}");
         let panic = driver.last_panic().unwrap();
         assert_eq!(panic.to_string(), format!("1v1 fragile panicked: broken at {at:?}"));
-        assert_eq!((panic.node, panic.name), (Some(fragile), Some("fragile")));
+        assert_eq!((panic.node, panic.name), (fragile, "fragile"));
         assert_eq!(*seen.lock().unwrap(), std::slice::from_ref(panic));
         assert_eq!(report.last_panic.as_ref(), Some(panic));
     }
@@ -150,7 +150,7 @@ fn a_panic_while_aborting_ends_that_node_by_force() {
     world.at_park(move |_| stop.shutdown(Duration::from_millis(1_500)));
     let report = driver.run_until_done();
     assert_eq!(report.forced, [(fragile, "fragile"), (other, "slow")]);
-    assert_eq!(driver.last_panic().unwrap().node, Some(fragile));
+    assert_eq!(driver.last_panic().unwrap().node, fragile);
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn a_node_that_panics_again_after_a_restart_is_told_again() {
     let mut driver = drive(&world, scheduler);
     for panics in 1..=3 {
         assert_eq!(driver.run_until_done().panics, panics);
-        assert_eq!(driver.last_panic().unwrap().node, Some(id));
+        assert_eq!(driver.last_panic().unwrap().node, id);
         driver.scheduler_mut().restart(id).unwrap();
     }
 }
@@ -230,7 +230,7 @@ fn a_panicking_parent_drains_its_children_first() {
     for restarts in 0..2 {
         let report = driver.run_until_done();
         assert_eq!((report.failed, report.panics), (1, restarts + 1));
-        assert_eq!(driver.last_panic().unwrap().node, Some(id));
+        assert_eq!(driver.last_panic().unwrap().node, id);
         driver.scheduler_mut().restart(id).unwrap();
     }
 }

@@ -42,7 +42,6 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             return false;
         }
         if let Some(awaited) = self.table.awaited(index) {
-            self.table.await_end(index, awaited);
             if !self.table.hot(awaited).state.is_done() {
                 self.wait(index, UNLIMITED);
                 return false;

@@ -28,7 +28,8 @@ impl Table<'_> {
         }
         self.accepts(parent)?;
         let hot = self.hot(dependent);
-        if hot.state != State::Pending {
+        // In the hook of its start, the start has begun.
+        if hot.state != State::Pending || self.root.running == dependent {
             return Err(Error::WrongState(hot.state));
         }
         if dependent == dependency {
@@ -92,8 +93,8 @@ impl Table<'_> {
 
     /// Whether `node` depends on `other`, however far. Walks over what depends on `other`.
     ///
-    /// Everything below `other` waits for it, so it is neither in a ring nor in a queue: its links are free to hold the walk's stack
-    /// (`next`) and the mark of what was seen (`prev`).
+    /// Everything below `other` waits for it or has ended without a run, so it is neither in a ring nor in a queue: its links are free to hold
+    /// the walk's stack (`next`) and the mark of what was seen (`prev`). What has ended counts: it will run in the next attempt.
     fn depends_on(&mut self, node: u32, other: u32) -> bool {
         let mut found = false;
         let mut stack = ROOT;
@@ -104,7 +105,7 @@ impl Table<'_> {
             while let Some(edge) = walk.step(self.edges).filter(|_| !found) {
                 let below = edge.dependent;
                 found = below == node;
-                if self.hot(below).prev == ROOT && self.hot(below).state == State::Pending {
+                if self.hot(below).prev == ROOT {
                     let hot = self.hot_mut(below);
                     (hot.prev, hot.next) = (below, stack);
                     stack = below;
@@ -198,12 +199,13 @@ impl Table<'_> {
 
     // ---- gates ----
 
-    /// Begins to wait for the end of `awaited`, or notes it if it is past. O(1).
+    /// Lets a gate know of the ends of `awaited` from now on, and of the last one if there was one. O(1).
     pub(crate) fn await_end(&mut self, gate: u32, awaited: u32) {
         let state = self.hot(awaited).state;
         if state.is_done() {
             self.cold_mut(gate).awaited_succeeded = state == State::Success;
-        } else if self.cold(gate).next_watcher == ROOT {
+        }
+        if self.cold(gate).next_watcher == ROOT {
             let first = core::mem::replace(&mut self.cold_mut(awaited).watchers, gate);
             self.cold_mut(gate).next_watcher = if first == ROOT { gate } else { first };
         }
@@ -244,16 +246,23 @@ impl Table<'_> {
         self.resolve(NodeId::from_bits(self.cold(gate).param)?).ok()
     }
 
-    /// A node has ended: every gate that waits for it looks again.
+    /// A node has ended: every gate that waits for it notes how, and looks again.
     pub(crate) fn open_watchers(&mut self, index: u32) {
         let succeeded = self.hot(index).state == State::Success;
+        let mut gate = self.cold(index).watchers;
+        while gate != ROOT {
+            self.cold_mut(gate).awaited_succeeded = succeeded;
+            self.wake(gate);
+            gate = self.next_watcher(gate);
+        }
+    }
+
+    /// A node is going: the gates that waited for it know of its last end, and will hear of no other.
+    pub(crate) fn dismiss_watchers(&mut self, index: u32) {
         let mut gate = core::mem::replace(&mut self.cold_mut(index).watchers, ROOT);
         while gate != ROOT {
             let next = self.next_watcher(gate);
-            let cold = self.cold_mut(gate);
-            cold.awaited_succeeded = succeeded;
-            cold.next_watcher = ROOT;
-            self.wake(gate);
+            self.cold_mut(gate).next_watcher = ROOT;
             gate = next;
         }
     }
