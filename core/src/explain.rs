@@ -6,8 +6,8 @@ use core::time::Duration;
 use crate::node::{Kind, ROOT, flag};
 use crate::spec::UNLIMITED;
 use crate::state::{State, Status};
-use crate::status::{NodeView, View, human};
-use crate::time::Instant;
+use crate::status::{NodeView, View};
+use crate::time::{Human, Instant};
 
 impl<'a> NodeView<'a> {
     /// Says what the node is doing or waiting for, such as `waiting for 2 of 5 dependencies: fetch, unpack`, `retry 3 of 5 in 4.2 s: wrong
@@ -105,7 +105,7 @@ fn aborting(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
         f.write_str(", waiting to be woken")?;
     }
     if node.cold().limit_at != UNLIMITED {
-        write!(f, ", by force in {}", human(Instant::from_micros(node.cold().limit_at) - node.view().now()))?;
+        write!(f, ", by force in {}", Human(Instant::from_micros(node.cold().limit_at) - node.view().now()))?;
     }
     Ok(())
 }
@@ -162,7 +162,7 @@ fn width(f: &mut fmt::Formatter<'_>, parent: &NodeView<'_>) -> fmt::Result {
 
 fn retrying(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
     let eta = node.retry_eta(node.view().now()).unwrap_or_default();
-    write!(f, "retry {} of {} in {}", node.attempt(), node.cold().retry.budget(), human(eta))?;
+    write!(f, "retry {} of {} in {}", node.attempt(), node.cold().retry.budget(), Human(eta))?;
     match node.failure() {
         Some(failure) => write!(f, ": {}", failure.reason),
         None => Ok(()),
@@ -222,7 +222,7 @@ fn gate(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
 
 fn until(view: View<'_>, at: u64) -> impl fmt::Display {
     let left: Duration = Instant::from_micros(at) - view.now();
-    human(left)
+    Human(left)
 }
 
 /// Up to three names, then how many more.

@@ -6,7 +6,8 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::status::{NodeView, View, human};
+use crate::status::{NodeView, View};
+use crate::time::Human;
 
 /// A node whose retries multiply with those of nodes above it.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +26,7 @@ pub struct Lint<'a> {
 impl fmt::Display for Lint<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, above) = (self.node.name(), self.above.name());
-        let (attempts, delay) = (self.attempts, human(self.delay));
+        let (attempts, delay) = (self.attempts, Human(self.delay));
         write!(f, "{name}: up to {attempts} attempts and {delay} of delays, because {above} retries too")
     }
 }

@@ -4,6 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::num::NonZeroU32;
 
+use crate::draw::Tree;
 use crate::engine::Engine;
 use crate::error::{Error, Refused};
 use crate::id::NodeId;
@@ -13,7 +14,7 @@ use crate::ops;
 use crate::slots::Slots;
 use crate::spec::Spec;
 use crate::state::{State, Status};
-use crate::status::{NodeView, Tree, View};
+use crate::status::{NodeView, View};
 use crate::store::{Inline, Store, Tables};
 use crate::table::{Root, Table};
 use crate::time::Instant;
@@ -45,56 +46,6 @@ impl Next {
             Self::At(at) => Some(at - now),
             Self::OnWake | Self::Done => None,
         }
-    }
-}
-
-/// Totals since the scheduler was made, and what is in the table now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Metrics {
-    /// Slots in the table.
-    pub capacity: usize,
-    /// Slots in use.
-    pub nodes: usize,
-    /// The most slots that were ever in use.
-    pub high_water: usize,
-    /// Edges in use.
-    pub edges: usize,
-    /// Nodes in each state, in the order of [`State::ALL`].
-    pub states: [usize; 8],
-    /// Retries that the nodes in the table have left, ended ones included.
-    pub retries_left: u64,
-    /// Calls of works: `on_run`, `on_abort`, `on_next`, `on_check`.
-    pub cranks: u64,
-    /// Attempts begun.
-    pub attempts: u64,
-    /// Attempts begun after a failure.
-    pub retries: u64,
-    /// Wakes that found their node waiting.
-    pub wakes: u64,
-    /// Deadlines that expired.
-    pub expired: u64,
-    /// Nodes added.
-    pub added: u64,
-    /// Additions refused because the table was full.
-    pub refused: u64,
-    /// Ends in success.
-    pub succeeded: u64,
-    /// Ends in failure.
-    pub failed: u64,
-    /// Ends by abort.
-    pub aborted: u64,
-    /// Ends without a run because a dependency failed.
-    pub blocked: u64,
-    /// Ends by force.
-    pub forced: u64,
-}
-
-impl Metrics {
-    /// How many nodes in the table are in `state`.
-    #[must_use]
-    pub fn in_state(&self, state: State) -> usize {
-        self.states.get(state as usize).copied().unwrap_or(0)
     }
 }
 
@@ -519,38 +470,6 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     pub fn capacity(&self) -> usize {
         let (hot, cold, _) = self.store.nodes();
         hot.len().min(cold.len()).min(self.store.works().len())
-    }
-
-    /// The totals. Cost: one look at each node in the table.
-    #[must_use]
-    pub fn metrics(&self) -> Metrics {
-        let counts = &self.root.counts;
-        let mut metrics = Metrics {
-            capacity: self.capacity(),
-            nodes: self.root.used as usize,
-            high_water: self.root.high_water as usize,
-            edges: self.root.used_edges as usize,
-            cranks: counts.cranks,
-            attempts: counts.attempts,
-            retries: counts.retries,
-            wakes: counts.wakes,
-            expired: counts.expired,
-            added: counts.added,
-            refused: counts.refused,
-            succeeded: counts.succeeded,
-            failed: counts.failed,
-            aborted: counts.aborted,
-            blocked: counts.blocked,
-            forced: counts.forced,
-            ..Metrics::default()
-        };
-        for node in self.nodes() {
-            if let Some(count) = metrics.states.get_mut(node.state() as usize) {
-                *count += 1;
-            }
-            metrics.retries_left += u64::from(node.retries_left());
-        }
-        metrics
     }
 }
 

@@ -1,4 +1,4 @@
-//! What can be seen from outside: views of nodes, walks over the tree, and the reference's status texts.
+//! What can be seen from outside: views of nodes, and walks over the tree.
 //!
 //! A view reads the tables as they are; it changes nothing, allocates nothing and recurses nowhere.
 
@@ -14,7 +14,7 @@ use crate::reason::{Cause, Failure};
 use crate::spec::UNLIMITED;
 use crate::state::{State, Status};
 use crate::table::Root;
-use crate::time::{Human, Instant};
+use crate::time::Instant;
 
 /// A look at a whole scheduler.
 #[derive(Clone, Copy)]
@@ -154,11 +154,6 @@ impl<'a> View<'a> {
     #[must_use]
     pub const fn now(&self) -> Instant {
         self.now
-    }
-
-    /// Draws all nodes as a tree, one line each.
-    pub fn tree(self) -> impl fmt::Display + use<'a> {
-        Tree { view: self, describe: |_, _: &mut fmt::Formatter<'_>| Ok(()) }
     }
 }
 
@@ -391,149 +386,10 @@ impl<'a> NodeView<'a> {
             && !hot.has(flag::HANDLE | flag::QUEUED)
             && !hot.kind.is_gate()
     }
-
-    /// The text that the reference shows for this node, such as `Retrying in 3 sec: fetch` or
-    /// `Running: tree : 1/2 children completed`.
-    pub fn text(&self) -> impl fmt::Display + use<'a> {
-        Text(*self)
-    }
 }
 
 impl fmt::Debug for NodeView<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.id(), self.name(), self.state())
     }
-}
-
-/// The status text of stellar-core's works.
-struct Text<'a>(NodeView<'a>);
-
-impl fmt::Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut node = self.0;
-        // A sequence shows the member it is at, a gate what it guards.
-        loop {
-            if node.kind().is_gate() {
-                if !node.hot().has(flag::OPEN) && !node.state().is_done() {
-                    f.write_str("Waiting before starting ")?;
-                }
-            } else if node.kind() != Kind::Sequence || node.state().is_done() {
-                break;
-            }
-            let mut children = node.children();
-            let inner = if node.kind() == Kind::Sequence {
-                children.find(|child| !child.state().is_done())
-            } else {
-                children.next()
-            };
-            match inner {
-                Some(inner) => node = inner,
-                None => break,
-            }
-        }
-        let name = node.name();
-        if node.hot().has(flag::RETRY) {
-            let eta = node.retry_eta(node.view.now()).unwrap_or_default();
-            write!(f, "Retrying in {} sec: {name}", eta.as_secs())?;
-        } else {
-            let text = match node.state() {
-                State::Pending => "Ready to run",
-                State::Running if node.status() == Status::Waiting => "Waiting",
-                State::Running => "Running",
-                State::Waiting | State::Retrying => "Waiting",
-                State::Success => "Succeeded",
-                State::Failure => "Failed",
-                State::Aborting => "Aborting",
-                State::Aborted => "Aborted",
-            };
-            write!(f, "{text}: {name}")?;
-        }
-        let counts = node.child_counts();
-        let total = counts.total().saturating_add(counts.earlier);
-        if total > 0 && node.kind() != Kind::Sequence && !node.kind().is_gate() {
-            write!(f, " : {}/{total} children completed", total.saturating_sub(counts.live))?;
-        }
-        Ok(())
-    }
-}
-
-/// Draws a tree with one line a node: branch, name, status, and what is worth saying.
-pub(crate) struct Tree<'a, D> {
-    pub view: View<'a>,
-    pub describe: D,
-}
-
-impl<D: Fn(u32, &mut fmt::Formatter<'_>) -> fmt::Result> fmt::Display for Tree<'_, D> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (mut index, mut depth) = (self.view.root.cold.first_child, 0);
-        while index != ROOT {
-            self.line(f, index, depth)?;
-            let child = self.view.cold(index).first_child;
-            if child != ROOT {
-                (index, depth) = (child, depth + 1);
-                continue;
-            }
-            while index != ROOT && self.view.cold(index).next_sibling == ROOT {
-                (index, depth) = (self.view.hot(index).parent, depth.saturating_sub(1));
-            }
-            index = if index == ROOT { ROOT } else { self.view.cold(index).next_sibling };
-        }
-        Ok(())
-    }
-}
-
-impl<D: Fn(u32, &mut fmt::Formatter<'_>) -> fmt::Result> Tree<'_, D> {
-    fn line(&self, f: &mut fmt::Formatter<'_>, index: u32, depth: u32) -> fmt::Result {
-        let node = self.view.at(index);
-        self.branch(f, index, depth)?;
-        write!(f, "{} {}", mark(&node), node.name())?;
-        if node.kind() != Kind::Work {
-            write!(f, " ({})", node.kind().name())?;
-        }
-        if node.attempt() > 1 {
-            write!(f, ", attempt {}", node.attempt())?;
-        }
-        write!(f, ": {}", node.explain())?;
-        (self.describe)(index, f)?;
-        f.write_str("\n")
-    }
-
-    /// The lines left of a node, three columns for each level. There is no stack, so each level's ancestor is found anew; what lies deeper
-    /// than a screen is wide gets its depth as a number instead.
-    fn branch(&self, f: &mut fmt::Formatter<'_>, index: u32, depth: u32) -> fmt::Result {
-        const DRAWN: u32 = 32;
-        if depth > DRAWN {
-            write!(f, "{:width$}{depth} ", "", width = DRAWN as usize * 3)?;
-        } else {
-            for level in 0..depth {
-                let mut ancestor = index;
-                for _ in level..depth {
-                    ancestor = self.view.hot(ancestor).parent;
-                }
-                let last = self.view.cold(ancestor).next_sibling == ROOT;
-                f.write_str(if last { "   " } else { "│  " })?;
-            }
-        }
-        f.write_str(if self.view.cold(index).next_sibling == ROOT { "└─ " } else { "├─ " })
-    }
-}
-
-/// One character that shows how a node is doing.
-fn mark(node: &NodeView<'_>) -> char {
-    match node.status() {
-        _ if node.state() == State::Pending => '·',
-        _ if node.state() == State::Aborting => '⊘',
-        Status::Running => '▶',
-        Status::Waiting if node.hot().has(flag::RETRY) => '↻',
-        Status::Waiting => '…',
-        Status::Success => '✔',
-        Status::Failure => '✘',
-        Status::Aborted => '⊘',
-        Status::Blocked => '⊝',
-    }
-}
-
-/// Durations as people read them, for the other displays.
-pub(crate) fn human(duration: Duration) -> impl fmt::Display {
-    Human(duration)
 }

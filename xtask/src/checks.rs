@@ -29,7 +29,7 @@ pub(crate) const CI_ONLY: &[Step] =
     &[Step { name: "deny", about: "licences, bans and sources of all dependencies", run: deny }];
 
 /// The engine's feature sets besides all of them together, which the workspace-wide commands cover.
-const FEATURE_SETS: &[&str] = &["", "alloc", "portable-atomic"];
+const FEATURE_SETS: &[&str] = &["", "alloc", "portable-atomic", "lab"];
 
 /// Where the engine must compile, with every set of features that makes sense there.
 const TARGETS: &[(&str, &[&str])] = &[

@@ -1,0 +1,93 @@
+//! The totals of a scheduler.
+//!
+//! What is counted as it happens survives the nodes; what describes the present is counted when it is asked for.
+
+use crate::observe::Observer;
+use crate::scheduler::Scheduler;
+use crate::state::State;
+use crate::store::Store;
+
+/// Totals since the scheduler was made, and what is in the table now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// Slots in the table.
+    pub capacity: usize,
+    /// Slots in use.
+    pub nodes: usize,
+    /// The most slots that were ever in use.
+    pub high_water: usize,
+    /// Edges in use.
+    pub edges: usize,
+    /// Nodes in each state, in the order of [`State::ALL`].
+    pub states: [usize; 8],
+    /// Retries that the nodes in the table have left, ended ones included.
+    pub retries_left: u64,
+    /// Calls of works: `on_run`, `on_abort`, `on_next`, `on_check`.
+    pub cranks: u64,
+    /// Attempts begun.
+    pub attempts: u64,
+    /// Attempts begun after a failure.
+    pub retries: u64,
+    /// Wakes that found their node waiting.
+    pub wakes: u64,
+    /// Deadlines that expired.
+    pub expired: u64,
+    /// Nodes added.
+    pub added: u64,
+    /// Additions refused because the table was full.
+    pub refused: u64,
+    /// Ends in success.
+    pub succeeded: u64,
+    /// Ends in failure.
+    pub failed: u64,
+    /// Ends by abort.
+    pub aborted: u64,
+    /// Ends without a run because a dependency failed.
+    pub blocked: u64,
+    /// Ends by force.
+    pub forced: u64,
+}
+
+impl Metrics {
+    /// How many nodes in the table are in `state`.
+    #[must_use]
+    pub fn in_state(&self, state: State) -> usize {
+        self.states.get(state as usize).copied().unwrap_or(0)
+    }
+}
+
+impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
+    /// The totals. Cost: one look at each node in the table.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        let root = self.view().root;
+        let counts = &root.counts;
+        let mut metrics = Metrics {
+            capacity: self.capacity(),
+            nodes: root.used as usize,
+            high_water: root.high_water as usize,
+            edges: root.used_edges as usize,
+            cranks: counts.cranks,
+            attempts: counts.attempts,
+            retries: counts.retries,
+            wakes: counts.wakes,
+            expired: counts.expired,
+            added: counts.added,
+            refused: counts.refused,
+            succeeded: counts.succeeded,
+            failed: counts.failed,
+            aborted: counts.aborted,
+            blocked: counts.blocked,
+            forced: counts.forced,
+            ..Metrics::default()
+        };
+        for node in self.nodes() {
+            if let Some(count) = metrics.states.get_mut(node.state() as usize) {
+                *count += 1;
+            }
+            metrics.retries_left += u64::from(node.retries_left());
+        }
+        metrics
+    }
+}
