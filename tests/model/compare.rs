@@ -98,6 +98,7 @@ impl Pair {
             match self.engine.next() {
                 Next::At(_) => self.step(&Step::Jump)?,
                 Next::OnWake => {
+                    self.waits_for_somebody()?;
                     idle += 1;
                     if idle % 2 == 1 { self.wake_all()? } else { self.step(&Step::Shutdown(None))? }
                 }
@@ -119,6 +120,17 @@ impl Pair {
         }
         let left = (self.engine.metrics().nodes, self.engine.metrics().edges, self.engine.works());
         if left == (0, 0, 0) { Ok(()) } else { Err(format!("nodes, edges and works are left: {left:?}")) }
+    }
+
+    /// Two schedulers that agree may still hang both: where nothing can move, somebody outside must have to do something.
+    fn waits_for_somebody(&mut self) -> Result<(), String> {
+        // A retry delay that ends at the end of time is somebody's wish too.
+        let never = |node: &Seen| node.retry_eta.is_some() && node.deadline.is_none();
+        let wanted = self.engine.nodes().iter().any(|node| node.paused || never(node));
+        if wanted || !self.engine.stalled().is_empty() || self.engine.world().has_handles() {
+            return Ok(());
+        }
+        Err(format!("it waits, and for nothing\n{}", self.engine.tree()))
     }
 
     /// What waits for a wake is told to look again; those that wait for nothing that the engine knows of, and those with handles.

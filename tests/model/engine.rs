@@ -25,6 +25,7 @@ pub(crate) struct Engine {
 struct Scripted {
     me: Me,
     works: Rc<()>,
+    wakes: &'static WakeSet,
 }
 
 struct Watch(Log);
@@ -57,13 +58,19 @@ impl Engine {
     }
 
     fn spec(&self, newcomer: Newcomer<'_>) -> Spec<Scripted> {
-        spec(newcomer, &self.works)
+        spec(newcomer, &self.works, self.wakes)
     }
 }
 
-fn spec(newcomer: Newcomer<'_>, works: &Rc<()>) -> Spec<Scripted> {
-    let work = Scripted { me: newcomer.me, works: Rc::clone(works) };
+fn spec(newcomer: Newcomer<'_>, works: &Rc<()>, wakes: &'static WakeSet) -> Spec<Scripted> {
+    let work = Scripted { me: newcomer.me, works: Rc::clone(works), wakes };
     newcomer.plan.spec(work, newcomer.awaited)
+}
+
+fn raise(wakes: &'static WakeSet, node: NodeId) {
+    if let Some(handle) = wakes.handle(node) {
+        handle.wake();
+    }
 }
 
 /// A refusal must give back what was offered.
@@ -120,6 +127,10 @@ impl Hands for Engine {
     fn take_handle(&mut self, node: NodeId) -> Result<(), Error> {
         self.scheduler.wake_handle(node).map(drop)
     }
+
+    fn raise(&mut self, node: NodeId) {
+        raise(self.wakes, node);
+    }
 }
 
 impl Side for Engine {
@@ -139,12 +150,6 @@ impl Side for Engine {
 
     fn shutdown(&mut self, deadline: Instant) {
         self.scheduler.shutdown(deadline);
-    }
-
-    fn raise(&mut self, node: NodeId) {
-        if let Some(handle) = self.wakes.handle(node) {
-            handle.wake();
-        }
     }
 
     fn poll(&mut self, now: Instant, one_crank: bool) -> Next {
@@ -204,7 +209,7 @@ fn seen(node: NodeView<'_>, now: Instant) -> Seen {
 
 struct Running<'a, 'b> {
     cx: &'a mut Cx<'b, Scripted, World>,
-    works: &'a Rc<()>,
+    work: &'a Scripted,
 }
 
 impl Hands for Running<'_, '_> {
@@ -217,7 +222,7 @@ impl Hands for Running<'_, '_> {
     }
 
     fn add(&mut self, place: Place, newcomer: Newcomer<'_>) -> Result<NodeId, Error> {
-        let spec = spec(newcomer, self.works);
+        let spec = spec(newcomer, &self.work.works, self.work.wakes);
         let result = match place {
             Place::Top => self.cx.add_top(spec),
             Place::Here => self.cx.add_child(spec),
@@ -249,6 +254,10 @@ impl Hands for Running<'_, '_> {
     fn take_handle(&mut self, _own: NodeId) -> Result<(), Error> {
         self.cx.wake_handle().map(drop)
     }
+
+    fn raise(&mut self, node: NodeId) {
+        raise(self.work.wakes, node);
+    }
 }
 
 impl Inside for Running<'_, '_> {
@@ -266,34 +275,34 @@ impl Inside for Running<'_, '_> {
 
 impl Work<World> for Scripted {
     fn on_run(&mut self, cx: &mut Cx<'_, Self, World>) -> Outcome {
-        script::on_run(&mut Running { cx, works: &self.works }, self.me)
+        script::on_run(&mut Running { cx, work: self }, self.me)
     }
 
     fn on_abort(&mut self, cx: &mut Cx<'_, Self, World>) -> Abort {
-        script::on_abort(&mut Running { cx, works: &self.works }, self.me)
+        script::on_abort(&mut Running { cx, work: self }, self.me)
     }
 
     fn on_reset(&mut self, cx: &mut Cx<'_, Self, World>) {
-        script::hook(&mut Running { cx, works: &self.works }, self.me, Method::Reset);
+        script::hook(&mut Running { cx, work: self }, self.me, Method::Reset);
     }
 
     fn on_success(&mut self, cx: &mut Cx<'_, Self, World>) {
-        script::hook(&mut Running { cx, works: &self.works }, self.me, Method::Success);
+        script::hook(&mut Running { cx, work: self }, self.me, Method::Success);
     }
 
     fn on_failure_retry(&mut self, cx: &mut Cx<'_, Self, World>) {
-        script::hook(&mut Running { cx, works: &self.works }, self.me, Method::FailureRetry);
+        script::hook(&mut Running { cx, work: self }, self.me, Method::FailureRetry);
     }
 
     fn on_failure_raise(&mut self, cx: &mut Cx<'_, Self, World>) {
-        script::hook(&mut Running { cx, works: &self.works }, self.me, Method::FailureRaise);
+        script::hook(&mut Running { cx, work: self }, self.me, Method::FailureRaise);
     }
 
     fn on_next(&mut self, cx: &mut Cx<'_, Self, World>) -> Yield {
-        script::on_next(&mut Running { cx, works: &self.works }, self.me)
+        script::on_next(&mut Running { cx, work: self }, self.me)
     }
 
     fn on_check(&mut self, cx: &mut Cx<'_, Self, World>) -> Check {
-        script::on_check(&mut Running { cx, works: &self.works }, self.me)
+        script::on_check(&mut Running { cx, work: self }, self.me)
     }
 }

@@ -131,6 +131,10 @@ impl World {
         self.log.borrow_mut().push(line);
     }
 
+    pub(crate) fn has_handles(&self) -> bool {
+        !self.handles.is_empty()
+    }
+
     /// Half of the targets are among the latest nodes, which most likely are still there.
     fn target(&self, target: Target) -> NodeId {
         let ids: Vec<NodeId> = self.born.iter().rev().map(|born| born.id).collect();
@@ -208,6 +212,8 @@ pub(crate) trait Hands {
     fn pause(&mut self, node: NodeId, paused: bool) -> Result<(), Error>;
     fn restart(&mut self, node: NodeId) -> Result<(), Error>;
     fn take_handle(&mut self, node: NodeId) -> Result<(), Error>;
+    /// Wakes through a handle.
+    fn raise(&mut self, node: NodeId);
 }
 
 /// A running work's hands.
@@ -226,8 +232,6 @@ pub(crate) trait Side: Hands {
     /// Gives back the work.
     fn remove(&mut self, node: NodeId) -> Result<Option<Me>, Error>;
     fn shutdown(&mut self, deadline: Instant);
-    /// Wakes through a handle.
-    fn raise(&mut self, node: NodeId);
     fn poll(&mut self, now: Instant, one_crank: bool) -> Next;
     fn next(&self) -> Next;
     fn next_deadline(&self) -> Option<(Instant, NodeId)>;
@@ -336,6 +340,12 @@ fn perform(hands: &mut impl Hands, deed: Deed) {
             }
             taken
         }
+        Deed::Raise(handle) => {
+            if let Some(node) = around(&hands.world().handles, handle) {
+                hands.raise(node);
+            }
+            return;
+        }
         Deed::WakeSelf | Deed::AbortSelf | Deed::AbortSelfBy(_) | Deed::PauseSelf | Deed::Panic => {
             let Some(own) = own else { return };
             match deed {
@@ -419,11 +429,6 @@ pub(crate) fn take(side: &mut impl Side, step: &Step) -> Effect {
             return Effect::Removed(side.remove(node));
         }
         Step::Shutdown(time) => side.shutdown(time.map_or(Instant::MAX, |time| now + time)),
-        Step::Raise(handle) => {
-            if let Some(node) = around(&side.world().handles, handle) {
-                side.raise(node);
-            }
-        }
         Step::Poll => return poll(side, now, false),
         Step::Crank => return poll(side, now, true),
         Step::Pass(time) => return poll(side, now + time, false),

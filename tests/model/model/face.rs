@@ -147,6 +147,11 @@ impl Hands for Model {
         self.nodes[key].handle = true;
         Ok(())
     }
+
+    fn raise(&mut self, node: NodeId) {
+        self.woken.insert(node.index());
+        self.raised = true;
+    }
 }
 
 impl Side for Model {
@@ -176,11 +181,6 @@ impl Side for Model {
 
     fn shutdown(&mut self, deadline: Instant) {
         self.shut_down(deadline);
-    }
-
-    fn raise(&mut self, node: NodeId) {
-        self.woken.insert(node.index());
-        self.raised = true;
     }
 
     fn poll(&mut self, now: Instant, one_crank: bool) -> Next {
@@ -271,6 +271,10 @@ impl Hands for Running<'_> {
 
     fn take_handle(&mut self, node: NodeId) -> Result<(), Error> {
         self.model.take_handle(node)
+    }
+
+    fn raise(&mut self, node: NodeId) {
+        self.model.raise(node);
     }
 }
 

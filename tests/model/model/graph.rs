@@ -23,7 +23,8 @@ impl Model {
             return Err(Error::WrongKind);
         }
         self.accepts(parent)?;
-        if self.nodes[key].state != State::Pending {
+        // In its first hook it is still pending, but has begun to start.
+        if self.nodes[key].state != State::Pending || self.running == Some(key) {
             return Err(Error::WrongState(self.nodes[key].state));
         }
         if self.nodes[key].dependencies.contains(&dependency) {
@@ -107,7 +108,8 @@ impl Model {
     fn block(&mut self, key: Key) {
         let mut found = vec![key];
         while let Some(key) = found.pop() {
-            if self.nodes[key].state != State::Pending {
+            // In its first hook it is still pending, but has begun to start.
+            if self.nodes[key].state != State::Pending || self.running == Some(key) {
                 continue;
             }
             let request = Request { cause: Cause::Dependency, by: None, deadline: Instant::MAX };

@@ -205,6 +205,8 @@ pub(crate) enum Deed {
     Resume(Target),
     Restart(Target),
     TakeHandle(Target),
+    /// A wake through one of the handles that were taken, counted around. From inside, it is an interrupt that comes while a work runs.
+    Raise(u8),
     /// From inside only: this very node.
     WakeSelf,
     AbortSelf,
@@ -220,8 +222,6 @@ pub(crate) enum Step {
     AddAfter(Target, PlanNumber, Vec<Target>),
     Remove(Target),
     Shutdown(Option<Duration>),
-    /// A wake through one of the handles that were taken, counted around.
-    Raise(u8),
     Poll,
     /// Polls with one crank.
     Crank,
