@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use windlass::lab::{self, Disturb, Lab, Outside};
 use windlass::{
-    Abort, Check, Cx, Instant, Jitter, NodeId, OnFailure, Outcome, Reason, Retry, Spec, Work, Yield,
+    Abort, Check, Cx, Instant, Jitter, Kind, NodeId, OnFailure, Outcome, Reason, Retry, Spec, Work, Yield,
 };
 
 /// Calls after which works only end, so that every run does.
@@ -46,7 +46,7 @@ impl World {
     }
 
     fn spec(&mut self) -> Spec<Wild> {
-        let kind = self.draw(14);
+        let kind = self.draw(16);
         let spec = match (kind, self.any()) {
             (0, _) => Spec::sequence("sequence"),
             (1, _) => Spec::parallel("parallel"),
@@ -56,7 +56,7 @@ impl World {
             (5, _) => Spec::batch("batch", Wild).item_nodes(2),
             (6, _) => Spec::when("when", Wild).poll_every(Duration::from_millis(5)),
             (7, _) => Spec::callback("callback", Wild),
-            (8, _) => Spec::graph("graph"),
+            (8 | 14 | 15, _) => Spec::graph("graph"),
             (9, Some(awaited)) => Spec::after("after", awaited),
             (10, Some(awaited)) => Spec::after_success("after success", awaited),
             _ => Spec::work("work", Wild),
@@ -101,7 +101,7 @@ impl Wild {
                     cx.app().ids.push(id);
                 }
             }
-            6 if id != cx.id() => {
+            6 => {
                 if let Some(other) = cx.app().any() {
                     let _ = cx.depend(id, other);
                 }
@@ -227,8 +227,15 @@ fn plant(lab: &mut Lab<Wild, World>) {
     if let Ok(id) = added {
         lab.app_mut().ids.push(id);
     }
-    if let (Some(node), Some(dependency)) = (lab.app_mut().any(), lab.app_mut().any()) {
-        let _ = lab.depend(node, dependency);
+    // Whatever is in a graph may depend on each other.
+    for _ in 0..2 {
+        let members =
+            lab.view().nodes().filter(|node| node.parent().is_some_and(|up| up.kind() == Kind::Graph));
+        let members: Vec<NodeId> = members.map(|node| node.id()).collect();
+        let mut any = || members.get(lab.app_mut().draw(members.len().max(1) as u64) as usize).copied();
+        if let (Some(node), Some(dependency)) = (any(), any()) {
+            let _ = lab.depend(node, dependency);
+        }
     }
 }
 

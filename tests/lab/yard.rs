@@ -170,7 +170,7 @@ pub(crate) fn everything(lab: &mut Lab<Hand, Yard>) {
     lab.add_child(when, work("guarded", Job::Steps(1))).unwrap();
     let after = lab.add_child(top, Spec::after("after", flow)).unwrap();
     lab.add_child(after, work("last", Job::Tidy)).unwrap();
-    let graph = lab.add_child(top, Spec::graph("graph").width(1)).unwrap();
+    let graph = lab.add_child(top, Spec::graph("graph").retry(retry)).unwrap();
     let base = lab.add_child(graph, work("base", Job::Flaky(1)).retry(retry)).unwrap();
     let left = lab.add_after(graph, work("left", Job::Steps(2)), &[base]).unwrap();
     lab.add_after(graph, work("right", Job::Outside), &[base, left]).unwrap();

@@ -280,11 +280,7 @@ where
                     self.verdict()?;
                 }
             }
-            Input::Clock(at) => {
-                self.now = self.now.max(*at);
-                self.log.push(input.clone());
-                self.close(None);
-            }
+            Input::Clock(at) => self.clock(*at),
             Input::Complete(nth) => self.complete(*nth),
             Input::Act(label) => self.act(label),
             Input::Wake(node) => drop(self.wake(*node)),
@@ -305,6 +301,19 @@ where
         let panicked = next.is_none().then(|| self.s.view().root.running);
         self.log.push(Input::Crank(1));
         self.close(panicked);
+    }
+
+    /// Moves the clock, and looks on the way whether anything comes too early.
+    fn clock(&mut self, at: Instant) {
+        let before = Instant::from_micros(at.as_micros().saturating_sub(1));
+        if before > self.now {
+            self.now = before;
+            let early = self.poll_idle();
+            self.failed = self.failed.or(early.err());
+        }
+        self.now = self.now.max(at);
+        self.log.push(Input::Clock(at));
+        self.close(None);
     }
 
     fn complete(&mut self, nth: u32) {
