@@ -47,18 +47,18 @@ impl Table<'_> {
 
         let edge = self.take_edge().ok_or(Error::EdgesFull)?;
         self.link_edge(edge, Edge { dependency, dependent, next_out: edge, next_in: edge });
-        match self.hot(dependency).state {
-            State::Success => {}
-            State::Failure | State::Aborted => {
-                self.block(dependent);
-                self.tell_parent(parent);
-            }
-            _ => {
-                self.cold_mut(dependent).unmet += 1;
-                self.leave_queue(parent, dependent);
-                self.give_place_back(dependent);
-                self.fill_places(parent);
-            }
+        let state = self.hot(dependency).state;
+        if state == State::Success {
+            return Ok(());
+        }
+        self.cold_mut(dependent).unmet += 1;
+        if state.is_done() {
+            self.block(dependent);
+            self.tell_parent(parent);
+        } else {
+            self.leave_queue(parent, dependent);
+            self.give_place_back(dependent);
+            self.fill_places(parent);
         }
         Ok(())
     }
