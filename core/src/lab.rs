@@ -12,7 +12,7 @@
 //!
 //! ```
 //! use windlass::lab::{self, Lab, Outside};
-//! use windlass::{Abort, Cx, NodeId, Outcome, Retry, Spec, Work};
+//! use windlass::{Cx, NodeId, Outcome, Retry, Spec, Work};
 //!
 //! /// The disk, as the works see it.
 //! #[derive(Default)]
@@ -69,6 +69,7 @@
 //! # */
 //! let found = lab::abort_everywhere(save).unwrap_err();
 //! assert_eq!(found.violation().detail, "no temporary file is left");
+//! assert_eq!(found.log().to_string(), "574c4142010101030001010600010101");
 //! ```
 //!
 //! It does not hold: an abort between `write` and `rename` leaves the file, as a work that has succeeded is never reset. The finding says so, with the
@@ -76,12 +77,19 @@
 //!
 //! ```text
 //! the scenario's own condition holds: no temporary file is left
-//! after step 6, at 0.000000, by these inputs:
+//! after step 5, at 0.000000, by these inputs:
 //!   crank
 //!   complete no. 0
 //!   crank
 //!   abort 0v1
+//!   crank
+//! the tree:
+//!   └─ ⊘ save (sequence): aborted: asked for
+//!      ├─ ✔ write: succeeded
+//!      └─ ⊘ rename: aborted: asked for
+//! the last events:
 //!   ...
+//! to see it again: lab::replay(&"574c4142010101030001010600010101".parse()?, scenario)
 //! ```
 //!
 //! So the cleaning up belongs to the job and not to one of its members: a work of its own around both.
