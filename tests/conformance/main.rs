@@ -35,4 +35,5 @@ mod dag;
 mod observation;
 mod run_count;
 mod sequence;
+mod stores;
 mod uncovered;
