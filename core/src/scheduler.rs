@@ -179,9 +179,9 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
         W: Work<A, W>,
     {
         self.root.now = self.root.now.max(now.as_micros());
-        self.root.polling = true;
         let budget = self.budget;
         let (mut table, works) = self.parts();
+        table.root.polling = true;
         drain_wakes(&mut table);
         let mut engine = Engine { table, works, app, budget };
         engine.prepare();
@@ -235,6 +235,8 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     }
 
     fn parts(&mut self) -> (Table<'_>, &mut [Option<W>]) {
+        // A panic may have left it set.
+        self.root.polling = false;
         let Tables { hot, cold, works, edges } = self.store.tables();
         let nodes = hot.len().min(cold.len()).min(works.len());
         let (hot, cold) = (hot.split_at_mut(nodes).0, cold.split_at_mut(nodes).0);
