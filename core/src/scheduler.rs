@@ -369,7 +369,8 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     /// one above it, lifts the pause; if only a node below is aborted, its clean-up waits for the resume or the drain deadline.
     ///
     /// # Errors
-    /// [`Error::UnknownNode`], [`Error::WrongState`] if it is aborting or has ended, [`Error::Ended`] if it is about to end.
+    /// [`Error::UnknownNode`], [`Error::WrongState`] if it is aborting or has ended, [`Error::Ended`] while it
+    /// ends and its children are being aborted.
     pub fn pause(&mut self, node: NodeId) -> Result<(), Error> {
         ops::pause(&mut self.table(), node, true)
     }
