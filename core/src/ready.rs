@@ -3,10 +3,10 @@
 //! All three are circular lists through the `next` and `prev` links of the nodes; a node is in at most one of them, so no list has a
 //! capacity of its own. A ring has a cursor: the children from it to the end have not had their turn in this pass.
 //!
-//! Fairness: a child that becomes runnable in a pass in which it has left the ring, as a rule by having its turn, is put before the cursor, so it runs in the next pass and
-//! no chain of wakes can keep a pass from ending. Any other is put at the end: it runs in this pass, unless the cursor already stands at the end
-//! of it. For children that are added, that is the reference's order; children that are woken have their old place in the reference's
-//! list, which a ring of runnable children does not keep.
+//! Fairness: a child that becomes runnable in the pass in which it left the ring (as a rule by having its turn) is put before the
+//! cursor, so it runs in the next pass and no chain of wakes can keep a pass from ending. Any other is put at the end: it runs in this pass,
+//! unless the cursor already stands at the end of it. For children that are added, that is the reference's order; children that are
+//! woken have their old place in the reference's list, which a ring of runnable children does not keep.
 
 use crate::node::{Kind, ROOT, flag};
 use crate::state::State;
