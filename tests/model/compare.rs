@@ -8,10 +8,10 @@ use windlass::{Next, NodeId, State};
 use crate::engine::Engine;
 use crate::model::Model;
 use crate::program::{Program, Step};
-use crate::script::{Effect, Hands, Line, Seen, Side, take};
+use crate::script::{Effect, Hands, Line, Log, Seen, Side, take};
 
-/// Steps that may be needed to end a program.
-const LIMIT: usize = 2_000;
+/// Steps in which a program ends, or is shut down; and steps in which it ends then.
+const LIMIT: usize = 300;
 
 /// Lines shown before the first difference.
 const CONTEXT: usize = 12;
@@ -22,17 +22,21 @@ const CONTEXT: usize = 12;
 /// The first difference, with what led to it.
 pub(crate) fn compare(program: &Program) -> Result<Vec<Line>, String> {
     let program = Rc::new(program.clone());
-    let mut pair = Pair { engine: Engine::new(&program), model: Model::new(&program), compared: 0 };
+    let (mut engine, mut model) = (Engine::new(&program), Model::new(&program));
+    let logs = (Rc::clone(&engine.world().log), Rc::clone(&model.world().log));
+    let mut pair = Pair { engine, model, logs, compared: 0 };
     for step in &program.steps {
         pair.step(step)?;
     }
     pair.end()?;
-    Ok(pair.engine_log())
+    Ok(pair.logs.0.take())
 }
 
 struct Pair {
     engine: Engine,
     model: Model,
+    /// The engine's and the model's.
+    logs: (Log, Log),
     /// Lines that were found equal.
     compared: usize,
 }
@@ -54,17 +58,15 @@ impl Pair {
     }
 
     fn difference(&mut self, expected: &Effect, effect: &Effect) -> Option<String> {
-        let (logs, models) = (self.engine_log(), self.model_log());
-        let first = (self.compared..logs.len().max(models.len())).find(|at| logs.get(*at) != models.get(*at));
-        if let Some(at) = first {
+        if let Some(at) = self.different_line() {
+            let (engine, model) = (self.logs.0.borrow(), self.logs.1.borrow());
             let mut text = String::from("the lines differ\n");
-            for line in &logs[at.saturating_sub(CONTEXT).min(logs.len())..at.min(logs.len())] {
+            for line in engine.iter().take(at).skip(at.saturating_sub(CONTEXT)) {
                 let _ = writeln!(text, "    both   {}", show(Some(line)));
             }
-            let _ = writeln!(text, "    engine {}\n    model  {}", show(logs.get(at)), show(models.get(at)));
+            let _ = writeln!(text, "    engine {}\n    model  {}", show(engine.get(at)), show(model.get(at)));
             return Some(text);
         }
-        self.compared = logs.len();
         let (engine, model) = (&self.engine, &self.model);
         let seen = (engine.nodes(), model.nodes());
         let unequal = seen.0.iter().zip(&seen.1).find(|(engine, model)| engine != model);
@@ -79,12 +81,13 @@ impl Pair {
             .or_else(|| differ("metrics", &engine.metrics(), &model.metrics()))
     }
 
-    fn engine_log(&mut self) -> Vec<Line> {
-        self.engine.world().log.borrow().clone()
-    }
-
-    fn model_log(&mut self) -> Vec<Line> {
-        self.model.world().log.borrow().clone()
+    /// The first line that is not the same on both sides.
+    fn different_line(&mut self) -> Option<usize> {
+        let (engine, model) = (self.logs.0.borrow(), self.logs.1.borrow());
+        let lines = engine.len().max(model.len());
+        let first = (self.compared..lines).find(|at| engine.get(*at) != model.get(*at));
+        self.compared = lines;
+        first
     }
 
     /// Lets everything end, wakes what waits for nothing, removes it all, and looks that nothing is left.
@@ -92,8 +95,12 @@ impl Pair {
         let (mut steps, mut idle) = (0, 0);
         while self.engine.next() != Next::Done {
             steps += 1;
-            if steps > LIMIT {
+            if steps > 2 * LIMIT {
                 return Err(format!("it does not end\n{}", self.engine.tree()));
+            }
+            // Retries below retries below retries may take longer than anybody can wait.
+            if steps == LIMIT {
+                self.step(&Step::Shutdown(None))?;
             }
             match self.engine.next() {
                 Next::At(_) => self.step(&Step::Jump)?,

@@ -12,7 +12,6 @@ use crate::script::{self, Me, Method};
 impl Model {
     pub(super) fn poll_with(&mut self, now: Instant, cranks: u32) -> Next {
         self.now = self.now.max(now);
-        self.polling = true;
         self.raised = false;
         for slot in std::mem::take(&mut self.woken) {
             let tenant = self.nodes.iter().skip(1).position(|node| !node.gone && node.id.index() == slot);
@@ -33,7 +32,6 @@ impl Model {
                 break;
             }
         }
-        self.polling = false;
         self.next_poll()
     }
 

@@ -1,5 +1,7 @@
 //! The model as programs see it: the same hands from outside and from inside, and everything there is to see.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
 use windlass::{Cause, Children, Error, Instant, Kind, Metrics, Next, NodeId, State, Status};
 
 use super::abort::Request;
@@ -185,7 +187,11 @@ impl Side for Model {
 
     fn poll(&mut self, now: Instant, one_crank: bool) -> Next {
         let cranks = if one_crank { 1 } else { self.budget };
-        self.poll_with(now, cranks)
+        self.polling = true;
+        let polled = catch_unwind(AssertUnwindSafe(|| self.poll_with(now, cranks)));
+        // A panic ends the poll too.
+        self.polling = false;
+        polled.unwrap_or_else(|thrown| resume_unwind(thrown))
     }
 
     fn next(&self) -> Next {
