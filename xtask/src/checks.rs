@@ -9,6 +9,7 @@
 use anyhow::Result;
 
 use crate::command::cargo;
+use crate::size;
 use crate::steps::{Outcome, Step};
 use crate::tally::Tally;
 use crate::toolchain;
@@ -43,6 +44,7 @@ const TARGETS: &[(&str, &[&str])] = &[
 fn fmt() -> Result<Outcome> {
     toolchain::need_component("fmt", "rustfmt")?;
     cargo(&["fmt", "--all", "--check"]).run()?;
+    cargo(&["fmt", "--manifest-path", size::MANIFEST, "--check"]).run()?;
     Ok(Outcome::Passed)
 }
 
@@ -55,6 +57,7 @@ fn clippy() -> Result<Outcome> {
             .args(&["--", "-D", "warnings"])
             .run()?;
     }
+    size::lint()?;
     Ok(Outcome::Passed)
 }
 
@@ -96,7 +99,9 @@ fn deny() -> Result<Outcome> {
     if let Err(why) = toolchain::need_cargo_deny() {
         return Ok(Outcome::Skipped(format!("cargo-deny could not be installed: {why:#}")));
     }
-    cargo(&["deny", "check", "licenses", "bans", "sources"]).run()?;
+    for manifest in ["Cargo.toml", size::MANIFEST] {
+        cargo(&["deny", "--manifest-path", manifest, "check", "licenses", "bans", "sources"]).run()?;
+    }
     Ok(Outcome::Passed)
 }
 

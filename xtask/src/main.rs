@@ -24,7 +24,9 @@ usage: cargo xtask <command>
   test [--list | --only STEP]   every check and every test
   ci   [--list | --only STEP]   the same, and the licences of all dependencies
   bench [--json FILE]           measure against the peers, side by side
-  size                          measure code size on microcontrollers";
+  size [--bless]                memory and flash of the engine; fails if a kept figure grew, or keeps the new ones
+  size --symbols IMAGE [--target TARGET]
+                                what an image (leaves, composites) is made of, the largest functions first";
 
 /// One command line, understood.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,7 +34,7 @@ enum Task {
     Test(Selection),
     Ci(Selection),
     Bench(Vec<String>),
-    Size,
+    Size(size::Question),
     Usage,
 }
 
@@ -75,10 +77,9 @@ fn run(task: Task) -> Result<ExitCode> {
                 .run()?;
             Ok(ExitCode::SUCCESS)
         }
-        Task::Size => {
+        Task::Size(question) => {
             env::set_current_dir(top)?;
-            size::print()?;
-            Ok(ExitCode::SUCCESS)
+            Ok(if size::run(&question)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Task::Usage => {
             println!("{USAGE}");
@@ -107,7 +108,7 @@ fn parse(args: &[String]) -> Result<Task> {
         ["test", rest @ ..] => Ok(Task::Test(parse_selection(rest)?)),
         ["ci", rest @ ..] => Ok(Task::Ci(parse_selection(rest)?)),
         ["bench", rest @ ..] => Ok(Task::Bench(rest.iter().map(ToString::to_string).collect())),
-        ["size"] => Ok(Task::Size),
+        ["size", rest @ ..] => Ok(Task::Size(size::parse(rest)?)),
         ["help" | "--help" | "-h"] => Ok(Task::Usage),
         [] => bail!("a command is needed\n\n{USAGE}"),
         other => bail!("`{}` is not understood\n\n{USAGE}", other.join(" ")),
@@ -138,7 +139,7 @@ mod tests {
         assert_eq!(parsed("test --list")?, Task::Test(Selection::List));
         assert_eq!(parsed("ci --only deny")?, Task::Ci(Selection::Only("deny".into())));
         assert_eq!(parsed("bench --json f")?, Task::Bench(vec!["--json".into(), "f".into()]));
-        assert_eq!(parsed("size")?, Task::Size);
+        assert_eq!(parsed("size")?, Task::Size(size::Question::Compare));
         assert_eq!(parsed("--help")?, Task::Usage);
         Ok(())
     }

@@ -1,112 +1,203 @@
-//! `cargo xtask size`: how many bytes of machine code the engine's library holds for a microcontroller.
+//! `cargo xtask size`: what the engine takes of a device's memory and flash, held against what it took before.
 //!
-//! What is counted: the code sections of `libwindlass.rlib` alone, optimised for size. The parts generic over the
-//! user's work type are compiled with a firmware, not with the library, and are not in it; nor is anything a linker
-//! would throw away subtracted. So the number is neither a bound above nor below for a firmware, and says so.
+//! Memory is that of tables whose works have no size: the engine's own. Flash is `.text` and `.rodata` of an image with an engine,
+//! without what the same image has when it has none; so the image's few works count as the engine. The initial values of statics (`.data`)
+//! take flash too, but as much as there are nodes: they are a figure of their own. Nothing is measured by running it.
 
-use std::env;
+mod image;
+mod kept;
+mod symbols;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
 
-use anyhow::{Context, Result};
-use object::read::archive::ArchiveFile;
-use object::{Object, ObjectSection, SectionKind};
+use anyhow::{Context, Result, bail};
 
 use crate::command;
-use crate::toolchain;
+use crate::size::image::{BASELINE, ENGINES, Image, Memory, TARGETS};
+use crate::size::kept::{Figure, Kept};
 
-const TARGETS: &[&str] = &["thumbv6m-none-eabi", "thumbv7em-none-eabihf"];
+pub(crate) use crate::size::image::{MANIFEST, lint};
 
-/// Builds the engine for each microcontroller target and prints what its library holds.
-pub(crate) fn print() -> Result<()> {
-    let mut rows = vec![];
-    for target in TARGETS {
-        toolchain::need_target(target)?;
-        rows.push((target, code_bytes(&build(target)?)?));
+/// Where the figures are kept.
+const FILE: &str = "xtask/size.txt";
+
+/// Of a node, by width of a pointer: what the engine may take of memory, without the work.
+const NODE_AIMS: [(u32, u64); 2] = [(32, 64), (64, 96)];
+
+/// On the smallest target: what the engine may take of flash, by image.
+const FLASH_AIMS: [(&str, u64); 2] = [("leaves", 4_000), ("composites", 8_000)];
+
+/// What is asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// Compare with what is kept.
+    Compare,
+    /// Keep what is measured.
+    Bless,
+    /// List what an image is made of.
+    Symbols { image: String, target: String },
+}
+
+/// Understands the words after `size`.
+pub(crate) fn parse(args: &[&str]) -> Result<Question> {
+    match args {
+        [] => Ok(Question::Compare),
+        ["--bless"] => Ok(Question::Bless),
+        ["--symbols", image] => symbols_of(image, TARGETS[0]),
+        ["--symbols", image, "--target", target] | ["--target", target, "--symbols", image] => {
+            symbols_of(image, target)
+        }
+        ["--symbols"] => bail!("`--symbols` needs the name of an image: {}", ENGINES.join(", ")),
+        other => bail!(
+            "`size {}` is not understood; there are --bless, and --symbols IMAGE [--target TARGET]",
+            other.join(" ")
+        ),
     }
-    println!("\n{:<26} {:>10}", "target", "code bytes");
-    for (target, bytes) in rows {
-        println!("{target:<26} {bytes:>10}");
+}
+
+/// Measures and prints. False if something has grown.
+pub(crate) fn run(question: &Question) -> Result<bool> {
+    if let Question::Symbols { image, target } = question {
+        image::build(target)?;
+        println!("\n`{image}` for {target}, bytes:\n\n{}", symbols::listing(&image::read(target, image)?));
+        return Ok(true);
+    }
+
+    for target in TARGETS {
+        image::build(target)?;
+    }
+    let figures = measure()?;
+    let compiler = command::program("rustc", &["--version"]).read()?;
+    let compiler = compiler.trim();
+    if *question == Question::Bless {
+        fs::write(FILE, Kept::of(compiler, &figures).to_string())
+            .with_context(|| format!("cannot write {FILE}"))?;
+        println!("\n{}\n{FILE} written.", kept::table(&figures, None));
+        return Ok(true);
+    }
+    let kept = match fs::read_to_string(FILE) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => bail!("there is no {FILE}; `--bless` writes it"),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {FILE}")),
+    };
+    let kept = Kept::parse(&kept).with_context(|| format!("{FILE} is broken"))?;
+    let comparison = kept.compare(compiler, &figures);
+    print!("\n{comparison}");
+    Ok(!comparison.fails())
+}
+
+fn symbols_of(image: &str, target: &str) -> Result<Question> {
+    if image != BASELINE && !ENGINES.contains(&image) {
+        bail!("there is no image `{image}`; there are {BASELINE}, {}", ENGINES.join(", "));
+    }
+    if !TARGETS.contains(&target) {
+        bail!("no image is built for `{target}`; there are {}", TARGETS.join(", "));
+    }
+    Ok(Question::Symbols { image: image.into(), target: target.into() })
+}
+
+/// All figures, and on the way what else there is to see in the images.
+fn measure() -> Result<Vec<Figure>> {
+    let mut figures = vec![];
+    for (bits, memory) in [(32, image::memory(TARGETS[0])?), (usize::BITS, image::memory_here()?)] {
+        figures.extend(memory_figures(bits, &memory));
     }
     println!(
-        "\nCode sections of libwindlass.rlib, opt-level \"s\", default features. Code generic over the work type is\n\
-         compiled with a firmware and is not in it; a linker would drop what a firmware does not call."
+        "\n{:<34} {:>7} {:>8} {:>7} {:>7} {:>14}",
+        "image", ".text", ".rodata", ".data", ".bss", "panic and fmt"
     );
-    Ok(())
-}
-
-/// Builds the library where no other build puts its files, and says where it is.
-fn build(target: &str) -> Result<PathBuf> {
-    let directory =
-        env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from).join("size");
-    let shown = directory.to_str().context("the target directory's name is not UTF-8")?;
-    // Link-time optimisation would leave intermediate code in the library in place of machine code.
-    command::cargo(&["build", "--package", "windlass", "--lib", "--release", "--target", target])
-        .args(&["--target-dir", shown])
-        .args(&["--config", "profile.release.opt-level=\"s\"", "--config", "profile.release.lto=\"off\""])
-        .run()?;
-    Ok(directory.join(target).join("release").join("libwindlass.rlib"))
-}
-
-fn code_bytes(library: &Path) -> Result<u64> {
-    let bytes = fs::read(library).with_context(|| format!("cannot read {}", library.display()))?;
-    code_bytes_in(&bytes).with_context(|| format!("cannot make sense of {}", library.display()))
-}
-
-/// The sum over the code sections of every object file in an archive.
-fn code_bytes_in(archive: &[u8]) -> Result<u64> {
-    let mut sum = 0;
-    for member in ArchiveFile::parse(archive)?.members() {
-        let member = member?;
-        if !member.name().ends_with(b".o") {
-            continue; // the compiler's own metadata
+    for target in TARGETS {
+        let baseline = image::read(target, BASELINE)?;
+        print_image(target, BASELINE, &baseline);
+        for name in ENGINES {
+            let image = image::read(target, name)?;
+            print_image(target, name, &image);
+            figures.extend(flash_figures(target, name, &image, &baseline));
         }
-        let file = object::File::parse(member.data(archive)?)?;
-        sum += file
-            .sections()
-            .filter(|section| section.kind() == SectionKind::Text)
-            .map(|s| s.size())
-            .sum::<u64>();
     }
-    Ok(sum)
+    Ok(figures)
+}
+
+fn print_image(target: &str, name: &str, image: &Image) {
+    let Image { text, rodata, data, bss, .. } = image;
+    let machinery: u64 = symbols::machinery(image).map(|function| function.bytes).sum();
+    println!("{:<34} {text:>7} {rodata:>8} {data:>7} {bss:>7} {machinery:>14}", format!("{name}, {target}"));
+}
+
+fn memory_figures(bits: u32, memory: &Memory) -> Vec<Figure> {
+    let aim = NODE_AIMS.iter().find(|aim| aim.0 == bits).map(|aim| aim.1);
+    let mut figures = vec![Figure { name: format!("memory of a node, {bits}-bit"), bytes: memory.node, aim }];
+    figures.extend([16, 64, 256].iter().zip(memory.schedulers).map(|(nodes, bytes)| Figure {
+        name: format!("memory of a scheduler of {nodes} nodes, {bits}-bit"),
+        bytes,
+        aim: None,
+    }));
+    figures
+}
+
+fn flash_figures(target: &str, name: &str, image: &Image, baseline: &Image) -> [Figure; 3] {
+    let aim = FLASH_AIMS.iter().find(|aim| aim.0 == name && target == TARGETS[0]).map(|aim| aim.1);
+    [
+        Figure { name: format!(".text of `{name}`, {target}"), bytes: image.text, aim: None },
+        Figure {
+            name: format!("flash of the engine in `{name}`, {target}"),
+            bytes: image.code().saturating_sub(baseline.code()),
+            aim,
+        },
+        Figure { name: format!(".data of `{name}`, {target}"), bytes: image.data, aim: None },
+    ]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_is_no_library_is_an_error() {
-        assert!(code_bytes_in(b"").is_err());
-        assert!(code_bytes_in(b"!<arch>\ntruncated").is_err());
-        assert!(code_bytes(Path::new("no/such/library.rlib")).is_err());
+    fn parsed(line: &str) -> Result<Question> {
+        parse(&line.split_whitespace().collect::<Vec<_>>())
     }
 
     #[test]
-    #[cfg(target_os = "linux")]
-    fn sums_the_code_of_object_files_and_of_nothing_else() -> Result<()> {
-        // The only object file surely at hand: this very program.
-        let program = fs::read(env::current_exe()?)?;
-        let once = code_bytes_in(&archive(&[("a.o", &program), ("lib.rmeta", b"no object file")]))?;
-        let twice = code_bytes_in(&archive(&[("a.o", &program), ("b.o", &program)]))?;
-        assert!(once > 0 && once < program.len() as u64, "{once} of {}", program.len());
-        assert_eq!(twice, 2 * once);
-        assert_eq!(code_bytes_in(&archive(&[]))?, 0);
-        assert!(code_bytes_in(&archive(&[("a.o", b"no object file")])).is_err());
+    fn options_are_understood() -> Result<()> {
+        let leaves = |target: &str| Question::Symbols { image: "leaves".into(), target: target.into() };
+        assert_eq!(parsed("")?, Question::Compare);
+        assert_eq!(parsed("--bless")?, Question::Bless);
+        assert_eq!(parsed("--symbols leaves")?, leaves("thumbv6m-none-eabi"));
+        assert_eq!(
+            parsed("--symbols leaves --target thumbv7em-none-eabihf")?,
+            leaves("thumbv7em-none-eabihf")
+        );
+        assert_eq!(
+            parsed("--target thumbv7em-none-eabihf --symbols leaves")?,
+            leaves("thumbv7em-none-eabihf")
+        );
         Ok(())
     }
 
-    #[cfg(target_os = "linux")]
-    fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
-        let mut bytes = b"!<arch>\n".to_vec();
-        for (name, data) in members {
-            let size = data.len();
-            bytes.extend(
-                format!("{:<16}0           0     0     644     {size:<10}`\n", format!("{name}/")).bytes(),
-            );
-            bytes.extend(*data);
-            bytes.extend(std::iter::repeat_n(b'\n', size % 2));
+    #[test]
+    fn anything_else_is_an_error_that_names_it() {
+        for (line, says) in [
+            ("--json f", "--json f"),
+            ("--symbols", "leaves"),
+            ("--symbols leafs", "`leafs`"),
+            ("--symbols leaves --target arm", "`arm`"),
+            ("--symbols leaves --target", "--target"),
+            ("--target thumbv6m-none-eabi", "--target"),
+            ("--bless --symbols leaves", "--bless"),
+        ] {
+            let message = parsed(line).expect_err(line).to_string();
+            assert!(message.contains(says), "`{line}` gave: {message}");
         }
-        bytes
+    }
+
+    #[test]
+    fn flash_is_what_the_engine_adds() {
+        let image = Image { text: 5_000, rodata: 500, data: 7, ..Image::default() };
+        let baseline = Image { text: 300, rodata: 20, ..Image::default() };
+        let [text, flash, data] = flash_figures(TARGETS[0], "leaves", &image, &baseline);
+        assert_eq!((text.bytes, text.aim), (5_000, None));
+        assert_eq!((flash.bytes, flash.aim), (5_180, Some(4_000)));
+        assert_eq!((data.bytes, data.aim), (7, None));
+        assert_eq!(flash_figures(TARGETS[1], "leaves", &image, &baseline)[1].aim, None);
     }
 }

@@ -1,0 +1,13 @@
+//! Tells the linker of a bare-metal program where the memory is. On a host there is nothing to tell.
+
+use std::env;
+
+fn main() {
+    println!("cargo::rerun-if-changed=memory.x");
+    println!("cargo::rerun-if-changed=build.rs");
+    if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "none") {
+        let directory = env::var("CARGO_MANIFEST_DIR").expect("cargo says where the package is");
+        println!("cargo::rustc-link-search={directory}");
+        println!("cargo::rustc-link-arg-bins=-Tlink.x");
+    }
+}
