@@ -6,7 +6,7 @@ use windlass::{
 };
 use windlass_tests::{Any, Rig, World};
 
-use super::golden::release;
+use super::release::release;
 use super::secs;
 use crate::act::Act;
 
