@@ -19,7 +19,7 @@ pub(crate) const TEST: &[Step] = &[
     Step { name: "fmt", about: "the code is formatted", run: fmt },
     Step { name: "clippy", about: "no lint fires, in any feature set of the engine", run: clippy },
     Step { name: "doc", about: "the documentation builds and every link in it leads somewhere", run: doc },
-    Step { name: "no-std", about: "the engine and its traces compile for bare metal and wasm32", run: no_std },
+    Step { name: "no-std", about: "engine and traces compile for bare metal and wasm32", run: no_std },
     Step { name: "msrv", about: "everything compiles with the oldest supported Rust", run: msrv },
     Step { name: "test-core", about: "the engine's tests, without any of its features", run: test_core },
     Step { name: "test", about: "all tests and doc tests of the workspace, all features", run: test },
