@@ -66,13 +66,14 @@ impl Table<'_> {
 
     pub(crate) fn begin_abort(&mut self, index: u32, cause: Cause, by: Option<NodeId>, deadline: u64) {
         let (now, polling) = (self.root.now, self.root.polling);
+        let in_hook = self.root.hook == index;
         let cold = self.cold_mut(index);
         cold.cause = cause;
         cold.aborted_by = by;
         let untimed = cold.drain != UNLIMITED && !polling;
         let deadline = if polling { deadline.min(now.saturating_add(cold.drain)) } else { deadline };
         let hot = self.hot_mut(index);
-        if hot.has(flag::HOOK) {
+        if in_hook {
             // It is ending at this very moment: the end wins, but a retry does not.
             hot.set(flag::DOOMED);
             let cold = self.cold_mut(index);

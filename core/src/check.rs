@@ -243,7 +243,14 @@ impl<'a> Checker<'a> {
         ensure(turn, Oracle::TablesAgree, "it has not started and wants no turn")?;
         let parent = hot.has(flag::PARENT) || cold.first_child == ROOT;
         ensure(parent, Oracle::TablesAgree, "it has children and does not know")?;
-        ensure(!hot.has(flag::HOOK) || running, Oracle::TablesAgree, "it is in a hook that is over")?;
+        let blamed = hot.has(flag::BLAMED) == cold.failure.is_some();
+        ensure(blamed, Oracle::TablesAgree, "the mark of its failure is wrong")?;
+        let limited = hot.has(flag::LIMITED) == (cold.timeout != UNLIMITED);
+        ensure(limited, Oracle::TablesAgree, "the mark of its time limit is wrong")?;
+        let watched = hot.has(flag::WATCHED) || cold.watchers == ROOT;
+        ensure(watched, Oracle::TablesAgree, "a gate waits for it and it does not know")?;
+        let hook = self.view.root.hook != index || running;
+        ensure(hook, Oracle::TablesAgree, "it is in a hook that is over")?;
         if hot.state.is_done() {
             let busy = flag::TURN | flag::QUEUED | flag::ACTIVE | flag::RETRY | flag::SETTLING;
             ensure(!hot.has(busy), Oracle::EndedIsQuiet, "it has ended and still wants something")?;

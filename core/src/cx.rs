@@ -20,6 +20,7 @@ use crate::work::Outcome;
 pub(crate) trait Lend {
     fn table(&mut self) -> Table<'_>;
     fn view(&self) -> View<'_>;
+    fn now(&self) -> Instant;
 }
 
 impl Lend for Table<'_> {
@@ -29,6 +30,10 @@ impl Lend for Table<'_> {
 
     fn view(&self) -> View<'_> {
         View::new(self.hot, self.cold, self.edges, self.root)
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_micros(self.root.now)
     }
 }
 
@@ -94,14 +99,17 @@ impl Children {
 /// Every call from user code into the engine goes through here, and none can crank another work: a work that wakes, aborts or adds a node
 /// finds it changed at once, and the engine gets to it in its turn.
 pub struct Cx<'a, W, A: ?Sized = ()> {
+    // Made anew for each crank, so it holds nothing that can be had through `lend`; which node is running, `slots` knows.
     pub(crate) lend: &'a mut (dyn Lend + 'a),
-    pub(crate) index: u32,
-    pub(crate) now: Instant,
     pub(crate) slots: Slots<'a, W>,
     pub(crate) app: &'a mut A,
 }
 
 impl<W, A: ?Sized> Cx<'_, W, A> {
+    fn index(&self) -> u32 {
+        self.slots.running()
+    }
+
     /// The application, as given to [`Scheduler::poll_work_with`](crate::Scheduler::poll_work_with).
     pub fn app(&mut self) -> &mut A {
         self.app
@@ -112,7 +120,8 @@ impl<W, A: ?Sized> Cx<'_, W, A> {
     /// # Errors
     /// As [`Scheduler::add_child`](crate::Scheduler::add_child); the spec comes back.
     pub fn add_child(&mut self, spec: Spec<W>) -> Result<NodeId, Refused<W>> {
-        ops::add(&mut self.lend.table(), &mut self.slots, self.index, spec)
+        let index = self.index();
+        ops::add(&mut self.lend.table(), &mut self.slots, index, spec)
     }
 
     /// Adds a node below another one, for instance the members of a sequence that this work has just added.
@@ -200,57 +209,57 @@ impl<W, A: ?Sized> Cx<'_, W, A> {
 
     /// The time of this poll. It stands still while the poll goes on.
     #[must_use]
-    pub const fn now(&self) -> Instant {
-        self.now
+    pub fn now(&self) -> Instant {
+        self.lend.now()
     }
 
     /// The node of this work.
     #[must_use]
     pub fn id(&self) -> NodeId {
-        self.lend.view().id(self.index)
+        self.lend.view().id(self.index())
     }
 
     /// The name of this node.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        self.lend.view().cold(self.index).name
+        self.lend.view().cold(self.index()).name
     }
 
     /// Which attempt this is, from 1.
     #[must_use]
     pub fn attempt(&self) -> u32 {
-        u32::from(self.lend.view().cold(self.index).retries_used) + 1
+        u32::from(self.lend.view().cold(self.index()).retries_used) + 1
     }
 
     /// How much longer this attempt may take; none without a timeout.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
-        let limit = self.lend.view().cold(self.index).limit_at;
-        (limit != Instant::MAX.as_micros()).then(|| Instant::from_micros(limit) - self.now)
+        let limit = self.lend.view().cold(self.index()).limit_at;
+        (limit != Instant::MAX.as_micros()).then(|| Instant::from_micros(limit) - self.now())
     }
 
     /// How the children are doing.
     #[must_use]
     pub fn children(&self) -> Children {
-        self.lend.view().children(self.index)
+        self.lend.view().children(self.index())
     }
 
     /// The children that have ended since this node's last turn; their slots are freed when the turn is over.
     pub fn ended_children(&self) -> impl Iterator<Item = NodeView<'_>> {
-        self.lend.view().ended_children(self.index)
+        self.lend.view().ended_children(self.index())
     }
 
     /// The failure that ends this attempt (in a failure hook), or the first one among the children of this attempt.
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {
-        self.lend.view().cold(self.index).failure
+        self.lend.view().cold(self.index()).failure
     }
 
     /// Why this node is being aborted; none if it is not.
     #[must_use]
     pub fn abort_cause(&self) -> Option<Cause> {
         let view = self.lend.view();
-        (view.hot(self.index).state == State::Aborting).then(|| view.cold(self.index).cause)
+        (view.hot(self.index()).state == State::Aborting).then(|| view.cold(self.index()).cause)
     }
 
     /// Whether this node is being aborted.
@@ -274,6 +283,6 @@ impl<W, A: ?Sized> Cx<'_, W, A> {
 
 impl<W, A: ?Sized> fmt::Debug for Cx<'_, W, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cx").field("id", &self.id()).field("now", &self.now).finish_non_exhaustive()
+        f.debug_struct("Cx").field("id", &self.id()).field("now", &self.now()).finish_non_exhaustive()
     }
 }

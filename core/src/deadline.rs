@@ -43,6 +43,15 @@ impl Table<'_> {
         }
     }
 
+    /// Takes both of the node's times away.
+    pub(crate) fn cancel_deadlines(&mut self, index: u32) {
+        if self.hot(index).has(flag::ARMED) {
+            let cold = self.cold_mut(index);
+            (cold.wake_at, cold.limit_at) = (UNLIMITED, UNLIMITED);
+            self.rearm(index);
+        }
+    }
+
     fn disarm(&mut self, index: u32, place: u32) {
         self.hot_mut(index).clear(flag::ARMED);
         self.cold_mut(index).heap_place = ROOT;

@@ -36,24 +36,53 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         self.expire();
     }
 
-    /// One crank. False if nothing is runnable.
-    pub(crate) fn crank(&mut self) -> bool {
-        let mut at = ROOT;
+    /// Cranks so many times, or until nothing is runnable.
+    ///
+    /// Plain leaves at the top are cranked right here, for they are what there are many of; whatever needs more is left to
+    /// [`Engine::crank_below`].
+    pub(crate) fn crank_up_to(&mut self, cranks: u32) {
+        let mut left = cranks;
+        while left > 0 {
+            left -= 1;
+            let Table { hot, root, .. } = &mut self.table;
+            let above = &mut root.hot;
+            let mut child = above.cursor;
+            if child == ROOT {
+                if above.ring == ROOT {
+                    return;
+                }
+                above.pass = above.pass.wrapping_add(1);
+                child = above.ring;
+            }
+            let Some(node) = hot.get(child as usize) else { return };
+            above.cursor = if node.next == above.ring { ROOT } else { node.next };
+            if node.has_plain_turn() {
+                self.run(child);
+            } else if !self.crank_below(child) {
+                return;
+            }
+        }
+    }
+
+    /// A crank from a node at the top on: down to the next node whose own turn it is.
+    #[inline(never)]
+    fn crank_below(&mut self, top: u32) -> bool {
+        let mut at = top;
         loop {
-            let hot = self.table.hot_mut(at);
-            let (mut child, ring) = (hot.cursor, hot.ring);
+            let Some(hot) = self.table.hot.get_mut(at as usize) else { return false };
             if hot.has(flag::TURN) {
-                if hot.is_plain() {
+                if hot.has_plain_turn() {
                     self.run(at);
                     return true;
                 }
-                if child == ROOT || !hot.kind.turn_is_last() || hot.state == State::Pending {
+                if hot.cursor == ROOT || !hot.kind.turn_is_last() || hot.state == State::Pending {
                     if !self.own_turn(at) {
                         return true;
                     }
                     continue;
                 }
             }
+            let (mut child, ring) = (hot.cursor, hot.ring);
             if child == ROOT {
                 if ring == ROOT {
                     return false;
@@ -61,13 +90,17 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
                 hot.pass = hot.pass.wrapping_add(1);
                 child = ring;
             }
-            let next = self.table.hot(child).next;
-            self.table.hot_mut(at).cursor = if next == ring { ROOT } else { next };
+            let Some(below) = self.table.hot.get(child as usize) else { return false };
+            let next = below.next;
+            if let Some(hot) = self.table.hot.get_mut(at as usize) {
+                hot.cursor = if next == ring { ROOT } else { next };
+            }
             at = child;
         }
     }
 
     /// Starts a node, or gives it its own turn. True if the crank may go on from it.
+    #[inline(never)]
     fn own_turn(&mut self, index: u32) -> bool {
         self.table.root.disturbed = false;
         let hot = self.table.hot_mut(index);
@@ -104,14 +137,13 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         none: R,
         call: impl FnOnce(&mut W, &mut Cx<'_, W, A>) -> R,
     ) -> R {
-        let Some((lower, [own, upper @ ..])) = self.works.split_at_mut_checked(index as usize) else {
+        let index = index as usize;
+        if index >= self.works.len() {
             return none;
-        };
-        let Some(work) = own else { return none };
+        }
+        let (lower, [Some(work), upper @ ..]) = self.works.split_at_mut(index) else { return none };
         self.table.root.running = running;
-        let now = self.table.now();
-        let slots = Slots { lower, upper };
-        let mut cx = Cx { lend: &mut self.table, index, now, slots, app: &mut *self.app };
+        let mut cx = Cx { lend: &mut self.table, slots: Slots { lower, upper }, app: &mut *self.app };
         let result = call(work, &mut cx);
         self.table.root.running = ROOT;
         result
@@ -132,18 +164,19 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
 
     /// Calls a hook of a node that is ending.
     fn hook(&mut self, index: u32, call: impl FnOnce(&mut W, &mut Cx<'_, W, A>)) {
-        self.table.hot_mut(index).set(flag::HOOK);
+        self.table.root.hook = index;
         self.call_for(index, index, (), call);
-        self.table.hot_mut(index).clear(flag::HOOK);
+        self.table.root.hook = ROOT;
     }
 
     /// A node that user code left by a panic has failed, and no more of its hooks are called.
     fn recover(&mut self) {
+        self.table.root.hook = ROOT;
         let index = core::mem::replace(&mut self.table.root.running, ROOT);
         if index == ROOT {
             return;
         }
-        self.table.hot_mut(index).clear(flag::HOOK | flag::WOKEN | flag::DOOMED | flag::PAUSED);
+        self.table.hot_mut(index).clear(flag::WOKEN | flag::DOOMED | flag::PAUSED);
         match self.table.hot(index).state {
             State::Pending => self.table.go(index, State::Running),
             State::Waiting => self.table.wake(index),
@@ -202,9 +235,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             return;
         }
         let now = self.table.root.now;
-        let cold = self.table.cold_mut(index);
-        cold.retries_used = 0;
-        cold.started_at = now;
+        self.table.cold_mut(index).started_at = now;
         self.table.go(index, State::Running);
         let hot = self.table.hot_mut(index);
         hot.set(flag::STARTED | flag::TURN);
@@ -225,7 +256,11 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             return false;
         }
         match kind {
-            Kind::Work => self.run(index),
+            Kind::Work => {
+                // It may have had children that have ended since its last turn.
+                self.table.root.stirred = true;
+                self.run(index);
+            }
             Kind::Batch => self.ask_generator(index),
             Kind::Callback => self.ask_callback(index),
             Kind::When if !open => return self.ask_predicate(index),
@@ -246,13 +281,20 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         }
     }
 
+    #[inline(always)]
     fn run(&mut self, index: u32) {
         let outcome = self.call(index, Outcome::Waiting, W::on_run);
+        if !matches!(outcome, Outcome::Running) || self.table.root.stirred {
+            self.ran(index, outcome);
+        }
+    }
+
+    /// What follows from a step that was not just one of many.
+    #[inline(never)]
+    fn ran(&mut self, index: u32, outcome: Outcome) {
+        self.table.root.stirred = false;
         let hot = self.table.hot_mut(index);
         let (woken, unseen) = (hot.has(flag::WOKEN), hot.has(flag::UNSEEN));
-        if matches!(outcome, Outcome::Running) && !woken && !unseen {
-            return;
-        }
         hot.clear(flag::WOKEN);
         // A work that aborted itself is not asked what it thinks of that.
         if hot.state != State::Running {
@@ -321,9 +363,8 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     /// Notes why a node fails. A work that only says that a child failed keeps that child's reason and origin.
     pub(crate) fn blame(&mut self, index: u32, reason: Reason) {
         let origin = self.table.id(index);
-        let failure = &mut self.table.cold_mut(index).failure;
-        if reason != Reason::CHILD_FAILED || failure.is_none() {
-            *failure = Some(Failure { reason, origin });
+        if reason != Reason::CHILD_FAILED || !self.table.hot(index).has(flag::BLAMED) {
+            self.table.set_failure(index, Failure { reason, origin });
         }
     }
 
@@ -341,14 +382,11 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
 
     /// Aborts what lives below a node that is about to end. True if nothing lives (any more).
     fn drain(&mut self, index: u32, verdict: Verdict, cause: Cause) -> bool {
-        let cold = self.table.cold_mut(index);
-        (cold.wake_at, cold.limit_at) = (UNLIMITED, UNLIMITED);
-        cold.verdict = verdict;
-        let live = cold.live > 0;
-        self.table.rearm(index);
-        if !live {
+        self.table.cancel_deadlines(index);
+        if !self.table.hot(index).has(flag::PARENT) || self.table.cold(index).live == 0 {
             return true;
         }
+        self.table.cold_mut(index).verdict = verdict;
         let hot = self.table.hot_mut(index);
         hot.clear(flag::TURN | flag::TIMED_OUT);
         hot.set(flag::SETTLING);
@@ -404,7 +442,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     fn finish(&mut self, index: u32, verdict: Verdict) -> bool {
         match verdict {
             Verdict::Success => {
-                self.table.cold_mut(index).failure = None;
+                self.table.clear_failure(index);
                 self.hook(index, W::on_success);
                 self.table.end(index, State::Success);
             }
@@ -455,11 +493,12 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     fn retry(&mut self, index: u32, delay: Duration) {
         self.hook(index, W::on_failure_retry);
         self.hook(index, W::on_reset);
-        self.table.hot_mut(index).set(flag::HOOK);
+        self.table.root.hook = index;
         self.reset_below(index);
+        self.table.root.hook = ROOT;
         let hot = self.table.hot_mut(index);
         let aborted = hot.has(flag::DOOMED);
-        hot.clear(flag::HOOK | flag::SETTLING | flag::DOOMED);
+        hot.clear(flag::SETTLING | flag::DOOMED);
         if aborted {
             // One of the hooks asked for it; an end would have won, a retry does not.
             let cold = self.table.cold(index);

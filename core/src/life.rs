@@ -24,6 +24,7 @@ impl Table<'_> {
         }
         if self.root.running == index {
             self.hot_mut(index).set(flag::WOKEN);
+            self.root.stirred = true;
             return;
         }
         match hot.state {
@@ -77,14 +78,29 @@ impl Table<'_> {
     pub(crate) fn begin_attempt(&mut self, index: u32) {
         self.root.counts.attempts += 1;
         let now = self.root.now;
-        let cold = self.cold_mut(index);
-        if cold.failed == 0 && cold.aborted == 0 {
+        let hot = self.hot(index);
+        let (blamed, limited) = (hot.has(flag::BLAMED), hot.has(flag::LIMITED));
+        if blamed && self.cold(index).failed == 0 && self.cold(index).aborted == 0 {
             // The last attempt's; a child of this one may have been aborted already.
-            cold.failure = None;
+            self.clear_failure(index);
         }
-        cold.limit_at = now.saturating_add(cold.timeout);
-        if cold.limit_at != UNLIMITED {
+        if limited {
+            let cold = self.cold_mut(index);
+            cold.limit_at = now.saturating_add(cold.timeout);
             self.rearm(index);
+        }
+    }
+
+    pub(crate) fn set_failure(&mut self, index: u32, failure: Failure) {
+        self.cold_mut(index).failure = Some(failure);
+        self.hot_mut(index).set(flag::BLAMED);
+    }
+
+    pub(crate) fn clear_failure(&mut self, index: u32) {
+        let hot = self.hot_mut(index);
+        if hot.has(flag::BLAMED) {
+            hot.clear(flag::BLAMED);
+            self.cold_mut(index).failure = None;
         }
     }
 
@@ -158,12 +174,15 @@ impl Table<'_> {
             | flag::HANDLE
             | flag::DETACHED
             | flag::UNSEEN
-            | flag::PARENT;
+            | flag::PARENT
+            | flag::BLAMED
+            | flag::LIMITED
+            | flag::WATCHED;
         hot.set(flag::TURN);
         let cold = self.cold_mut(index);
         cold.retries_used = 0;
-        cold.failure = None;
         cold.aborted_by = None;
+        self.clear_failure(index);
     }
 
     // ---- the end of a node ----
@@ -172,26 +191,30 @@ impl Table<'_> {
     ///
     /// The parent is told only through its counters and the list of ended children; see [`Table::tell_parent`].
     pub(crate) fn end(&mut self, index: u32, to: State) {
+        const OVER: u32 = flag::TURN
+            | flag::ACTIVE
+            | flag::QUEUED
+            | flag::SETTLING
+            | flag::WOKEN
+            | flag::DOOMED
+            | flag::TIMED_OUT
+            | flag::RETRY
+            | flag::PAUSED
+            | flag::UNTIMED;
+
         self.go(index, to);
-        let cold = self.cold_mut(index);
-        (cold.wake_at, cold.limit_at) = (UNLIMITED, UNLIMITED);
-        self.rearm(index);
-        let hot = self.hot_mut(index);
-        hot.clear(
-            flag::TURN
-                | flag::SETTLING
-                | flag::HOOK
-                | flag::WOKEN
-                | flag::DOOMED
-                | flag::TIMED_OUT
-                | flag::RETRY
-                | flag::PAUSED
-                | flag::UNTIMED,
-        );
-        let parent = hot.parent;
-        self.leave_queue(parent, index);
-        self.refresh(index);
-        self.give_place_back(index);
+        let hot = self.hot(index);
+        let (parent, flags) = (hot.parent, hot.flags);
+        if flags & flag::ARMED != 0 {
+            self.cancel_deadlines(index);
+        }
+        if flags & flag::QUEUED != 0 {
+            self.leave_queue(parent, index);
+        }
+        self.hot_mut(index).clear(OVER);
+        if flags & flag::IN_RING != 0 {
+            self.refresh(index);
+        }
 
         let blocked = to == State::Aborted && self.cold(index).cause == Cause::Dependency;
         let counts = &mut self.root.counts;
@@ -201,6 +224,7 @@ impl Table<'_> {
             self.cold.get_mut(parent as usize).unwrap_or(&mut self.root.cold)
         };
         above.live = above.live.saturating_sub(1);
+        above.active = above.active.saturating_sub(u32::from(flags & flag::ACTIVE != 0));
         match to {
             State::Success => {
                 above.succeeded = above.succeeded.saturating_add(1);
@@ -225,7 +249,7 @@ impl Table<'_> {
         if self.hot(parent).kind.is_dynamic() && (parent != ROOT || self.hot(index).has(flag::DETACHED)) {
             self.join_ended(parent, index);
         }
-        if self.cold(index).watchers != ROOT {
+        if flags & flag::WATCHED != 0 {
             self.open_watchers(index);
         }
     }
@@ -243,14 +267,14 @@ impl Table<'_> {
         let (hot, cold) = (self.hot(parent), self.cold(parent));
         let ending = hot.state == State::Aborting || hot.has(flag::SETTLING);
         let first = cold.failed.saturating_add(cold.aborted) == 1;
-        if parent == ROOT || ending || !first && cold.failure.is_some() {
+        if parent == ROOT || ending || !first && hot.has(flag::BLAMED) {
             return;
         }
         let failure = match self.cold(child).failure {
             Some(failure) if self.hot(child).state == State::Failure => failure,
             _ => Failure { reason: Reason::CHILD_ABORTED, origin: self.id(child) },
         };
-        self.cold_mut(parent).failure = Some(failure);
+        self.set_failure(parent, failure);
     }
 
     /// Lets the parent of a node that ended outside the crank loop look at it in its next turn, and gives the place to the next child.

@@ -165,6 +165,7 @@ impl Table<'_> {
         if head == ROOT {
             self.cold_mut(parent).ended = index;
             self.hot_mut(parent).set(flag::UNSEEN);
+            self.root.stirred = true;
         }
     }
 

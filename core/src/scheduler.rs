@@ -185,11 +185,7 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
         drain_wakes(&mut table);
         let mut engine = Engine { table, works, app, budget };
         engine.prepare();
-        for _ in 0..cranks {
-            if !engine.crank() {
-                break;
-            }
-        }
+        engine.crank_up_to(cranks);
         self.root.polling = false;
         self.next()
     }

@@ -18,6 +18,12 @@ impl<'a, W> Slots<'a, W> {
         Self { lower: works, upper: &mut [] }
     }
 
+    /// The index of the work that is running; the number of slots if none is.
+    pub(crate) const fn running(&self) -> u32 {
+        // A table has fewer than 2^32 slots.
+        self.lower.len() as u32
+    }
+
     /// The slot at `index`; none for the running work's own.
     pub(crate) fn slot(&mut self, index: u32) -> Option<&mut Option<W>> {
         let index = index as usize;

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::id::NodeId;
 use crate::node::{Cold, Edge, Hot, Kind, ROOT, flag};
 use crate::observe::{Event, Sink, What};
-use crate::spec::Settings;
+use crate::spec::{Settings, UNLIMITED};
 use crate::state::{State, Transition};
 use crate::time::Instant;
 
@@ -38,6 +38,10 @@ pub(crate) struct Root {
     pub polling: bool,
     /// The node whose user code is running.
     pub running: u32,
+    /// The node that is ending or about to be retried, while a hook of that is being called.
+    pub hook: u32,
+    /// The running node may have been woken, or have children that ended.
+    pub stirred: bool,
     /// A node has left its ring since a crank last looked.
     pub disturbed: bool,
     /// Shut down: nothing new.
@@ -85,6 +89,8 @@ impl Root {
             seed: 0,
             polling: false,
             running: ROOT,
+            hook: ROOT,
+            stirred: false,
             disturbed: false,
             closed: false,
             #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
@@ -228,7 +234,9 @@ impl Table<'_> {
         match hot.state {
             State::Aborting => return Err(Error::Aborting),
             state if state.is_done() => return Err(Error::Ended),
-            _ if hot.has(flag::SETTLING | flag::HOOK) => return Err(Error::Ended),
+            _ if hot.has(flag::SETTLING) || parent != ROOT && parent == self.root.hook => {
+                return Err(Error::Ended);
+            }
             _ => {}
         }
         match hot.kind {
@@ -274,6 +282,9 @@ impl Table<'_> {
         }
         if settings.detached {
             hot.set(flag::DETACHED);
+        }
+        if settings.timeout != UNLIMITED {
+            hot.set(flag::LIMITED);
         }
         let heap = (self.cold(index).heap_place, self.cold(index).entry);
         *self.cold_mut(index) = Cold {
@@ -333,8 +344,8 @@ impl Table<'_> {
             self.forget_wakes(index);
         }
         if self.root.running == index {
-            // A panic left the mark, and the node ended before the poll that would have found it.
-            self.root.running = ROOT;
+            // A panic left the marks, and the node ended before the poll that would have found them.
+            (self.root.running, self.root.hook) = (ROOT, ROOT);
         }
         let hot = self.hot_mut(index);
         hot.flags = 0;

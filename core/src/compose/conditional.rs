@@ -52,7 +52,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         }
         let origin = self.table.awaited(index).and_then(|awaited| self.table.cold(awaited).failure);
         let origin = origin.map_or(self.id(index), |failure| failure.origin);
-        self.table.cold_mut(index).failure = Some(Failure { reason: Reason::GATE_CLOSED, origin });
+        self.table.set_failure(index, Failure { reason: Reason::GATE_CLOSED, origin });
         self.settle(index, Verdict::Failure { delay: None }, crate::reason::Cause::ParentFailed);
         false
     }

@@ -7,7 +7,7 @@
 
 use crate::error::Error;
 use crate::id::NodeId;
-use crate::node::{Edge, Edges, Kind, ROOT, Way};
+use crate::node::{Edge, Edges, Kind, ROOT, Way, flag};
 use crate::reason::Cause;
 use crate::state::State;
 use crate::table::Table;
@@ -206,6 +206,7 @@ impl Table<'_> {
             self.cold_mut(gate).awaited_succeeded = state == State::Success;
         }
         if self.cold(gate).next_watcher == ROOT {
+            self.hot_mut(awaited).set(flag::WATCHED);
             let first = core::mem::replace(&mut self.cold_mut(awaited).watchers, gate);
             self.cold_mut(gate).next_watcher = if first == ROOT { gate } else { first };
         }

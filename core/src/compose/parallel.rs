@@ -52,8 +52,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
 
     fn lose_quorum(&mut self, index: u32) {
         let own = self.id(index);
-        let failure = &mut self.table.cold_mut(index).failure;
-        let origin = failure.map_or(own, |failure| failure.origin);
-        *failure = Some(Failure { reason: Reason::NO_QUORUM, origin });
+        let origin = self.table.cold(index).failure.map_or(own, |failure| failure.origin);
+        self.table.set_failure(index, Failure { reason: Reason::NO_QUORUM, origin });
     }
 }

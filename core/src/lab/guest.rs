@@ -82,16 +82,10 @@ impl<'v, 'a, W, A> Visit<'v, 'a, W, A> {
     }
 
     fn call<R>(&mut self, work: &mut W, call: impl FnOnce(&mut W, &mut Cx<'_, W, A>) -> R) -> R {
-        let Cx { lend, index, now, app: world, .. } = &mut *self.host;
-        let (lower, upper) = world.stage.split_at_mut(*index as usize);
+        let Cx { lend, slots, app: world, .. } = &mut *self.host;
+        let (lower, upper) = world.stage.split_at_mut(slots.running() as usize);
         let upper = upper.get_mut(1..).unwrap_or_default();
-        let mut cx = Cx {
-            lend: &mut **lend,
-            index: *index,
-            now: *now,
-            slots: Slots { lower, upper },
-            app: &mut world.app,
-        };
+        let mut cx = Cx { lend: &mut **lend, slots: Slots { lower, upper }, app: &mut world.app };
         call(work, &mut cx)
     }
 }
