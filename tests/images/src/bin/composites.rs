@@ -97,54 +97,47 @@ fn task() -> Task {
     Task { left: board::ticks() }
 }
 
-fn leaf() -> Spec<Task> {
-    Spec::work("leaf", task())
-}
-
 /// A tree with a node of every kind.
+#[inline(never)]
 fn build(engine: &mut Engine) -> Result<NodeId, Error> {
     let job = engine.add(Spec::sequence("job").drain(Duration::from_secs(5)))?;
 
     let retry = Retry::times(3).exponential(Duration::from_millis(10), 2, Duration::from_secs(1));
-    let retry = retry.jitter(Jitter::Full);
-    let first = engine.add_child(job, leaf().retry(retry).timeout(Duration::from_secs(30)))?;
+    let leaf = Spec::work("first", task()).retry(retry.jitter(Jitter::Full)).timeout(Duration::from_secs(30));
+    let first = family(engine, job, leaf, 0)?;
     let handle = engine.wake_handle(first)?;
     interrupt::free(|cs| LISTENER.borrow(cs).set(Some(handle)));
 
-    for spec in [
-        Spec::parallel("parallel").width(2).on_failure(OnFailure::Ignore),
-        Spec::quorum("quorum", 2).retry(Retry::ONCE),
-        Spec::any("any"),
-        Spec::race("race"),
-    ] {
-        let group = engine.add_child(job, spec)?;
-        for _ in 0..3 {
-            engine.add_child(group, leaf())?;
-        }
-    }
+    family(engine, job, Spec::parallel("parallel").width(2).on_failure(OnFailure::Ignore), 3)?;
+    family(engine, job, Spec::quorum("quorum", 2).retry(Retry::ONCE), 3)?;
+    family(engine, job, Spec::any("any"), 3)?;
+    family(engine, job, Spec::race("race"), 3)?;
+    family(engine, job, Spec::batch("batch", task()).width(2).item_nodes(1), 0)?;
+    family(engine, job, Spec::callback("callback", task()), 0)?;
+    family(engine, job, Spec::when("when", task()).poll_every(Duration::from_millis(50)), 1)?;
+    family(engine, job, Spec::after("after", first), 1)?;
+    family(engine, job, Spec::after_success("after success", first), 1)?;
 
-    engine.add_child(job, Spec::batch("batch", task()).width(2).item_nodes(1))?;
-    engine.add_child(job, Spec::callback("callback", task()))?;
-
-    for gate in [
-        Spec::when("when", task()).poll_every(Duration::from_millis(50)),
-        Spec::after("after", first),
-        Spec::after_success("after success", first),
-    ] {
-        let gate = engine.add_child(job, gate)?;
-        engine.add_child(gate, leaf())?;
-    }
-
-    let graph = engine.add_child(job, Spec::graph("graph"))?;
-    let fetch = engine.add_child(graph, leaf())?;
-    let check = engine.add_child(graph, leaf())?;
-    let flash = engine.add_after(graph, leaf(), &[fetch, check])?;
+    let graph = family(engine, job, Spec::graph("graph"), 0)?;
+    let fetch = family(engine, graph, Spec::work("fetch", task()), 0)?;
+    let check = family(engine, graph, Spec::work("check", task()), 0)?;
+    engine.add_after(graph, Spec::work("flash", task()), &[fetch, check])?;
     engine.depend(check, fetch)?;
-    let _ = flash;
     Ok(job)
 }
 
+/// A node with so many leaves below it.
+#[inline(never)]
+fn family(engine: &mut Engine, parent: NodeId, spec: Spec<Task>, leaves: u32) -> Result<NodeId, Error> {
+    let id = engine.add_child(parent, spec)?;
+    for _ in 0..leaves {
+        engine.add_child(id, Spec::work("leaf", task()))?;
+    }
+    Ok(id)
+}
+
 /// What an operator might do.
+#[inline(never)]
 fn interfere(engine: &mut Engine, job: NodeId) -> Result<(), Error> {
     match board::ticks() {
         1_000 => engine.pause(job),
