@@ -40,3 +40,6 @@ pub use outside::{Answer, Outside, Task};
 pub use state::{Ask, Catchup, Counts};
 pub use tree::{DRAIN, SHAPE, capacity, plant};
 pub use works::Step;
+
+#[cfg(test)]
+mod tests;

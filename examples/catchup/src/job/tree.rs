@@ -44,16 +44,27 @@ where
     S: Store<Step<E>>,
     Seen: Observer,
 {
+    let (root, children) = trunk(ask);
+    let root = scheduler.add(root)?;
+    for child in children {
+        scheduler.add_child(root, child)?;
+    }
+    Ok(root)
+}
+
+/// The root and its children, for whoever plants them.
+pub(super) fn trunk<E>(ask: &Ask) -> (Spec<Step<E>>, [Spec<Step<E>>; TRUNK - 1]) {
     let width = u32::from(ask.concurrency);
     let batch = |name, generator, nodes| Spec::batch(name, generator).width(width).item_nodes(nodes);
-    let root = scheduler.add(Spec::sequence("catch up").timeout(ask.deadline))?;
-    let state = Spec::work("archive state", Step::errand(Task::State)).retry(ask.retry).drain(DRAIN);
-    scheduler.add_child(root, state)?;
-    scheduler.add_child(root, batch("ledger headers", Step::headers(), FILE))?;
-    scheduler.add_child(root, Spec::work("ledger chain", Step::chain()))?;
-    scheduler.add_child(root, batch("replay", Step::replay(), REPLAY))?;
-    scheduler.add_child(root, Spec::callback("arrival", Step::Arrival))?;
-    Ok(root)
+    let root = Spec::sequence("catch up").timeout(ask.deadline);
+    let children = [
+        Spec::work("archive state", Step::errand(Task::State)).retry(ask.retry).drain(DRAIN),
+        batch("ledger headers", Step::headers(), FILE),
+        Spec::work("ledger chain", Step::chain()),
+        batch("replay", Step::replay(), REPLAY),
+        Spec::callback("arrival", Step::Arrival),
+    ];
+    (root, children)
 }
 
 /// Adds a file below `parent`, or below the running generator: what tries it, and tries it again.
