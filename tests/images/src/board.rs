@@ -42,6 +42,8 @@ pub fn wait_for_interrupt() {
     cortex_m::asm::wfi();
 }
 
+// A function of its own, so that it can be seen in an image whether anything can panic.
+#[inline(never)]
 #[panic_handler]
 fn stop(_: &PanicInfo<'_>) -> ! {
     loop {

@@ -16,6 +16,10 @@ use windlass_images as board;
 
 type Engine = Scheduler<Task, Inline<Task, 32, 8>>;
 
+/// Made by the compiler, not by the processor.
+const RETRY: Retry =
+    Retry::times(3).exponential(Duration::from_millis(10), 2, Duration::from_secs(1)).jitter(Jitter::Full);
+
 wake_set!(static WAKES: 32);
 
 /// Wakes the work that listens.
@@ -102,8 +106,7 @@ fn task() -> Task {
 fn build(engine: &mut Engine) -> Result<NodeId, Error> {
     let job = engine.add(Spec::sequence("job").drain(Duration::from_secs(5)))?;
 
-    let retry = Retry::times(3).exponential(Duration::from_millis(10), 2, Duration::from_secs(1));
-    let leaf = Spec::work("first", task()).retry(retry.jitter(Jitter::Full)).timeout(Duration::from_secs(30));
+    let leaf = Spec::work("first", task()).retry(RETRY).timeout(Duration::from_secs(30));
     let first = family(engine, job, leaf, 0)?;
     let handle = engine.wake_handle(first)?;
     interrupt::free(|cs| LISTENER.borrow(cs).set(Some(handle)));
