@@ -23,7 +23,7 @@ usage: cargo xtask <command>
 
   test [--list | --only STEP]   every check and every test
   ci   [--list | --only STEP]   the same, and the licences of all dependencies
-  bench [--json FILE]           measure against the peers, side by side
+  bench [OPTIONS]               measure against the peers, side by side; --help tells more
   size [--bless]                memory and flash of the engine; fails if a kept figure grew, or keeps the new ones
   size --symbols IMAGE [--target TARGET]
                                 what an image (leaves, composites) is made of, the largest functions first";

@@ -1,81 +1,84 @@
 //! Workload: many leaves under one parent, each cranked equally often, in turns.
 //!
-//! The peer is the loop one would write by hand over boxed trait objects: no states, no timers, no tree, so it is the
-//! floor under any engine that cranks `dyn` works. Building and dropping the leaves is not timed.
+//! Inside the clock: the cranks. Outside: building and freeing the leaves, spawning the tasks. The hand-written loop over
+//! boxed trait objects has no states, no timers and no tree, so it is the floor under any engine that cranks `dyn` works.
+//! bonsai-bt ticks a `WhenAll` of actions, each of which steps a boxed leaf on its blackboard.
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use windlass::{Boxed, Cx, DynWork, Next, Outcome, Scheduler, Spec, Work};
+use bonsai_bt::{BT, Behavior, RUNNING, Status, UpdateArgs};
+use windlass::{DynWork, Spec};
 
-use crate::interleave;
-use crate::row::Row;
+use crate::clock::{Contender, Who, timed};
+use crate::executors::{self, BoxedFutures};
+use crate::leaf::{self, CountDown, Engine, Step};
 
-/// Measures `leaves` leaves, each of which needs `cranks` cranks.
-pub(crate) fn measure(leaves: u32, cranks: u32) -> Row {
-    let [ours, theirs] =
-        interleave::medians(&mut [&mut || engine(leaves, cranks), &mut || boxed_loop(leaves, cranks)]);
-    let n = u64::from(leaves) * u64::from(cranks);
-    Row::new(format!("crank, {leaves} flat leaves x {cranks}"), n, Some(ours), "loop over Box<dyn>", theirs)
+/// `leaves` leaves, each of which needs `cranks` cranks.
+pub(crate) fn contenders(leaves: u32, cranks: u32) -> Vec<Contender> {
+    vec![
+        Contender::new(Who::Ours, move || engine(leaves, cranks)),
+        Contender::new(Who::Loop, move || boxed_loop(leaves, cranks)),
+        Contender::new(Who::Tokio, move || tokio(leaves, cranks)),
+        Contender::new(Who::AsyncExecutor, move || async_executor(leaves, cranks)),
+        Contender::new(Who::FuturesUnordered, move || futures(leaves, cranks)),
+        Contender::new(Who::Bonsai, move || bonsai(leaves, cranks)),
+    ]
 }
 
 fn engine(leaves: u32, cranks: u32) -> Duration {
-    let mut scheduler: Scheduler<DynWork, Boxed<DynWork>> = Scheduler::with_capacity(leaves as usize);
+    let mut scheduler = Engine::with_capacity(leaves as usize);
     for _ in 0..leaves {
         let added = scheduler.add(Spec::work("leaf", DynWork::new(CountDown(cranks))));
         assert!(added.is_ok(), "{added:?}");
     }
-    let started = Instant::now();
-    while scheduler.poll_work(windlass::Instant::ZERO) != Next::Done {}
-    let took = started.elapsed();
+    let (took, ()) = timed(|| leaf::finish(&mut scheduler));
     assert_eq!(scheduler.metrics().cranks, u64::from(leaves) * u64::from(cranks));
     took
 }
 
-/// What the hand-written loop drives.
-trait Leaf {
-    /// One step; `true` when there is more to do.
-    fn crank(&mut self) -> bool;
-}
-
-struct CountDown(u32);
-
-impl Leaf for CountDown {
-    fn crank(&mut self) -> bool {
-        self.0 = self.0.saturating_sub(1);
-        self.0 > 0
-    }
-}
-
-impl<W> Work<(), W> for CountDown {
-    fn on_run(&mut self, _: &mut Cx<'_, W>) -> Outcome {
-        if self.crank() { Outcome::Running } else { Outcome::Success }
-    }
-}
-
 fn boxed_loop(leaves: u32, cranks: u32) -> Duration {
-    let mut leaves: Vec<Box<dyn Leaf>> =
-        (0..leaves).map(|_| Box::new(CountDown(cranks)) as Box<dyn Leaf>).collect();
+    let mut boxes: Vec<Box<dyn Step>> = (0..leaves).map(|_| Box::new(CountDown(cranks)) as _).collect();
     // Hidden from the optimiser, which would otherwise know the one type behind the boxes.
-    let leaves = black_box(leaves.as_mut_slice());
-    let started = Instant::now();
-    black_box(drive(leaves));
-    started.elapsed()
+    let boxes = black_box(boxes.as_mut_slice());
+    let (took, steps) = timed(|| leaf::drive(boxes));
+    assert_eq!(steps, u64::from(leaves) * u64::from(cranks));
+    took
 }
 
-/// Cranks every leaf in turn until a whole pass finds nothing more to do; says how many cranks that took.
-fn drive(leaves: &mut [Box<dyn Leaf>]) -> u64 {
-    let mut cranks = 0;
-    loop {
-        let mut more = false;
-        for leaf in leaves.iter_mut() {
-            more |= leaf.crank();
-            cranks += 1;
-        }
-        if !more {
-            return cranks;
-        }
-    }
+fn tokio(leaves: u32, cranks: u32) -> Duration {
+    let runtime = executors::tokio();
+    let mut tasks: Vec<_> = (0..leaves).map(|_| runtime.spawn(CountDown(cranks))).collect();
+    timed(|| executors::finish_tokio(&runtime, &mut tasks)).0
+}
+
+fn async_executor(leaves: u32, cranks: u32) -> Duration {
+    let executor = async_executor::LocalExecutor::new();
+    let tasks: Vec<_> = (0..leaves).map(|_| executor.spawn(CountDown(cranks))).collect();
+    let (took, ()) = timed(|| executors::finish_async_executor(&executor));
+    assert!(tasks.iter().all(async_executor::Task::is_finished));
+    took
+}
+
+fn futures(leaves: u32, cranks: u32) -> Duration {
+    let mut futures: BoxedFutures = (0..leaves).map(|_| Box::pin(CountDown(cranks)) as _).collect();
+    timed(|| executors::finish_futures(&mut futures)).0
+}
+
+fn bonsai(leaves: u32, cranks: u32) -> Duration {
+    let boxes: Vec<Box<dyn Step>> = (0..leaves).map(|_| Box::new(CountDown(cranks)) as _).collect();
+    let actions = (0..leaves as usize).map(Behavior::Action).collect();
+    let mut tree = BT::new(Behavior::WhenAll(actions), boxes);
+    timed(|| finish_bonsai(&mut tree)).0
+}
+
+/// Ticks until the tree has ended.
+pub(crate) fn finish_bonsai(tree: &mut BT<usize, Vec<Box<dyn Step>>>) {
+    let event = bonsai_bt::Event::from(UpdateArgs { dt: 1.0 });
+    let mut step = |args: bonsai_bt::ActionArgs<'_, _, usize>, leaves: &mut Vec<Box<dyn Step>>| {
+        if leaves[*args.action].step() { RUNNING } else { (Status::Success, args.dt) }
+    };
+    while let Some((Status::Running, _)) = tree.tick(&event, &mut step) {}
 }
 
 #[cfg(test)]
@@ -83,17 +86,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_loop_cranks_every_leaf_as_often_as_it_asks() {
-        let mut leaves: Vec<Box<dyn Leaf>> =
-            (0..10).map(|_| Box::new(CountDown(7)) as Box<dyn Leaf>).collect();
-        assert_eq!(drive(&mut leaves), 70);
-        assert!(leaves.iter_mut().all(|leaf| !leaf.crank()), "a leaf was left unfinished");
-    }
-
-    #[test]
-    fn a_row_counts_every_crank_of_both() {
-        let row = measure(20, 5);
-        assert_eq!(row.n, 100);
-        assert!(row.ours_ns.is_some_and(|ns| ns > 0.0));
+    fn every_contender_comes_to_its_end() {
+        for mut contender in contenders(20, 5) {
+            assert!((contender.run)() > Duration::ZERO, "{}", contender.who.name());
+        }
     }
 }

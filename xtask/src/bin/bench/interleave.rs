@@ -5,29 +5,29 @@
 
 use std::time::Duration;
 
-/// Rounds that count. Odd, so that the median is one of them.
-const ROUNDS: usize = 101;
-/// Rounds before those, for caches, branch prediction and clock speed to settle.
+use crate::clock::Contender;
+
+/// Of the rounds that count, this part is run before them, for caches, branch prediction and clock speed to settle.
 const WARM_UP: usize = 10;
 
-/// Something to be measured: does its work once and says how long it took.
-pub(crate) type Contender<'a> = &'a mut dyn FnMut() -> Duration;
-
-/// The median time of each contender, in the order given.
-pub(crate) fn medians<const N: usize>(contenders: &mut [Contender<'_>; N]) -> [Duration; N] {
-    let mut samples = [const { Vec::new() }; N];
-    for round in 0..WARM_UP + ROUNDS {
-        for turn in 0..N {
-            let whose = (round + turn) % N;
-            let took = contenders[whose]();
-            if round >= WARM_UP {
+/// The median time of each contender, in the order given, over `rounds` rounds (at least one).
+pub(crate) fn medians(contenders: &mut [Contender], rounds: usize) -> Vec<Duration> {
+    let rounds = rounds.max(1);
+    let warm_up = rounds.div_ceil(WARM_UP);
+    let mut samples = vec![Vec::with_capacity(rounds); contenders.len()];
+    for round in 0..warm_up + rounds {
+        for turn in 0..contenders.len() {
+            let whose = (round + turn) % contenders.len();
+            let took = (contenders[whose].run)();
+            if round >= warm_up {
                 samples[whose].push(took);
             }
         }
     }
-    samples.map(median)
+    samples.into_iter().map(median).collect()
 }
 
+/// The one in the middle, or the longer of the two there.
 fn median(mut samples: Vec<Duration>) -> Duration {
     samples.sort_unstable();
     samples[samples.len() / 2]
@@ -36,35 +36,37 @@ fn median(mut samples: Vec<Duration>) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Who;
     use std::cell::RefCell;
+    use std::rc::Rc;
 
     #[test]
     fn contenders_take_turns_and_no_one_always_goes_first() {
-        let order = RefCell::new(String::new());
+        let order = Rc::new(RefCell::new(String::new()));
         let turn = |name: char| {
-            order.borrow_mut().push(name);
-            Duration::ZERO
+            let order = order.clone();
+            Contender::new(Who::Ours, move || {
+                order.borrow_mut().push(name);
+                Duration::ZERO
+            })
         };
-        let _ = medians(&mut [&mut || turn('a'), &mut || turn('b'), &mut || turn('c')]);
-        let order = order.into_inner();
+        let _ = medians(&mut [turn('a'), turn('b'), turn('c')], 10);
+        let order = order.take();
         assert!(order.starts_with("abcbcacababc"), "{order}");
-        assert_eq!(order.len(), 3 * (WARM_UP + ROUNDS));
+        assert_eq!(order.len(), 3 * (1 + 10));
     }
 
     #[test]
     fn the_result_is_the_median_of_what_came_after_the_warm_up() {
         let mut run = 0;
-        let mut rising = || {
+        let rising = move || {
             run += 1;
             // The warm-up is slow, then 1, 2, ... in no helpful order.
-            if run <= WARM_UP {
-                Duration::from_secs(9)
-            } else {
-                Duration::from_nanos((run * 37 % 101) as u64 + 1)
-            }
+            if run <= 11 { Duration::from_secs(9) } else { Duration::from_nanos((run * 37 % 101) as u64 + 1) }
         };
-        let [ours, theirs] = medians(&mut [&mut rising, &mut || Duration::from_nanos(7)]);
-        assert_eq!(ours, Duration::from_nanos(51));
-        assert_eq!(theirs, Duration::from_nanos(7));
+        let rising = Contender::new(Who::Ours, rising);
+        let steady = Contender::new(Who::Loop, || Duration::from_nanos(7));
+        let result = medians(&mut [rising, steady], 101);
+        assert_eq!(result, [51, 7].map(Duration::from_nanos));
     }
 }

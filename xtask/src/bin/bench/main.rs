@@ -1,22 +1,64 @@
 //! `cargo xtask bench`: the engine and its peers on the same work, in the same run, taking turns.
 //!
-//! Every number printed was measured by this run; what is not measured is shown as missing, never filled in. Times
-//! differ from machine to machine and from hour to hour, so the ratio is what to read, and no test depends on one.
+//! Every number printed was measured by this run. Times differ from machine to machine and from hour to hour, so the ratio is
+//! what to read, and no test depends on one.
 
+mod abort;
+mod aims;
+mod catalogue;
+mod clock;
+mod executors;
 mod flat;
+mod graph;
+mod idle;
 mod interleave;
+mod leaf;
+mod random;
+mod retry;
 mod row;
+mod timers;
+mod tree;
+mod wake;
 
-use std::env;
-use std::fs;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{Seek, Write};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use clap::Parser;
+
+use crate::catalogue::Workload;
+use crate::row::Measured;
+
+/// Measures the engine and its peers side by side.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
+struct Options {
+    /// Only the workloads whose names begin so; may be given more than once
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// Lists the workloads
+    #[arg(long)]
+    list: bool,
+    /// How many rounds each workload gets; the median counts
+    #[arg(long, value_name = "N")]
+    rounds: Option<NonZeroUsize>,
+    /// Three rounds each
+    #[arg(long, conflicts_with = "rounds")]
+    quick: bool,
+    /// Also writes the rows to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Runs our side of one workload once and prints nothing, for a tool that counts instructions
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["only", "list", "rounds", "quick", "json"])]
+    count: Option<String>,
+}
 
 fn main() -> ExitCode {
-    let args: Vec<String> = env::args().skip(1).collect();
-    match run(&args) {
+    let options = Options::parse();
+    match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -25,40 +67,78 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: &[String]) -> Result<()> {
-    let json = json_file(args)?;
-    let rows = [flat::measure(1_000, 100)];
-    print!("{}", row::table(&rows));
-    for row in rows.iter().filter(|row| row.ours_ns.is_none()) {
-        println!("MISSING: the engine is not measured yet on `{}`; only the peer is.", row.workload);
+fn run(options: &Options) -> Result<()> {
+    if options.list {
+        for workload in catalogue::ALL {
+            println!("{:<16} {}", workload.key, workload.about);
+        }
+        return Ok(());
     }
-    if let Some(file) = json {
-        let text = serde_json::to_string_pretty(&rows)? + "\n";
-        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    if let Some(key) = &options.count {
+        return count(key);
+    }
+    let chosen = chosen(&options.only)?;
+    let mut json = options.json.as_deref().map(writable).transpose()?;
+    let measured = measure(&chosen, options);
+    if let (Some(file), Some(path)) = (&mut json, &options.json) {
+        let rows: Vec<_> = measured.iter().flat_map(Measured::rows).collect();
+        write(file, &serde_json::to_string_pretty(&rows)?)
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
 }
 
-fn json_file(args: &[String]) -> Result<Option<PathBuf>> {
-    match args {
-        [] => Ok(None),
-        [flag, file] if flag == "--json" => Ok(Some(file.into())),
-        other => bail!("`{}` is not understood; usage: cargo xtask bench [--json FILE]", other.join(" ")),
+/// Measures and prints each table as soon as it is there.
+fn measure(chosen: &[&'static Workload], options: &Options) -> Vec<Measured> {
+    println!("ns are nanoseconds for one of n; ours/peer below 1 means that we are faster\n");
+    print!("{}", row::head());
+    let mut all = vec![];
+    for workload in chosen {
+        let rounds = match options.rounds {
+            Some(rounds) => rounds.get(),
+            None if options.quick => 3,
+            None => workload.rounds,
+        };
+        let measured = Measured::new(workload, rounds);
+        print!("{}", row::table(&measured));
+        all.push(measured);
     }
+    let (bytes, verdict) = row::node_bytes();
+    println!("\na node takes {bytes} bytes without its work: {}", row::words(&[verdict]));
+    all
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_json_file_is_the_only_option() -> Result<()> {
-        assert_eq!(json_file(&[])?, None);
-        assert_eq!(json_file(&["--json".into(), "out.json".into()])?, Some("out.json".into()));
-        for wrong in [vec!["--json".to_string()], vec!["--fast".to_string(), "x".to_string()]] {
-            let message = json_file(&wrong).expect_err("not an option").to_string();
-            assert!(message.contains(&wrong[0]), "{message}");
+fn chosen(only: &[String]) -> Result<Vec<&'static Workload>> {
+    let names = if only.is_empty() { &[String::new()] } else { only };
+    let mut all: Vec<&Workload> = vec![];
+    for name in names {
+        let named = catalogue::named(name);
+        if named.is_empty() {
+            bail!("there is no workload `{name}`; there are {}", catalogue::keys());
         }
-        Ok(())
+        all.extend(named.iter().filter(|new| all.iter().all(|old| old.key != new.key)).collect::<Vec<_>>());
     }
+    Ok(all)
+}
+
+fn count(key: &str) -> Result<()> {
+    let workload = catalogue::ALL.iter().find(|workload| workload.key == key);
+    let workload =
+        workload.with_context(|| format!("there is no workload `{key}`; there are {}", catalogue::keys()))?;
+    let mut contenders = (workload.contenders)();
+    (contenders[0].run)();
+    Ok(())
+}
+
+/// A file that can be written, found out before anything is measured. What it holds stays until there is something new.
+fn writable(path: &Path) -> Result<File> {
+    let file = File::options().create(true).write(true).truncate(false).open(path);
+    file.with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn write(file: &mut File, text: &str) -> Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{text}")?;
+    Ok(())
 }

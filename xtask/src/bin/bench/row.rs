@@ -1,80 +1,165 @@
-//! One line of the result: a workload, our time for one unit of it, a peer's, and how they compare.
+//! The results: for each workload our time for one unit, each peer's, and how they compare.
 //!
-//! A ratio exists only where both sides were measured. Nothing here takes a time.
+//! The ratio is ours over the peer's: below one, we are the faster. Nothing here takes a time.
 
 use std::fmt::Write;
+use std::mem::size_of;
 use std::time::Duration;
 
 use serde::Serialize;
+use windlass::{Cold, Hot};
 
-/// A workload measured against one peer; times are nanoseconds for each of its `n` units.
+use crate::aims::{self, Verdict};
+use crate::catalogue::Workload;
+use crate::clock::Who;
+use crate::interleave;
+
+/// What a workload came to, in nanoseconds for each of its units.
+pub(crate) struct Measured {
+    pub(crate) workload: &'static Workload,
+    pub(crate) ours_ns: f64,
+    pub(crate) peers: Vec<(Who, f64)>,
+}
+
+/// One comparison, as it is written to a file.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Row {
-    pub(crate) workload: String,
+    pub(crate) workload: &'static str,
     pub(crate) n: u64,
-    pub(crate) ours_ns: Option<f64>,
+    pub(crate) ours_ns: f64,
     pub(crate) peer: &'static str,
     pub(crate) peer_ns: f64,
-    /// Ours over theirs: below one, we are the faster.
-    pub(crate) ratio: Option<f64>,
+    /// Ours over theirs.
+    pub(crate) ratio: f64,
 }
 
-impl Row {
-    /// From the times that the whole workload of `n` units took.
-    pub(crate) fn new(
-        workload: String,
-        n: u64,
-        ours: Option<Duration>,
-        peer: &'static str,
-        theirs: Duration,
-    ) -> Self {
-        let each = |whole: Duration| whole.as_secs_f64() * 1e9 / n as f64;
-        let (ours_ns, peer_ns) = (ours.map(each), each(theirs));
-        Row { workload, n, ours_ns, peer, peer_ns, ratio: ours_ns.map(|ours| ours / peer_ns) }
+impl Measured {
+    /// Runs all contenders in turns.
+    pub(crate) fn new(workload: &'static Workload, rounds: usize) -> Self {
+        let mut contenders = (workload.contenders)();
+        let medians = interleave::medians(&mut contenders, rounds);
+        Self::from_medians(workload, contenders.iter().map(|contender| contender.who).zip(medians))
+    }
+
+    fn from_medians(workload: &'static Workload, medians: impl Iterator<Item = (Who, Duration)>) -> Self {
+        let mut each = medians.map(|(who, whole)| (who, whole.as_secs_f64() * 1e9 / workload.n as f64));
+        let (who, ours_ns) = each.next().expect("we take part in every workload");
+        assert_eq!(who, Who::Ours, "we come first in {}", workload.key);
+        Self { workload, ours_ns, peers: each.collect() }
+    }
+
+    pub(crate) fn rows(&self) -> impl Iterator<Item = Row> {
+        self.peers.iter().map(|&(peer, peer_ns)| Row {
+            workload: self.workload.title,
+            n: self.workload.n,
+            ours_ns: self.ours_ns,
+            peer: peer.name(),
+            peer_ns,
+            ratio: self.ours_ns / peer_ns,
+        })
+    }
+
+    /// The verdicts that belong beside each row.
+    pub(crate) fn verdicts(&self) -> impl Iterator<Item = Vec<Verdict>> {
+        let key = self.workload.key;
+        self.peers.iter().enumerate().map(move |(index, &(peer, peer_ns))| {
+            let time = aims::on_time(key, self.ours_ns).filter(|_| index == 0);
+            time.into_iter().chain(aims::on_ratio(key, peer, self.ours_ns / peer_ns)).collect()
+        })
     }
 }
 
-/// The rows as text, in columns.
-pub(crate) fn table(rows: &[Row]) -> String {
-    let number = |value: Option<f64>| value.map_or_else(|| "-".to_string(), |value| format!("{value:.2}"));
-    let mut text = String::new();
-    let mut line = |workload: &str, n: &str, ours: &str, peer: &str, theirs: &str, ratio: &str| {
-        let written = writeln!(text, "{workload:<36} {n:>9} {ours:>9}  {peer:<24} {theirs:>9} {ratio:>7}");
-        written.expect("writing to a String cannot fail");
+/// Bytes of one node without its work, and the verdict.
+pub(crate) fn node_bytes() -> (usize, Verdict) {
+    let bytes = size_of::<Hot>() + size_of::<Cold>();
+    (bytes, Verdict { aim: format!("<= {} bytes", aims::NODE_BYTES), met: bytes <= aims::NODE_BYTES })
+}
+
+/// How a verdict reads.
+pub(crate) fn words(verdicts: &[Verdict]) -> String {
+    let one = |verdict: &Verdict| format!("{} {}", verdict.aim, if verdict.met { "met" } else { "NOT MET" });
+    verdicts.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// A time or a ratio with three digits that matter.
+pub(crate) fn number(value: f64) -> String {
+    let decimals = match value {
+        value if value >= 100.0 => 0,
+        value if value >= 10.0 => 1,
+        value if value >= 1.0 => 2,
+        _ => 3,
     };
-    line("workload", "n", "ours ns", "peer", "peer ns", "ratio");
-    for row in rows {
-        let (ours, theirs) = (number(row.ours_ns), number(Some(row.peer_ns)));
-        line(&row.workload, &row.n.to_string(), &ours, row.peer, &theirs, &number(row.ratio));
+    format!("{value:.decimals$}")
+}
+
+const HEADER: [&str; 6] = ["workload", "n", "ours ns", "peer", "peer ns", "ours/peer"];
+
+/// The head of the table, for the terminal.
+pub(crate) fn head() -> String {
+    let [workload, n, ours, peer, theirs, ratio] = HEADER;
+    line(workload, n, ours, peer, theirs, ratio, "aim")
+}
+
+/// The rows of one workload, for the terminal.
+pub(crate) fn table(measured: &Measured) -> String {
+    let (mut text, workload) = (String::new(), measured.workload);
+    for (row, verdicts) in measured.rows().zip(measured.verdicts()) {
+        let numbers = [row.ours_ns, row.peer_ns, row.ratio].map(number);
+        let [ours, theirs, ratio] = &numbers;
+        let n = format!("{} {}s", row.n, workload.unit);
+        text += &line(row.workload, &n, ours, row.peer, theirs, ratio, &words(&verdicts));
+    }
+    if !workload.explain.is_empty() && measured.verdicts().flatten().any(|verdict| !verdict.met) {
+        text += &format!("    {}\n", workload.explain);
     }
     text
+}
+
+fn line(workload: &str, n: &str, ours: &str, peer: &str, theirs: &str, ratio: &str, aim: &str) -> String {
+    let mut text = String::new();
+    let written = write!(text, "{workload:<40} {n:>16} {ours:>8}  {peer:<19} {theirs:>8} {ratio:>9}  {aim}");
+    written.expect("writing to a String cannot fail");
+    text.trim_end().to_string() + "\n"
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue;
 
-    fn row(ours: Option<u64>) -> Row {
-        Row::new("crank".into(), 1_000, ours.map(Duration::from_micros), "loop", Duration::from_micros(2))
+    fn measured() -> Measured {
+        let workload = catalogue::named("flat-1k")[0];
+        let whole = |ns: u64| Duration::from_nanos(ns * workload.n);
+        let medians = [(Who::Ours, whole(3)), (Who::Loop, whole(2)), (Who::Tokio, whole(30))];
+        Measured::from_medians(workload, medians.into_iter())
     }
 
     #[test]
     fn times_are_for_one_unit_and_the_ratio_is_ours_over_theirs() {
-        let row = row(Some(3));
-        assert!((row.ours_ns.expect("given") - 3.0).abs() < 1e-9);
-        assert!((row.peer_ns - 2.0).abs() < 1e-9);
-        assert!((row.ratio.expect("both were given") - 1.5).abs() < 1e-9);
+        let rows: Vec<_> = measured().rows().collect();
+        assert_eq!(rows.len(), 2);
+        assert!((rows[0].ours_ns - 3.0).abs() < 1e-9);
+        assert!((rows[0].peer_ns - 2.0).abs() < 1e-9);
+        assert!((rows[0].ratio - 1.5).abs() < 1e-9);
+        assert!((rows[1].ratio - 0.1).abs() < 1e-9);
+        let json = serde_json::to_value(&rows[0]).expect("a row is plain data");
+        assert_eq!(json["peer"], "loop over Box<dyn>");
+        assert_eq!(json["n"], 100_000);
     }
 
     #[test]
-    fn without_our_time_there_is_no_ratio_to_show() {
-        let row = row(None);
-        assert!(row.ratio.is_none());
-        let text = table(std::slice::from_ref(&row));
-        let words: Vec<_> = text.lines().nth(1).expect("one row").split_whitespace().collect();
-        assert_eq!(words, ["crank", "1000", "-", "loop", "2.00", "-"]);
-        let json = serde_json::to_value(&row).expect("a row is plain data");
-        assert!(json["ours_ns"].is_null() && json["ratio"].is_null(), "{json}");
-        assert_eq!(json["n"], 1_000);
+    fn the_table_shows_each_peer_and_whether_the_aim_is_met() {
+        let text = table(&measured());
+        let lines: Vec<_> = text.lines().collect();
+        assert!(lines[0].contains("1.50") && lines[0].ends_with("ratio <= 2 met"), "{text}");
+        assert!(lines[1].contains("tokio") && lines[1].ends_with("ratio <= 0.083 NOT MET"), "{text}");
+    }
+
+    #[test]
+    fn numbers_keep_three_digits() {
+        assert_eq!(
+            [1234.5, 123.4, 12.34, 1.234, 0.1234].map(number),
+            ["1234", "123", "12.3", "1.23", "0.123"]
+        );
     }
 }

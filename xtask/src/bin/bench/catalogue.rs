@@ -1,0 +1,216 @@
+//! The workloads by name: what each is, how many units it has, and who takes part.
+//!
+//! The one list that tables, instruction counts and the page are made from. How a workload is carried out is in its own file.
+
+use crate::clock::Contender;
+use crate::graph::{self, Part};
+use crate::{abort, flat, idle, retry, timers, tree, wake};
+
+/// One comparison.
+pub(crate) struct Workload {
+    /// Short, for the command line.
+    pub(crate) key: &'static str,
+    pub(crate) title: &'static str,
+    /// What a time is divided by: how many of which.
+    pub(crate) n: u64,
+    pub(crate) unit: &'static str,
+    /// One sentence for the page: what is done, inside the clock.
+    pub(crate) about: &'static str,
+    /// Rounds unless told otherwise; fewer where one takes long.
+    pub(crate) rounds: usize,
+    /// We come first.
+    pub(crate) contenders: fn() -> Vec<Contender>,
+    /// Why an aim is not met, in a sentence or two; empty while there is nothing to say.
+    pub(crate) explain: &'static str,
+}
+
+const TREE: tree::Shape = tree::Shape { depth: 5, fan_out: 10, cranks: 10 };
+const SMALL: graph::Shape = graph::Shape { nodes: 10_000, edges: 2 };
+const LARGE: graph::Shape = graph::Shape { nodes: 1_000_000, edges: 2 };
+
+pub(crate) const ALL: &[Workload] = &[
+    Workload {
+        key: "flat-1k",
+        title: "crank, 1,000 flat leaves x 100",
+        n: 100_000,
+        unit: "crank",
+        about: "A thousand works side by side are cranked in turns, each a hundred times.",
+        rounds: 51,
+        contenders: || flat::contenders(1_000, 100),
+        explain: "",
+    },
+    Workload {
+        key: "flat-1m",
+        title: "crank, 1,000,000 flat leaves x 2",
+        n: 2_000_000,
+        unit: "crank",
+        about: "A million works side by side, far more than a cache holds, are cranked in turns, each twice.",
+        rounds: 7,
+        contenders: || flat::contenders(1_000_000, 2),
+        explain: "",
+    },
+    Workload {
+        key: "tree",
+        title: "crank, depth 5, fan-out 10, x 10",
+        n: TREE.leaves() * TREE.cranks as u64,
+        unit: "crank",
+        about: "A hundred thousand works at the leaves of a tree of parallel composites are cranked in turns, each ten \
+                times; all branches of a level take turns too.",
+        rounds: 7,
+        contenders: || tree::contenders(TREE),
+        explain: "",
+    },
+    Workload {
+        key: "wake-1k",
+        title: "wake 1 of 1,000 and crank it",
+        n: wake::WAKES as u64,
+        unit: "wake",
+        about: "One of a thousand sleepers is woken through the scheduler, cranked, and goes back to sleep.",
+        rounds: 51,
+        contenders: || wake::by_id(1_000),
+        explain: "",
+    },
+    Workload {
+        key: "wake-100k",
+        title: "wake 1 of 100,000 and crank it",
+        n: wake::WAKES as u64,
+        unit: "wake",
+        about: "The same with a hundred thousand sleepers, woken in random order.",
+        rounds: 51,
+        contenders: || wake::by_id(100_000),
+        explain: "",
+    },
+    Workload {
+        key: "wake-1m",
+        title: "wake 1 of 1,000,000 and crank it",
+        n: wake::WAKES as u64,
+        unit: "wake",
+        about: "The same with a million sleepers.",
+        rounds: 51,
+        contenders: || wake::by_id(1_000_000),
+        explain: "",
+    },
+    Workload {
+        key: "handle-100k",
+        title: "wake 1 of 100,000 by its handle",
+        n: wake::WAKES as u64,
+        unit: "wake",
+        about: "The same with a hundred thousand sleepers, woken through handles that may be used from interrupts and \
+                other threads, as the wakers of the peers may.",
+        rounds: 51,
+        contenders: || wake::by_handle(100_000),
+        explain: "",
+    },
+    Workload {
+        key: "timers",
+        title: "100,000 timers, spawn to finish",
+        n: 200_000,
+        unit: "run",
+        about: "A hundred thousand works are added, sleep once for up to a minute, and are done, on a clock that jumps \
+                from deadline to deadline; each takes two runs.",
+        rounds: 11,
+        contenders: || timers::contenders(100_000),
+        explain: "",
+    },
+    Workload {
+        key: "retry",
+        title: "retry storm, 10,000 leaves fail 5 times",
+        n: 10_000 * (retry::FAILURES as u64 + 1),
+        unit: "attempt",
+        about: "Ten thousand works fail five times each, wait as the default retry policy says, and succeed, on a \
+                clock that jumps from deadline to deadline.",
+        rounds: 21,
+        contenders: || retry::contenders(10_000),
+        explain: "",
+    },
+    Workload {
+        key: "abort",
+        title: "abort of 1,000,000 live leaves",
+        n: 1_000_000,
+        unit: "node",
+        about: "The parent of a million waiting works is aborted, from the request until the last has cleaned up.",
+        rounds: 7,
+        contenders: || abort::contenders(1_000_000),
+        explain: "",
+    },
+    Workload {
+        key: "graph-10k-build",
+        title: "graph, 10,000 nodes, 2 edges: build",
+        n: SMALL.nodes as u64,
+        unit: "node",
+        about: "A graph of ten thousand works, each of which depends on two others, is built from nothing.",
+        rounds: 11,
+        contenders: || graph::all_contenders(SMALL, Part::Build),
+        explain: "",
+    },
+    Workload {
+        key: "graph-10k-run",
+        title: "graph, 10,000 nodes, 2 edges: run",
+        n: SMALL.nodes as u64,
+        unit: "node",
+        about: "That graph is run, each work once, after the two that it depends on.",
+        rounds: 11,
+        contenders: || graph::all_contenders(SMALL, Part::Run),
+        explain: "",
+    },
+    Workload {
+        key: "graph-1m-build",
+        title: "graph, 1,000,000 nodes, 2 edges: build",
+        n: LARGE.nodes as u64,
+        unit: "node",
+        about: "The same with a million works, where only the hand-written loop keeps up.",
+        rounds: 7,
+        contenders: || graph::contenders(LARGE, Part::Build),
+        explain: "",
+    },
+    Workload {
+        key: "graph-1m-run",
+        title: "graph, 1,000,000 nodes, 2 edges: run",
+        n: LARGE.nodes as u64,
+        unit: "node",
+        about: "That graph is run.",
+        rounds: 7,
+        contenders: || graph::contenders(LARGE, Part::Run),
+        explain: "",
+    },
+    Workload {
+        key: "idle",
+        title: "idle poll with 1,000,000 sleepers",
+        n: idle::POLLS as u64,
+        unit: "poll",
+        about: "The scheduler is polled while a million works sleep until a far deadline, and cranks none of them.",
+        rounds: 51,
+        contenders: || idle::contenders(1_000_000),
+        explain: "",
+    },
+];
+
+/// The workloads whose keys begin with `name`: one of them, or a family such as `wake`.
+pub(crate) fn named(name: &str) -> Vec<&'static Workload> {
+    ALL.iter().filter(|workload| workload.key.starts_with(name)).collect()
+}
+
+/// All keys, for messages.
+pub(crate) fn keys() -> String {
+    ALL.iter().map(|workload| workload.key).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_finds_one_workload_or_a_family() {
+        let keys = |name| named(name).iter().map(|workload| workload.key).collect::<Vec<_>>();
+        assert_eq!(keys("flat-1m"), ["flat-1m"]);
+        assert_eq!(keys("wake"), ["wake-1k", "wake-100k", "wake-1m"]);
+        assert!(keys("speed").is_empty());
+    }
+
+    #[test]
+    fn every_key_is_used_once() {
+        for workload in ALL {
+            assert_eq!(ALL.iter().filter(|other| other.key == workload.key).count(), 1, "{}", workload.key);
+        }
+    }
+}
