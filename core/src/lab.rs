@@ -101,11 +101,12 @@
 //! | [`run`] | one run, and once more from its log |
 //! | [`abort_everywhere`] | an abort of every node after every step |
 //! | [`fail_everywhere`], [`strike_everywhere`] | every fault at every crank; these faults |
-//! | [`every_order`] | every order of what happens outside, up to a bound |
+//! | [`every_order`] | every order of what happens outside while nothing can be cranked, up to a bound |
+//! | [`every_interleaving`] | the same, and so often in a run it comes before a crank, too |
 //! | [`every_seed`] | orders and disturbances from seeds; a log that fails is made short |
 //! | [`replay`] | a log from a finding, again |
 //! | [`Lab`] | a run by hand: `step`, `run`, and all that a scheduler has |
-//! | [`Lab::inject`] | a fault script: at this node, attempt and step, that [`Fault`] |
+//! | [`Lab::inject`] | a fault script: at this node, attempt and step, or in this [`Hook`], that [`Fault`] |
 //! | [`Lab::offer`] | what happens outside once: another job, an abort |
 //! | [`Outside`] | operations that your application has under way, for the lab to complete |
 //! | [`EventHash`], [`Trail`] | the certificate of a run, and the first step at which two runs differ |
@@ -136,7 +137,7 @@ mod watch;
 mod mutations;
 
 pub use chaos::Disturb;
-pub use fault::{At, Fault, INJECTED};
+pub use fault::{At, Fault, Hook, INJECTED};
 pub use finding::Finding;
 pub use hash::{EventHash, HASH_VERSION, Trail};
 pub use log::{Input, Log, LogError};
@@ -144,6 +145,7 @@ pub use oracle::{Oracle, Violation};
 pub use order::{Order, Outside};
 pub use run::Lab;
 pub use search::{
-    Coverage, abort_everywhere, every_order, every_seed, fail_everywhere, replay, run, strike_everywhere,
+    Coverage, abort_everywhere, every_interleaving, every_order, every_seed, fail_everywhere, replay, run,
+    strike_everywhere,
 };
 pub use shrink::shrink;

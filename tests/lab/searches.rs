@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use windlass::lab::{self, At, Disturb, Fault, Input, Lab, Log, Oracle};
-use windlass::{Cx, DynWork, Instant, Next, NodeId, Outcome, Retry, Spec, State, Work};
+use windlass::lab::{self, At, Disturb, Fault, Hook, Input, Lab, Log, Oracle};
+use windlass::{Cx, DynWork, Instant, Next, NodeId, Outcome, Reason, Retry, Spec, State, Work};
 
-use crate::yard::{Hand, Job, Yard, everything, nothing_is_held, work};
+use crate::yard::{Hand, Job, Yard, everything, hand, nothing_is_held, work};
 
 type Bench = Lab<Hand, Yard>;
 
@@ -61,6 +61,33 @@ fn every_order_of_what_happens_outside_is_taken() {
         completed.collect::<Vec<_>>(),
         [&Input::Complete(2), &Input::Complete(0), &Input::Complete(0)]
     );
+}
+
+/// A completion that comes between two steps of a work is no matter of `every_order`; one interruption finds it.
+#[test]
+fn a_completion_may_come_between_two_cranks() {
+    fn three_steps(lab: &mut Bench) {
+        lab.add(work("outside", Job::Outside)).unwrap();
+        lab.add(work("steps", Job::Steps(3))).unwrap();
+        lab.always("not in the middle", |lab| {
+            let steps = lab.app().steps.iter().filter(|name| **name == "steps").count();
+            lab.app().landed.is_empty() || steps == 3
+        });
+    }
+    let coverage = lab::every_order(100, three_steps).unwrap();
+    assert_eq!((coverage.runs, coverage.complete), (1, true));
+    let found = lab::every_interleaving(100, 1, three_steps).unwrap_err();
+    assert_eq!(found.violation().detail, "not in the middle");
+
+    // One interruption, at each crank at which something is under way; and none.
+    fn counted(lab: &mut Bench) {
+        lab.add(work("outside", Job::Outside)).unwrap();
+        lab.add(work("steps", Job::Steps(3))).unwrap();
+    }
+    let coverage = lab::every_interleaving(100, 1, counted).unwrap();
+    assert_eq!((coverage.runs, coverage.complete), (1 + 3, true));
+    assert_eq!(lab::every_interleaving(100, 2, counted).unwrap().runs, 1 + 3);
+    assert!(!lab::every_interleaving(2, 1, counted).unwrap().complete);
 }
 
 #[test]
@@ -143,6 +170,42 @@ fn a_fault_script_strikes_where_it_says() {
     assert_eq!(run(Some((At::name("four"), Fault::Fail))), (steps(3), State::Success, 1));
     let first: NodeId = NodeId::from_bits(1 << 32).unwrap();
     assert_eq!(run(Some((At::node(first).step(1), Fault::FailForGood))), (steps(0), State::Failure, 0));
+}
+
+/// A panic in a hook is a failure of the node, however it would have ended; what is aborted ends all the same.
+#[test]
+fn a_hook_can_be_struck() {
+    fn run(job: Job, hook: Hook, abort: bool) -> (State, Option<Reason>, usize) {
+        let mut lab = Lab::new(Yard::default());
+        let retry = Retry::times(1).constant(Duration::from_secs(1));
+        let node = lab.add(work("one", job).retry(retry)).unwrap();
+        lab.inject(At::name("one").hook(hook), Fault::Panic);
+        if abort {
+            lab.step().unwrap();
+            lab.abort(node).unwrap();
+        }
+        let _ = lab.run().unwrap();
+        let failure = lab.view().node(node).unwrap().failure();
+        (lab.state(node).unwrap(), failure.map(|failure| failure.reason), lab.unused_faults().count())
+    }
+    let panicked = (State::Failure, Some(Reason::PANICKED), 0);
+    assert_eq!(run(Job::Steps(1), Hook::Reset, false), panicked);
+    assert_eq!(run(Job::Steps(1), Hook::Success, false), panicked);
+    assert_eq!(run(Job::Flaky(1), Hook::FailureRetry, false), panicked);
+    assert_eq!(run(Job::Flaky(9), Hook::FailureRaise, false), panicked);
+    // It does not come to that hook.
+    assert_eq!(run(Job::Steps(1), Hook::FailureRaise, false), (State::Success, None, 1));
+    assert_eq!(run(Job::Steps(3), Hook::Success, true).0, State::Aborted);
+}
+
+#[test]
+fn a_generator_can_fail_for_good() {
+    let mut lab = Lab::new(Yard::default());
+    let node = lab.add(Spec::batch("batch", hand(Job::Steps(0))).width(1)).unwrap();
+    lab.inject(At::name("batch").step(2), Fault::FailForGood);
+    let _ = lab.run().unwrap();
+    let failure = lab.view().node(node).unwrap().failure().unwrap();
+    assert_eq!((failure.reason, lab.app().steps.len()), (Reason::NOTHING_ADDED, 2));
 }
 
 #[test]

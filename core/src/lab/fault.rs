@@ -20,7 +20,8 @@ pub const INJECTED: Reason = Reason::new("injected by the lab");
 pub enum Fault {
     /// The step fails, as with [`Outcome::Failure`](crate::Outcome::Failure); the work is not called. A question fails too.
     Fail,
-    /// The step fails for good, as with [`Outcome::Fatal`](crate::Outcome::Fatal); the work is not called.
+    /// The step fails for good, as with [`Outcome::Fatal`](crate::Outcome::Fatal); the work is not called. A generator, which has no such answer,
+    /// says that it has added what it has not, and so fails with [`Reason::NOTHING_ADDED`].
     FailForGood,
     /// The step, or the step of an abort, comes so much later; if it is woken earlier, at that time.
     Delay(Duration),
@@ -55,7 +56,8 @@ impl Fault {
     /// Whether it can strike this kind of call.
     const fn suits(self, call: Call) -> bool {
         match self {
-            Self::Fail | Self::FailForGood => matches!(call, Call::Run | Call::Check),
+            Self::Fail => matches!(call, Call::Run | Call::Check),
+            Self::FailForGood => matches!(call, Call::Run | Call::Check | Call::Next),
             Self::Delay(_) => matches!(call, Call::Run | Call::Abort),
             Self::Wake | Self::Panic => true,
         }
@@ -88,10 +90,24 @@ pub struct At {
     attempt: Option<u32>,
     step: Option<u32>,
     aborting: bool,
+    hook: Option<Hook>,
+}
+
+/// The hooks of a work, which have no answer: what can strike them is a panic, or a wake for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// [`Work::on_reset`](crate::Work::on_reset).
+    Reset,
+    /// [`Work::on_success`](crate::Work::on_success).
+    Success,
+    /// [`Work::on_failure_retry`](crate::Work::on_failure_retry).
+    FailureRetry,
+    /// [`Work::on_failure_raise`](crate::Work::on_failure_raise).
+    FailureRaise,
 }
 
 impl At {
-    const ANY: Self = Self { name: None, node: None, attempt: None, step: None, aborting: false };
+    const ANY: Self = Self { name: None, node: None, attempt: None, step: None, aborting: false, hook: None };
 
     /// At the nodes of this name.
     pub const fn name(name: &'static str) -> Self {
@@ -120,6 +136,12 @@ impl At {
         self.aborting = true;
         self
     }
+
+    /// In this hook, and there alone. Hooks are no steps, and only a script strikes them: the searches strike what has an answer.
+    pub const fn hook(mut self, hook: Hook) -> Self {
+        self.hook = Some(hook);
+        self
+    }
 }
 
 /// The calls that a fault can strike.
@@ -129,6 +151,7 @@ pub(super) enum Call {
     Next,
     Check,
     Abort,
+    Hook(Hook),
 }
 
 /// One call, as far as a script is concerned.
@@ -166,7 +189,8 @@ impl Script {
 
     /// What strikes this call: the first line of the script that says so.
     pub(super) fn look_up(&mut self, place: &Place) -> Option<Fault> {
-        if let Some(fault) = self.next.take_if(|fault| fault.suits(place.call)) {
+        let is_hook = matches!(place.call, Call::Hook(_));
+        if let Some(fault) = self.next.take_if(|fault| !is_hook && fault.suits(place.call)) {
             return Some(fault);
         }
         let strikes = |(at, fault, _): &&mut (At, Fault, u64)| {
@@ -174,7 +198,8 @@ impl Script {
                 && at.node.is_none_or(|node| node == place.node)
                 && at.attempt.is_none_or(|attempt| attempt == place.attempt)
                 && at.step.is_none_or(|step| step == place.step)
-                && at.aborting == (place.call == Call::Abort)
+                && at.hook == (if let Call::Hook(hook) = place.call { Some(hook) } else { None })
+                && (is_hook || at.aborting == (place.call == Call::Abort))
                 && fault.suits(place.call)
                 && !(place.delayed && matches!(fault, Fault::Delay(_)))
         };

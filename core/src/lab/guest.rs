@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use super::fault::{Call, Fault, INJECTED, Place, Script};
+use super::fault::{Call, Fault, Hook, INJECTED, Place, Script};
 use crate::cx::Cx;
 use crate::id::NodeId;
 use crate::slots::Slots;
@@ -136,23 +136,29 @@ where
 
     fn on_reset(&mut self, cx: &mut Host<'_, W, A>) {
         (self.steps, self.aborting, self.delayed) = (0, false, false);
+        self.look_up(cx, Call::Hook(Hook::Reset));
         Visit::new(cx).call(&mut self.work, W::on_reset);
     }
 
     fn on_success(&mut self, cx: &mut Host<'_, W, A>) {
+        self.look_up(cx, Call::Hook(Hook::Success));
         Visit::new(cx).call(&mut self.work, W::on_success);
     }
 
     fn on_failure_retry(&mut self, cx: &mut Host<'_, W, A>) {
+        self.look_up(cx, Call::Hook(Hook::FailureRetry));
         Visit::new(cx).call(&mut self.work, W::on_failure_retry);
     }
 
     fn on_failure_raise(&mut self, cx: &mut Host<'_, W, A>) {
+        self.look_up(cx, Call::Hook(Hook::FailureRaise));
         Visit::new(cx).call(&mut self.work, W::on_failure_raise);
     }
 
     fn on_next(&mut self, cx: &mut Host<'_, W, A>) -> Yield {
-        self.enter(cx, Call::Next);
+        if let Some(Fault::FailForGood) = self.enter(cx, Call::Next) {
+            return Yield::Added;
+        }
         Visit::new(cx).call(&mut self.work, W::on_next)
     }
 
@@ -174,7 +180,7 @@ where
 }
 
 impl<W> Guest<W> {
-    /// Counts the step, and looks up what strikes it. Panics if that is what the script says.
+    /// Counts the step, and looks up what strikes it.
     fn enter<A>(&mut self, cx: &mut Host<'_, W, A>, call: Call) -> Option<Fault> {
         let aborting = call == Call::Abort;
         if aborting != self.aborting {
@@ -183,10 +189,16 @@ impl<W> Guest<W> {
         if !self.delayed {
             self.steps = self.steps.saturating_add(1);
         }
+        let fault = self.look_up(cx, call);
+        self.delayed = matches!(fault, Some(Fault::Delay(_)));
+        fault
+    }
+
+    /// What strikes this call. Panics if that is what the script says.
+    fn look_up<A>(&self, cx: &mut Host<'_, W, A>, call: Call) -> Option<Fault> {
         let (name, node, attempt) = (cx.name(), cx.id(), cx.attempt());
         let place = Place { name, node, attempt, step: self.steps, call, delayed: self.delayed };
         let fault = cx.app.script.look_up(&place);
-        self.delayed = matches!(fault, Some(Fault::Delay(_)));
         match fault {
             Some(Fault::Wake) => cx.app.wakes.push(node),
             Some(Fault::Panic) => super::panic::throw(),

@@ -82,7 +82,11 @@ impl Chooser {
 
     /// Whether the outside comes before the next crank.
     pub(super) fn interrupts(&mut self) -> bool {
-        if let Self::Seeded(random) = self { random.below(4) == 0 } else { false }
+        match self {
+            Self::Calm => false,
+            Self::Seeded(random) => random.below(4) == 0,
+            Self::Path(path) => path.interrupts(),
+        }
     }
 }
 
@@ -92,9 +96,22 @@ pub(super) struct Path {
     /// What was chosen, of how many.
     taken: Vec<(usize, usize)>,
     at: usize,
+    /// How often something from outside may come before a crank, in all and in what is left of this run.
+    interruptions: u32,
+    left: u32,
 }
 
 impl Path {
+    pub(super) fn with(interruptions: u32) -> Self {
+        Self { interruptions, left: interruptions, ..Self::default() }
+    }
+
+    fn interrupts(&mut self) -> bool {
+        let does = self.left > 0 && self.choose(2) == 1;
+        self.left -= u32::from(does);
+        does
+    }
+
     fn choose(&mut self, of: usize) -> usize {
         let at = self.at;
         if of <= 1 {
@@ -115,7 +132,7 @@ impl Path {
         while let Some((chosen, of)) = self.taken.pop() {
             if chosen + 1 < of {
                 self.taken.push((chosen + 1, of));
-                self.at = 0;
+                (self.at, self.left) = (0, self.interruptions);
                 return Some(self);
             }
         }

@@ -34,7 +34,7 @@ pub struct Coverage {
     pub runs: usize,
     /// Runs in which something was disturbed: a node aborted, a step struck, another order taken.
     pub disturbed: usize,
-    /// Whether the search came to its end; only [`every_order`] may not.
+    /// Whether the search came to its end; only [`every_order`] and [`every_interleaving`] may not.
     pub complete: bool,
 }
 
@@ -80,28 +80,20 @@ where
     W: Work<A, W>,
     A: Outside + Default,
 {
-    let search = Search::new(scenario);
-    let (base, alive) = search.base(|lab| {
+    let alive = |lab: &Lab<W, A>| {
         let live = lab.view().nodes().filter(|node| !node.state().is_done());
         live.map(|node| node.id()).collect::<Vec<NodeId>>()
-    })?;
-    let mut coverage = Coverage { steps: base.steps(), runs: 1, disturbed: 0, complete: true };
-    for (step, nodes) in alive.iter().enumerate() {
-        for node in nodes {
-            let mut lab = search.up_to(step, &base)?;
-            // It lives, so it can be aborted.
-            let _ = lab.abort(*node);
-            search.run_on(&mut lab)?;
-            if lab.state(*node).is_ok_and(|state| !state.is_done()) {
-                let waits = Violation::new(Oracle::Ends, *node, "it was aborted, and waits for ever");
-                return Err(Finding::new(&lab, waits));
-            }
-            search.finish(lab)?;
-            coverage.runs += 1;
-            coverage.disturbed += 1;
+    };
+    Search::new(scenario).everywhere(alive, |search, lab, node| {
+        // It lives, so it can be aborted.
+        let _ = lab.abort(*node);
+        search.run_on(lab)?;
+        if lab.state(*node).is_ok_and(|state| !state.is_done()) {
+            let waits = Violation::new(Oracle::Ends, *node, "it was aborted, and waits for ever");
+            return Err(Finding::new(lab, waits));
         }
-    }
-    Ok(coverage)
+        Ok(())
+    })
 }
 
 /// [`strike_everywhere`] with every fault that works can clean up after: all but a panic. What comes late comes a second late.
@@ -129,22 +121,16 @@ where
     W: Work<A, W>,
     A: Outside + Default,
 {
-    let search = Search::new(scenario);
-    let (base, cranks) = search.base(|lab| lab.next() == Next::Now)?;
-    let mut coverage = Coverage { steps: base.steps(), runs: 1, disturbed: 0, complete: true };
-    for (step, _) in cranks.iter().enumerate().filter(|(_, cranks)| **cranks) {
-        for fault in faults {
-            let mut lab = search.up_to(step, &base)?;
-            lab.strike(*fault);
-            search.finish(lab)?;
-            coverage.runs += 1;
-            coverage.disturbed += 1;
-        }
-    }
-    Ok(coverage)
+    let cranks = |lab: &Lab<W, A>| if lab.next() == Next::Now { faults.to_vec() } else { Vec::new() };
+    Search::new(scenario).everywhere(cranks, |_, lab, fault| {
+        lab.strike(*fault);
+        Ok(())
+    })
 }
 
 /// Runs a scenario in every order in which what happens outside, and the clock, can come while there is nothing to crank; at most `limit` of them.
+///
+/// What comes while there is something to crank is a matter of [`every_interleaving`].
 ///
 /// # Errors
 /// The first [`Finding`].
@@ -153,9 +139,27 @@ where
     W: Work<A, W>,
     A: Outside + Default,
 {
+    every_interleaving(limit, 0, scenario)
+}
+
+/// As [`every_order`], and so many times in a run something from outside may also come while there is something to crank, before any crank.
+///
+/// Each interruption multiplies the runs by about the number of steps; most of what an interruption can break, one or two do.
+///
+/// # Errors
+/// The first [`Finding`].
+pub fn every_interleaving<W, A>(
+    limit: usize,
+    interruptions: u32,
+    scenario: impl Fn(&mut Lab<W, A>),
+) -> Result<Coverage, Finding>
+where
+    W: Work<A, W>,
+    A: Outside + Default,
+{
     let search = Search::new(scenario);
     let mut coverage = Coverage::default();
-    let mut path = Some(Path::default());
+    let mut path = Some(Path::with(interruptions));
     while let Some(this) = path.take().filter(|_| coverage.runs < limit) {
         let mut lab = search.lab();
         lab.chooser = Chooser::Path(this);
@@ -227,6 +231,26 @@ where
         let mut lab = Lab::sharing(A::default(), self.wakes.clone());
         (self.scenario)(&mut lab);
         lab
+    }
+
+    /// The undisturbed run, and then, for each of the things that `look` saw before each of its steps, one that is disturbed there.
+    fn everywhere<T>(
+        &self,
+        look: impl Fn(&Lab<W, A>) -> Vec<T>,
+        disturb: impl Fn(&Self, &mut Lab<W, A>, &T) -> Result<(), Finding>,
+    ) -> Result<Coverage, Finding> {
+        let (base, seen) = self.base(look)?;
+        let mut coverage = Coverage { steps: base.steps(), runs: 1, disturbed: 0, complete: true };
+        for (step, things) in seen.iter().enumerate() {
+            for thing in things {
+                let mut lab = self.up_to(step, &base)?;
+                disturb(self, &mut lab, thing)?;
+                self.finish(lab)?;
+                coverage.runs += 1;
+                coverage.disturbed += 1;
+            }
+        }
+        Ok(coverage)
     }
 
     /// The undisturbed run, and what `look` saw before each of its steps.

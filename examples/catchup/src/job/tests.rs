@@ -81,7 +81,10 @@ fn explained(lab: &Bench, reason: Reason) -> bool {
             matches!(error.fault, Fault::Missing { .. } | Fault::Status { .. } | Fault::Cancelled)
                 && error.to_string().lines().count() == 1
         }
-        None => [INJECTED, Reason::CHILD_ABORTED, Reason::GATE_CLOSED, Reason::TIMEOUT].contains(&reason),
+        None => {
+            [INJECTED, Reason::NOTHING_ADDED, Reason::CHILD_ABORTED, Reason::GATE_CLOSED, Reason::TIMEOUT]
+                .contains(&reason)
+        }
     }
 }
 
