@@ -100,7 +100,7 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 // The laboratory catches the panics that its fault scripts throw.
-#[cfg(any(test, all(feature = "lab", not(target_os = "none"))))]
+#[cfg(any(test, loom, all(feature = "lab", not(target_os = "none"))))]
 extern crate std;
 
 mod abort;
@@ -135,6 +135,8 @@ mod status;
 mod store;
 #[cfg(all(test, feature = "alloc"))]
 mod stress;
+#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+mod sync;
 mod table;
 mod time;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]

@@ -9,8 +9,8 @@
 //! that finds its word non-zero may stop there, because somebody else has taken on the rest. The drain goes the other way: it
 //! empties a word *before* it reads the words below, so a bit that arrives later either is still found below or has raised the
 //! emptied word again, for the next drain. All changes are `AcqRel` read-modify-writes, so the drain sees whatever was written
-//! before a wake it takes. One caveat of all such sets: if a wake is interrupted between two levels, later wakes of the same
-//! word rest on it. They are not lost, but come through only when the interrupted one goes on.
+//! before a wake it takes; loom tries all of this in `models`. One caveat of all such sets: if a wake is interrupted between two
+//! levels, later wakes of the same word rest on it. They are not lost, but come through only when the interrupted one goes on.
 //!
 //! **Repeated wakes collapse.** The bit is set already; the second wake is one atomic operation. The driver is told once, when
 //! the top word turns from zero to non-zero.
@@ -23,14 +23,13 @@
 //! **Order.** A drain reports in index order, whatever the order of arrival: the same set of wakes makes the same run.
 
 use core::fmt;
-#[cfg(not(feature = "portable-atomic"))]
-use core::sync::atomic::{AtomicU32, Ordering};
-#[cfg(feature = "portable-atomic")]
-use portable_atomic::{AtomicU32, Ordering};
 
 use crate::id::NodeId;
+use crate::sync::{AtomicU32, Ordering};
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
+mod models;
+#[cfg(all(test, not(loom)))]
 mod tests;
 
 /// How a driver learns that there is something to poll for.
@@ -97,15 +96,17 @@ impl WakeSet {
     /// A set in the given words, for a driver that polls without being told.
     ///
     /// The words should be zero, and belong to this set alone: bits left in them are at worst spurious or late wakes.
+    #[cfg(not(loom))]
     #[must_use]
     pub const fn new(words: &'static [WakeWord]) -> Self {
-        Self::build(words, None)
+        Self::build(words, AtomicU32::new(0), None)
     }
 
     /// A set in the given words that tells `notify` when it turns non-empty.
+    #[cfg(not(loom))]
     #[must_use]
     pub const fn with_notify(words: &'static [WakeWord], notify: &'static dyn Notify) -> Self {
-        Self::build(words, Some(notify))
+        Self::build(words, AtomicU32::new(0), Some(notify))
     }
 
     /// A set for at least `nodes` nodes in memory that is never given back: for programs that make few of them.
@@ -113,7 +114,7 @@ impl WakeSet {
     #[must_use]
     pub fn leaked(nodes: usize, notify: Option<&'static dyn Notify>) -> &'static Self {
         let words: alloc::vec::Vec<_> = (0..Self::words_for(nodes)).map(|_| WakeWord::new(0)).collect();
-        alloc::boxed::Box::leak(alloc::boxed::Box::new(Self::build(words.leak(), notify)))
+        alloc::boxed::Box::leak(alloc::boxed::Box::new(Self::build(words.leak(), AtomicU32::new(0), notify)))
     }
 
     /// How many nodes the set has bits for: what was asked for, rounded up to a multiple of 32.
@@ -201,14 +202,14 @@ impl WakeSet {
     }
 
     /// Splits the words: every 32 leaves, or the rest of them, take one summary word.
-    const fn build(words: &'static [WakeWord], notify: Option<&'static dyn Notify>) -> Self {
+    const fn build(words: &'static [WakeWord], top: AtomicU32, notify: Option<&'static dyn Notify>) -> Self {
         let leaves = words.len() - words.len().div_ceil(BITS + 1);
         let summaries = leaves.div_ceil(BITS);
         let mut block_shift = 0;
         while summaries > BITS << block_shift {
             block_shift += 1;
         }
-        Self { words, leaves, block_shift, top: AtomicU32::new(0), notify }
+        Self { words, leaves, block_shift, top, notify }
     }
 }
 

@@ -101,7 +101,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     /// Gives the scheduler a wake set, in place of one it may have had: handles made before are dead.
     #[must_use]
     pub fn new(scheduler: Scheduler<W, S, O>) -> Self {
-        Self::with_clock(scheduler, Monotonic::new(), Signal::new())
+        Self::with_clock(scheduler, Monotonic::new(), Signal::default())
     }
 
     /// As [`Driver::new`], with another clock and another way to sleep. Tests put `Arc`s of their fakes here.

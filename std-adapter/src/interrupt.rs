@@ -5,11 +5,11 @@
 //! neither signals nor exits. A request to terminate (SIGTERM) or a hang-up (SIGHUP) counts as a press.
 
 use std::fmt;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::clock::lock;
 use crate::shared::Stop;
+use crate::sync::{Mutex, shared_static};
 
 /// What a process that was interrupted exits with: 128 and the number of SIGINT.
 const EXIT_CODE: i32 = 130;
@@ -57,8 +57,8 @@ impl fmt::Display for InterruptError {
 
 impl std::error::Error for InterruptError {}
 
-static PRESSES: Mutex<Presses> = Mutex::new(Presses::new());
-static INSTALLED: Mutex<bool> = Mutex::new(false);
+shared_static!(PRESSES: Mutex<Presses> = Mutex::new(Presses::new()));
+shared_static!(INSTALLED: Mutex<bool> = Mutex::new(false));
 
 impl Interrupt {
     /// From now on, Ctrl-C asks `stop`'s driver to stop and gives it `drain` to clean up.
@@ -158,7 +158,7 @@ mod tests {
     }
 
     fn run() -> Arc<Shared> {
-        Shared::new(Box::new(Noon), Box::new(Signal::new()))
+        Shared::new(Box::new(Noon), Box::new(Signal::default()))
     }
 
     fn exit_code(presses: &Mutex<Presses>) -> Option<i32> {

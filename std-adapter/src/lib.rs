@@ -87,6 +87,8 @@ mod handle;
 mod interrupt;
 mod job;
 mod mailbox;
+#[cfg(all(test, loom))]
+mod models;
 mod panics;
 mod pool;
 mod reply;
@@ -95,6 +97,7 @@ mod seat;
 mod shared;
 mod snapshot;
 mod spawn;
+mod sync;
 
 pub use blocking::{Blocking, Deliver, Discard, Failed};
 pub use clock::{Clock, Monotonic, Park, Signal};

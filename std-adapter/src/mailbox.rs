@@ -5,8 +5,7 @@
 //! waits for ever and a refused work comes back. Why not a channel: what is in one when its receiver goes is dropped,
 //! works included.
 
-use std::sync::{Arc, Mutex, OnceLock};
-use std::thread::{self, ThreadId};
+use std::sync::{Arc, OnceLock};
 
 use windlass::{Instant, NodeId, Observer, Scheduler, Store};
 
@@ -15,6 +14,8 @@ use crate::handle::{CallError, WaitError};
 use crate::reply::Promise;
 use crate::shared::Shared;
 use crate::snapshot::NodeSnapshot;
+use crate::sync::Mutex;
+use crate::sync::thread::{self, ThreadId};
 
 /// The commands for one scheduler.
 pub(crate) struct Mailbox<W, S, O> {

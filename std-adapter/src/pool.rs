@@ -9,9 +9,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, PoisonError};
 
 use windlass::WakeHandle;
 
@@ -19,6 +17,8 @@ use crate::clock::lock;
 use crate::job::{Job, JobError};
 use crate::panics::{discard, message};
 use crate::reply;
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{AtomicBool, Condvar, Mutex, Ordering};
 
 /// A pool of threads. When it is dropped, jobs in line are cancelled, jobs at work are asked to stop and waited for.
 ///

@@ -6,10 +6,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::clock::lock;
+use crate::sync::{Condvar, Mutex};
 
 /// A promise and the answer it will give.
 pub(crate) fn pair<T>() -> (Promise<T>, Answer<T>) {

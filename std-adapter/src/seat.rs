@@ -5,12 +5,13 @@
 //! is bounded by the most drivers that ever lived at once. A handle that outlived its driver wakes the seat's next
 //! holder, which is harmless: a wake means "look again".
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use windlass::{Notify, WakeSet};
 
 use crate::clock::lock;
 use crate::shared::Shared;
+use crate::sync::{Mutex, shared_static};
 
 /// A wake set and the bell that rings when it turns non-empty, held by one driver.
 pub(crate) struct Seat {
@@ -29,9 +30,10 @@ impl Notify for Bell {
     }
 }
 
-static FREE: Mutex<Vec<(&'static WakeSet, &'static Bell)>> = Mutex::new(Vec::new());
+shared_static!(FREE: Mutex<Vec<(&'static WakeSet, &'static Bell)>> = Mutex::new(Vec::new()));
 
 /// A set without a single bit, for schedulers that have left their driver: it never wakes anything.
+#[cfg(not(loom))]
 static NOWHERE: WakeSet = WakeSet::new(&[]);
 
 impl Seat {
@@ -56,12 +58,20 @@ impl Seat {
     }
 
     pub(crate) fn nowhere() -> &'static WakeSet {
+        #[cfg(loom)]
+        return WakeSet::leaked(0, None);
+        #[cfg(not(loom))]
         &NOWHERE
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        // A model that has failed has no locks any more.
+        #[cfg(loom)]
+        if std::thread::panicking() {
+            return;
+        }
         // The last reference may go here; not under the lock.
         let shared = lock(&self.bell.0).take();
         drop(shared);

@@ -4,13 +4,13 @@
 //! sleep sees all of them.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use windlass::Instant;
 
 use crate::clock::{Clock, Park, lock};
+use crate::sync::{AtomicBool, Mutex, Ordering};
 
 pub(crate) struct Shared {
     clock: Box<dyn Clock>,
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn requests_add_up_to_the_earliest_end() {
-        let shared = Shared::new(Box::new(At(10)), Box::new(Signal::new()));
+        let shared = Shared::new(Box::new(At(10)), Box::new(Signal::default()));
         assert_eq!(shared.take_request(), None);
         let stop = Stop(Arc::clone(&shared));
         stop.interrupt(Duration::from_secs(5));

@@ -7,7 +7,6 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use windlass::{Boxed, Observer, Scheduler, Store, Work};
@@ -17,6 +16,7 @@ use crate::handle::Handle;
 use crate::mailbox::{Desk, Mailbox, settle};
 use crate::panics::{discard, message};
 use crate::report::Report;
+use crate::sync::thread::{self, JoinHandle};
 
 /// How long a drop waits for aborts before it ends them by force.
 const DRAIN_ON_DROP: Duration = Duration::from_secs(10);
@@ -159,7 +159,7 @@ impl<W, S, O> Drop for Closing<'_, W, S, O> {
     }
 }
 
-fn run<W, S, O, A>(
+pub(crate) fn run<W, S, O, A>(
     mut driver: Driver<W, S, O>,
     mut app: A,
     mailbox: &Mailbox<W, S, O>,
