@@ -46,7 +46,8 @@ impl Pair {
         // The model first: where it does not know how to go on, that is told, and the engine is not in the middle of something.
         let expected = take(&mut self.model, step);
         let effect = take(&mut self.engine, step);
-        let found = self.difference(&expected, &effect);
+        let different = self.difference(&expected, &effect);
+        let found = different.or_else(|| self.engine.check().err().map(|broken| broken.to_string()));
         match found {
             None => Ok(effect),
             Some(difference) => Err(format!(

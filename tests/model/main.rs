@@ -7,10 +7,13 @@
 //!
 //! | file | what it is |
 //! | --- | --- |
-//! | `program` | a program as a value, how it is drawn and how it shrinks |
+//! | `program` | a program as a value |
+//! | `generate`, `decode` | how programs are drawn and how they shrink; how they are read from a fuzzer's bytes |
 //! | `script` | runs a program on either side; the only code that handles both |
 //! | `engine`, `model` | the two sides |
 //! | `compare` | step by step, and what a difference looks like |
+//! | `laboratory` | the program once more, in the laboratory with all its oracles |
+//! | `fuzzed` | what the fuzzer runs, and a test runs on what the fuzzer kept |
 //! | `reach` | what the programs of a run must have reached, so that the comparison means something |
 //!
 //! `cargo test -p windlass-tests --test model` runs 2,000 programs, always the same. Every night there should be other ones, and more:
@@ -24,7 +27,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod compare;
+mod decode;
 mod engine;
+mod fuzzed;
+mod generate;
+mod laboratory;
 mod model;
 mod program;
 mod reach;
@@ -45,7 +52,7 @@ fn random_programs_run_alike_on_the_engine_and_on_the_model() {
     let config = Config { cases, max_shrink_iters: 20_000, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
     let reach = RefCell::new(Reach::default());
-    let result = runner.run(&program::programs(), |program| {
+    let result = runner.run(&generate::programs(), |program| {
         let lines = compare::compare(&program).map_err(TestCaseError::fail)?;
         reach.borrow_mut().count(&lines);
         Ok(())
@@ -60,6 +67,12 @@ fn random_programs_run_alike_on_the_engine_and_on_the_model() {
         }
         Err(TestError::Abort(why)) => panic!("{why}"),
     }
+}
+
+/// More are found by `cargo xtask test --deep`.
+#[test]
+fn what_the_fuzzer_kept_runs_alike() {
+    windlass_tests::for_each_kept("operations", fuzzed::operations);
 }
 
 fn number(name: &str, default: u64) -> u64 {

@@ -4,16 +4,19 @@
 //!
 //! * [`World`] is the application of every scheduler here: the clock, the counters by name, the order of runs and hooks, and what
 //!   happens outside.
+//! * [`for_each_kept`] gives a test what a fuzzer found.
 //! * [`Leaf`], [`Parent`], [`Generator`] and [`Question`] are the works.
 //! * [`Journal`] keeps all events, and so remembers nodes that are gone.
 //! * [`Rig`] is a scheduler in a world. It cranks one work at a time, looks at the whole tree after each, and moves the clock only when
 //!   nothing else can be done.
 
+mod corpus;
 mod journal;
 mod rig;
 mod works;
 mod world;
 
+pub use corpus::for_each_kept;
 pub use journal::Journal;
 pub use rig::{Rig, check_tree};
 pub use works::{Any, Cx, FAILED, Generator, Leaf, Parent, Question};

@@ -8,10 +8,6 @@ use std::time::Duration;
 
 use windlass::{Abort, Check, Jitter, NodeId, OnFailure, Outcome, Retry, Spec};
 
-mod generate;
-
-pub(crate) use generate::programs;
-
 /// A node that was added once: the so-manieth, counted around. It may have gone since.
 pub(crate) type Target = u8;
 

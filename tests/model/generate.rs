@@ -7,7 +7,7 @@ use proptest::option::weighted;
 use proptest::prelude::*;
 use windlass::{Abort, Check, OnFailure, Outcome, Reason};
 
-use super::{Deed, Item, Plan, PlanNumber, Program, Retries, Say, Shape, Step, Target, Turn};
+use crate::program::{Deed, Item, Plan, PlanNumber, Program, Retries, Say, Shape, Step, Target, Turn};
 
 /// What a program is mostly made of.
 #[derive(Clone, Copy, Debug)]
