@@ -133,8 +133,6 @@ mod spec;
 mod state;
 mod status;
 mod store;
-#[cfg(all(test, feature = "alloc"))]
-mod stress;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 mod sync;
 mod table;

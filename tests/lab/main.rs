@@ -3,7 +3,9 @@
 //! The invariant: nothing here can see into the engine, so what passes here a user can do too.
 #![allow(clippy::unwrap_used)]
 
+mod forests;
 mod logs;
+mod programs;
 mod searches;
 mod wild;
 mod yard;

@@ -1,21 +1,21 @@
-//! Works that answer anything and do anything to the tree, in every seed's order and with every disturbance: whatever happens, all oracles hold.
+//! Works that answer anything and do anything to the tree, drawn from a seed.
+//!
+//! The invariant: what they do depends on the seed and on the calls alone; and when they are told to, or have been called often enough, they only end.
 
 use std::time::Duration;
 
-use windlass::lab::{self, Disturb, Lab, Outside};
-use windlass::{
-    Abort, Check, Cx, Instant, Jitter, Kind, NodeId, OnFailure, Outcome, Reason, Retry, Spec, Work, Yield,
-};
-
-/// Calls after which works only end, so that every run does.
-const CALLS: u32 = 300;
+use windlass::lab::Outside;
+use windlass::{Abort, Check, Cx, Jitter, NodeId, OnFailure, Outcome, Reason, Retry, Spec, Work, Yield};
 
 /// The application: chance, and every id that was ever given out.
 #[derive(Default)]
-struct World {
+pub(crate) struct World {
     seed: u64,
-    ids: Vec<NodeId>,
-    calls: u32,
+    pub(crate) ids: Vec<NodeId>,
+    /// Calls after which works only end.
+    pub(crate) calls_left: u32,
+    /// Whether works panic now and then.
+    pub(crate) panics: bool,
     under_way: Vec<NodeId>,
 }
 
@@ -30,22 +30,26 @@ impl Outside for World {
 }
 
 impl World {
-    fn draw(&mut self, below: u64) -> u64 {
+    pub(crate) fn new(seed: u64, calls: u32) -> Self {
+        Self { seed, calls_left: calls, ..Self::default() }
+    }
+
+    pub(crate) fn draw(&mut self, below: u64) -> u64 {
         self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.seed >> 33) % below
     }
 
-    fn any(&mut self) -> Option<NodeId> {
+    pub(crate) fn any(&mut self) -> Option<NodeId> {
         let nth = self.draw(self.ids.len().max(1) as u64) as usize;
         self.ids.get(nth).copied()
     }
 
     fn is_ending(&mut self) -> bool {
-        self.calls += 1;
-        self.calls > CALLS
+        self.calls_left = self.calls_left.saturating_sub(1);
+        self.calls_left == 0
     }
 
-    fn spec(&mut self) -> Spec<Wild> {
+    pub(crate) fn spec(&mut self) -> Spec<Wild> {
         let kind = self.draw(16);
         let spec = match (kind, self.any()) {
             (0, _) => Spec::sequence("sequence"),
@@ -77,12 +81,17 @@ impl World {
         match self.draw(12) {
             0 => spec.drain(Duration::from_millis(2)),
             1 => spec.detached(),
+            2 => spec.paused(),
             _ => spec,
         }
     }
 }
 
-struct Wild;
+/// Such a work.
+pub(crate) struct Wild;
+
+/// What it says when it panics.
+pub(crate) const AS_TOLD: &str = "as told";
 
 type Context<'a> = Cx<'a, Wild, World>;
 
@@ -116,6 +125,11 @@ impl Wild {
                 let own = cx.id();
                 let _ = cx.wake(own);
             }
+            15 if cx.app().draw(8) == 0 => {
+                let own = cx.id();
+                let _ = cx.abort(own);
+            }
+            16 if cx.app().panics && cx.app().draw(8) == 0 => std::panic::panic_any(AS_TOLD),
             _ => {}
         }
     }
@@ -197,67 +211,7 @@ impl Work<World> for Wild {
     }
 }
 
-/// A forest drawn by `seed`; more is added while it runs, and at last everything is shut down.
-fn forest(seed: u64) -> impl Fn(&mut Lab<Wild, World>) {
-    move |lab| {
-        lab.set_capacity(8 + seed as usize % 40);
-        lab.allow_stall();
-        lab.app_mut().seed = seed;
-        for _ in 0..20 {
-            plant(lab);
-        }
-        for label in ["first", "second", "third"] {
-            lab.offer(label, plant);
-        }
-        lab.offer("shut down", |lab| {
-            let hurried = lab.app_mut().draw(2) == 0;
-            lab.shutdown(if hurried { lab.now() + Duration::from_millis(20) } else { Instant::MAX });
-        });
-    }
-}
-
-fn plant(lab: &mut Lab<Wild, World>) {
-    let spec = lab.app_mut().spec();
-    let below = lab.app_mut().any();
-    let at_top = lab.app_mut().draw(3) == 0;
-    let added = match below {
-        Some(parent) if !at_top => lab.add_child(parent, spec),
-        _ => lab.add(spec),
-    };
-    if let Ok(id) = added {
-        lab.app_mut().ids.push(id);
-    }
-    // Whatever is in a graph may depend on each other.
-    for _ in 0..2 {
-        let members =
-            lab.view().nodes().filter(|node| node.parent().is_some_and(|up| up.kind() == Kind::Graph));
-        let members: Vec<NodeId> = members.map(|node| node.id()).collect();
-        let mut any = || members.get(lab.app_mut().draw(members.len().max(1) as u64) as usize).copied();
-        if let (Some(node), Some(dependency)) = (any(), any()) {
-            let _ = lab.depend(node, dependency);
-        }
-    }
-}
-
-#[test]
-fn whatever_works_do_every_oracle_holds() {
-    let mut steps = 0;
-    for seed in 0..forests() {
-        steps += lab::run(forest(seed)).unwrap().steps;
-    }
-    assert!(steps > 20 * forests() as usize, "the forests are not worth the name: {steps} steps");
-}
-
-#[test]
-fn whatever_is_disturbed_every_oracle_holds() {
-    let mut disturbed = 0;
-    for seed in 0..forests() {
-        disturbed += lab::every_seed(seed..seed + 3, Disturb::EVERYTHING, forest(seed)).unwrap().disturbed;
-    }
-    assert!(disturbed as u64 > 2 * forests(), "{disturbed} runs were disturbed");
-}
-
-/// How many; more by `WINDLASS_PROGRAMS`.
-fn forests() -> u64 {
-    std::env::var("WINDLASS_PROGRAMS").ok().and_then(|n| n.parse().ok()).unwrap_or(150)
+/// How many seeds are tried; `WINDLASS_PROGRAMS` says otherwise.
+pub(crate) fn seeds(usual: u64) -> u64 {
+    std::env::var("WINDLASS_PROGRAMS").ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
 }
