@@ -3,6 +3,7 @@
 //! Reads the command line and hands over; every command runs from the workspace's top directory, wherever it was
 //! typed. It does no checking itself: the checks are in [`checks`], the order and the summary in [`steps`].
 
+mod bench;
 mod checks;
 mod command;
 mod size;
@@ -69,12 +70,8 @@ fn run(task: Task) -> Result<ExitCode> {
             env::set_current_dir(top)?;
             run_steps(&checks::CI_ONLY.iter().chain(checks::TEST).collect::<Vec<_>>(), &selection)
         }
-        // Stays where it was typed, so that `--json FILE` means what the shell would take it to mean.
         Task::Bench(args) => {
-            command::cargo(&["run", "--quiet", "--release", "--package", "xtask"])
-                .args(&["--features", "bench", "--bin", "bench", "--"])
-                .args(&args)
-                .run()?;
+            bench::run(&args)?;
             Ok(ExitCode::SUCCESS)
         }
         Task::Size(question) => {

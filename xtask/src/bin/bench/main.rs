@@ -9,8 +9,10 @@ mod catalogue;
 mod clock;
 mod executors;
 mod flat;
+mod gate;
 mod graph;
 mod idle;
+mod instructions;
 mod interleave;
 mod leaf;
 mod random;
@@ -51,6 +53,12 @@ struct Options {
     /// Also writes the rows to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Counts instructions, under valgrind, and fails if one of the counts that are kept has grown by more than 3 %
+    #[arg(long, conflicts_with_all = ["only", "list", "rounds", "quick", "json", "count"])]
+    gate: bool,
+    /// Keeps the new counts
+    #[arg(long, requires = "gate")]
+    bless: bool,
     /// Runs our side of one workload once and prints nothing, for a tool that counts instructions
     #[arg(long, value_name = "NAME", conflicts_with_all = ["only", "list", "rounds", "quick", "json"])]
     count: Option<String>,
@@ -76,6 +84,9 @@ fn run(options: &Options) -> Result<()> {
     }
     if let Some(key) = &options.count {
         return count(key);
+    }
+    if options.gate {
+        return gate::run(options.bless);
     }
     let chosen = chosen(&options.only)?;
     let mut json = options.json.as_deref().map(writable).transpose()?;
