@@ -5,10 +5,11 @@
 //! every [`Oracle`] looks: at the tables ([`Scheduler::check_invariants`](crate::Scheduler::check_invariants)), at the events, and at what you said
 //! must hold yourself.
 //!
-//! # Quick start
+//! # Testing your own works
 //!
-//! A *scenario* builds the tree and says what must hold, whatever fails or is aborted. One line each then tries it: with an abort of every node after
-//! every step, with a fault at every crank, and in every order of what happens outside.
+//! Three things are yours to say. What goes on [`Outside`] of the works: the operations that your application has under way, which the lab completes when
+//! it likes. A *scenario*: a function that plants the tree, and says what must hold always or at the end. And which searches it must stand: each
+//! is one line, runs the scenario hundreds of times, and gives the first [`Finding`].
 //!
 //! ```
 //! use windlass::lab::{self, Lab, Outside};
@@ -23,22 +24,22 @@
 //!     fn complete(&mut self, _: usize) -> Option<NodeId> { self.writing.take() }
 //! }
 //!
-//! enum Save { Write { begun: bool }, Rename }
+//! enum Save { Job, Write { begun: bool }, Rename }
 //!
 //! impl Work<Disk> for Save {
 //!     fn on_run(&mut self, cx: &mut Cx<'_, Self, Disk>) -> Outcome {
 //!         let id = cx.id();
-//!         let disk = cx.app();
 //!         match self {
+//!             Save::Job => cx.children().outcome(),
 //!             Save::Write { begun: false } => {
-//!                 (disk.temporary, disk.writing) = (true, Some(id));
+//!                 (cx.app().temporary, cx.app().writing) = (true, Some(id));
 //!                 *self = Save::Write { begun: true };
 //!                 Outcome::Waiting
 //!             }
-//!             Save::Write { .. } if disk.writing.is_some() => Outcome::Waiting, // woken for nothing
+//!             Save::Write { .. } if cx.app().writing.is_some() => Outcome::Waiting, // woken for nothing
 //!             Save::Write { .. } => Outcome::Success,
 //!             Save::Rename => {
-//!                 (disk.temporary, disk.file) = (false, true);
+//!                 (cx.app().temporary, cx.app().file) = (false, true);
 //!                 Outcome::Success
 //!             }
 //!         }
@@ -46,34 +47,37 @@
 //!
 //!     // Called whenever an attempt is over and has not succeeded: cleaning up belongs here.
 //!     fn on_reset(&mut self, cx: &mut Cx<'_, Self, Disk>) {
-//!         let disk = cx.app();
-//!         (disk.temporary, disk.writing) = (false, None);
+//!         (cx.app().temporary, cx.app().writing) = (false, None);
 //!         if let Save::Write { begun } = self {
 //!             *begun = false;
 //!         }
 //!     }
 //! }
 //!
-//! fn save(lab: &mut Lab<Save, Disk>) {
-//!     let job = lab.add(Spec::sequence("save")).unwrap();
-//!     lab.add_child(job, Spec::work("write", Save::Write { begun: false }).retry(Retry::A_FEW)).unwrap();
-//!     lab.add_child(job, Spec::work("rename", Save::Rename)).unwrap();
+//! fn plant(lab: &mut Lab<Save, Disk>, job: Spec<Save>) {
+//!     let job = lab.add(job).unwrap();
+//!     let steps = lab.add_child(job, Spec::sequence("steps")).unwrap();
+//!     lab.add_child(steps, Spec::work("write", Save::Write { begun: false }).retry(Retry::A_FEW)).unwrap();
+//!     lab.add_child(steps, Spec::work("rename", Save::Rename)).unwrap();
 //!     lab.at_end("no temporary file is left", |lab| !lab.app().temporary);
 //! }
 //!
-//! # /*
-//! #[test]
-//! fn it_cleans_up_wherever_it_is_aborted() {
-//!     lab::abort_everywhere(save).unwrap();
-//! }
-//! # */
-//! let found = lab::abort_everywhere(save).unwrap_err();
+//! // In a test of yours, each of these is a test.
+//! let scenario = |lab: &mut Lab<Save, Disk>| plant(lab, Spec::work("save", Save::Job));
+//! lab::abort_everywhere(scenario).unwrap();
+//! lab::fail_everywhere(scenario).unwrap();
+//! lab::every_interleaving(1_000, 1, scenario).unwrap();
+//! lab::every_seed(0..20, lab::Disturb::NOTHING.wakes().faults().aborts(), scenario).unwrap();
+//!
+//! // Without a work around both steps, nobody cleans up between them, as a work that has succeeded is never reset.
+//! let careless = |lab: &mut Lab<Save, Disk>| plant(lab, Spec::parallel("save"));
+//! let found = lab::abort_everywhere(careless).unwrap_err();
 //! assert_eq!(found.violation().detail, "no temporary file is left");
 //! assert_eq!(found.log().to_string(), "574c4142010101030001010600010101");
 //! ```
 //!
-//! It does not hold: an abort between `write` and `rename` leaves the file, as a work that has succeeded is never reset. The finding says so, with the
-//! inputs that lead there, the tree, and the last events:
+//! A finding, displayed, says what did not hold, the inputs that lead there, the tree, and the last events; unwrapped in a test, it is the
+//! message of the test:
 //!
 //! ```text
 //! the scenario's own condition holds: no temporary file is left
@@ -84,15 +88,17 @@
 //!   abort 0v1
 //!   crank
 //! the tree:
-//!   └─ ⊘ save (sequence): aborted: asked for
-//!      ├─ ✔ write: succeeded
-//!      └─ ⊘ rename: aborted: asked for
+//!   └─ ⊘ save (parallel): aborted: asked for
+//!      └─ ⊘ steps (sequence): aborted: asked for
+//!         ├─ ✔ write: succeeded
+//!         └─ ⊘ rename: aborted: asked for
 //! the last events:
 //!   ...
 //! to see it again: lab::replay(&"574c4142010101030001010600010101".parse()?, scenario)
 //! ```
 //!
-//! So the cleaning up belongs to the job and not to one of its members: a work of its own around both.
+//! A program whose tree is planted by a function over its own scheduler lets that function take its specs from another one, which a scenario can
+//! call, too.
 //!
 //! # What there is
 //!
@@ -111,6 +117,9 @@
 //! | [`Outside`] | operations that your application has under way, for the lab to complete |
 //! | [`EventHash`], [`Trail`] | the certificate of a run, and the first step at which two runs differ |
 //! | [`shrink`] | makes a failing log short |
+//!
+//! What no search tries is for the scenario to bring: other capacities ([`Lab::set_capacity`]), panics and wakes in [`Hook`]s ([`Lab::inject`]),
+//! restarts and removals ([`Lab::offer`]). What comes from outside comes between two cranks, never within one.
 //!
 //! Runs repeat only if the works do: a work that asks a real clock, a random source or the order of a `HashMap` is found by [`Oracle::OneHash`].
 //! Handles of a wake set work as in production; the set's memory is shared by all runs of a search and never given back.
