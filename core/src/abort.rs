@@ -70,8 +70,8 @@ impl Table<'_> {
         let cold = self.cold_mut(index);
         cold.cause = cause;
         cold.aborted_by = by;
-        let untimed = cold.drain != UNLIMITED && !polling;
-        let deadline = if polling { deadline.min(now.saturating_add(cold.drain)) } else { deadline };
+        let untimed = !cold.drain.is_forever() && !polling;
+        let deadline = if polling { deadline.min(cold.drain.after(now)) } else { deadline };
         let hot = self.hot_mut(index);
         if in_hook {
             // It is ending at this very moment: the end wins, but a retry does not.
@@ -106,7 +106,7 @@ impl Table<'_> {
     /// The first poll after an abort from outside: its drain begins.
     pub(crate) fn begin_drain(&mut self, index: u32) {
         self.hot_mut(index).clear(flag::UNTIMED);
-        let deadline = self.root.now.saturating_add(self.cold(index).drain);
+        let deadline = self.cold(index).drain.after(self.root.now);
         self.limit_drain(index, deadline);
     }
 

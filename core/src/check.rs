@@ -234,6 +234,7 @@ impl<'a> Checker<'a> {
 
     fn node(&self, index: u32) -> Checked {
         let (hot, cold) = (self.hot(index), self.cold(index));
+        let armed = self.view.alarm(index).place != ROOT;
         let running = self.view.root.running == index;
         let ensure = |holds, oracle, detail| self.ensure(holds, oracle, index, detail);
         let ring = hot.has(flag::IN_RING) == hot.is_runnable();
@@ -245,7 +246,8 @@ impl<'a> Checker<'a> {
         ensure(parent, Oracle::TablesAgree, "it has children and does not know")?;
         let blamed = hot.has(flag::BLAMED) == cold.failure.is_some();
         ensure(blamed, Oracle::TablesAgree, "the mark of its failure is wrong")?;
-        let limited = hot.has(flag::LIMITED) == (cold.timeout != UNLIMITED);
+        let limited =
+            hot.has(flag::LIMITED) == (!cold.timeout.is_forever() || cold.retry.elapsed_limit().is_some());
         ensure(limited, Oracle::TablesAgree, "the mark of its time limit is wrong")?;
         let watched = hot.has(flag::WATCHED) || cold.watchers == ROOT;
         ensure(watched, Oracle::TablesAgree, "a gate waits for it and it does not know")?;
@@ -254,14 +256,14 @@ impl<'a> Checker<'a> {
         if hot.state.is_done() {
             let busy = flag::TURN | flag::QUEUED | flag::ACTIVE | flag::RETRY | flag::SETTLING;
             ensure(!hot.has(busy), Oracle::EndedIsQuiet, "it has ended and still wants something")?;
-            ensure(cold.heap_place == ROOT, Oracle::EndedIsQuiet, "it has ended and still has a deadline")?;
+            ensure(!armed, Oracle::EndedIsQuiet, "it has ended and still has a deadline")?;
         }
         if hot.state == State::Aborting && hot.kind != Kind::Work && !running {
             ensure(cold.live > 0 || hot.has(flag::TURN), Oracle::Ends, "a composite aborts for ever")?;
         }
         if hot.has(flag::RETRY) {
-            let armed = hot.state == State::Waiting && cold.heap_place != ROOT;
-            ensure(armed, Oracle::WakeSource, "nothing will retry it")?;
+            let delayed = hot.state == State::Waiting && armed;
+            ensure(delayed, Oracle::WakeSource, "nothing will retry it")?;
             let budget = cold.retries_used < cold.retry.budget();
             ensure(budget, Oracle::RetryBudget, "it is to be retried once too often")?;
         }
@@ -280,13 +282,13 @@ impl<'a> Checker<'a> {
     /// A node that waits has something that will wake it, exactly if it is not listed as stalled.
     fn wake_source(&self, index: u32) -> Checked {
         let (hot, cold) = (self.hot(index), self.cold(index));
+        let armed = self.view.alarm(index).place != ROOT;
         let waits = hot.state == State::Waiting || hot.state == State::Aborting && !hot.has(flag::TURN);
         if !waits || self.view.root.running == index {
             return Ok(());
         }
         let awaits = hot.kind.is_gate() && !hot.has(flag::OPEN);
-        let source =
-            cold.heap_place != ROOT || cold.live > 0 || awaits || hot.has(flag::HANDLE | flag::QUEUED);
+        let source = armed || cold.live > 0 || awaits || hot.has(flag::HANDLE | flag::QUEUED);
         let listed = self.view.at(index).is_stalled();
         self.ensure(
             source != listed,
@@ -323,33 +325,32 @@ impl<'a> Checker<'a> {
     }
 
     fn heap(&self, live: &[u32]) -> Checked {
-        let mut armed = 0;
+        let mut count = 0;
         for index in live {
             let cold = self.cold(*index);
             let at = cold.wake_at.min(cold.limit_at);
+            let place = self.view.alarm(*index).place;
+            let armed = place != ROOT;
             let ensure = |holds, detail| self.ensure(holds, Oracle::TablesAgree, *index, detail);
-            ensure(
-                (cold.heap_place == ROOT) == (at == UNLIMITED),
-                "its deadline is not armed, or without need",
-            )?;
+            ensure(armed == (at != UNLIMITED), "its deadline is not armed, or without need")?;
             ensure(
                 self.hot(*index).has(flag::ARMED) == (at != UNLIMITED),
                 "the mark of its deadline is wrong",
             )?;
-            if cold.heap_place != ROOT {
-                let entry = self.cold(cold.heap_place).entry;
+            if armed {
+                let entry = self.view.alarm(place).entry;
                 ensure((entry.at, entry.index) == (at, *index), "its deadline is another node's")?;
-                armed += 1;
+                count += 1;
             }
         }
         ensure(
-            armed == self.view.root.heap_len,
+            count == self.view.root.heap_len,
             Oracle::TablesAgree,
             None,
             "the count of deadlines is wrong",
         )?;
         for place in 1..self.view.root.heap_len {
-            let (above, entry) = (self.cold((place - 1) / 4).entry, self.cold(place).entry);
+            let (above, entry) = (self.view.alarm((place - 1) / 4).entry, self.view.alarm(place).entry);
             let order = (above.at, above.sequence) < (entry.at, entry.sequence);
             self.ensure(order, Oracle::TablesAgree, entry.index, "its deadline is out of order")?;
         }

@@ -12,6 +12,7 @@ use crate::slots::Slots;
 use crate::spec::Spec;
 use crate::state::State;
 use crate::status::{NodeView, View};
+use crate::store::Nodes;
 use crate::table::Table;
 use crate::time::Instant;
 use crate::work::Outcome;
@@ -29,7 +30,8 @@ impl Lend for Table<'_> {
     }
 
     fn view(&self) -> View<'_> {
-        View::new(self.hot, self.cold, self.edges, self.root)
+        let Table { hot, cold, alarms, edges, root, .. } = self;
+        View::new(Nodes { hot, cold, alarms, edges }, root)
     }
 
     fn now(&self) -> Instant {

@@ -1,10 +1,10 @@
 //! Deadlines: an indexed 4-ary heap whose entries lie in the nodes.
 //!
-//! Each node has at most one entry, for the earlier of its two times (wake-up and limit), and entry *k* of the heap lies in node *k*; so the heap can
-//! never be full. The next deadline is exact and O(1), arming and cancelling are O(log n), and equal deadlines expire in the order
+//! Each node has at most one entry, for the earlier of its two times (wake-up and limit), and there is an [`Alarm`](crate::node::Alarm) for each
+//! node; so the heap can never be full. The alarms are a table of their own, for an entry's four children are compared at once. The next deadline is exact and O(1), arming and cancelling are O(log n), and equal deadlines expire in the order
 //! they were armed. A timing wheel would be faster at a million timers, but it wakes for nothing and caps its span.
 
-use crate::node::{Entry, ROOT, flag};
+use crate::node::{Alarm, Entry, ROOT, flag};
 use crate::spec::UNLIMITED;
 use crate::table::Table;
 
@@ -13,21 +13,21 @@ const ARITY: u32 = 4;
 impl Table<'_> {
     /// The node whose deadline is due, if any is.
     pub(crate) fn due(&self) -> Option<u32> {
-        let first = self.cold(0).entry;
-        (self.root.heap_len > 0 && first.at <= self.root.now).then_some(first.index)
+        let first = self.alarms.first().filter(|_| self.root.heap_len > 0)?.entry;
+        (first.at <= self.root.now).then_some(first.index)
     }
 
     /// Brings the heap in line with the node's two times. Call it after each change of either.
     pub(crate) fn rearm(&mut self, index: u32) {
         let cold = self.cold(index);
-        let (at, place) = (cold.wake_at.min(cold.limit_at), cold.heap_place);
+        let (at, place) = (cold.wake_at.min(cold.limit_at), self.place(index));
         if at == UNLIMITED {
             if place != ROOT {
                 self.disarm(index, place);
             }
             return;
         }
-        if place != ROOT && self.cold(place).entry.at == at {
+        if place != ROOT && self.entry(place).at == at {
             return;
         }
         let sequence = self.root.armed;
@@ -44,6 +44,7 @@ impl Table<'_> {
     }
 
     /// Takes both of the node's times away.
+    #[inline]
     pub(crate) fn cancel_deadlines(&mut self, index: u32) {
         if self.hot(index).has(flag::ARMED) {
             let cold = self.cold_mut(index);
@@ -54,18 +55,18 @@ impl Table<'_> {
 
     fn disarm(&mut self, index: u32, place: u32) {
         self.hot_mut(index).clear(flag::ARMED);
-        self.cold_mut(index).heap_place = ROOT;
+        self.set_place(index, ROOT);
         self.root.heap_len -= 1;
         let last = self.root.heap_len;
         if place != last {
-            let moved = self.cold(last).entry;
+            let moved = self.entry(last);
             self.sift(place, moved);
         }
     }
 
     /// Puts `entry` at `place` or wherever it belongs from there.
     fn sift(&mut self, place: u32, entry: Entry) {
-        if place > 0 && before(&entry, &self.cold((place - 1) / ARITY).entry) {
+        if place > 0 && before(&entry, &self.entry((place - 1) / ARITY)) {
             self.sift_up(place, entry);
         } else {
             self.sift_down(place, entry);
@@ -75,7 +76,7 @@ impl Table<'_> {
     fn sift_up(&mut self, mut place: u32, entry: Entry) {
         while place > 0 {
             let above = (place - 1) / ARITY;
-            let other = self.cold(above).entry;
+            let other = self.entry(above);
             if !before(&entry, &other) {
                 break;
             }
@@ -93,12 +94,13 @@ impl Table<'_> {
                 break;
             }
             let mut least = first;
-            for other in first + 1..first.saturating_add(ARITY).min(len) {
-                if before(&self.cold(other).entry, &self.cold(least).entry) {
-                    least = other;
+            let mut other = self.entry(first);
+            for child in first + 1..first.saturating_add(ARITY).min(len) {
+                let entry = self.entry(child);
+                if before(&entry, &other) {
+                    (least, other) = (child, entry);
                 }
             }
-            let other = self.cold(least).entry;
             if !before(&other, &entry) {
                 break;
             }
@@ -109,8 +111,25 @@ impl Table<'_> {
     }
 
     fn put(&mut self, place: u32, entry: Entry) {
-        self.cold_mut(place).entry = entry;
-        self.cold_mut(entry.index).heap_place = place;
+        if let Some(alarm) = self.alarms.get_mut(place as usize) {
+            alarm.entry = entry;
+        }
+        self.set_place(entry.index, place);
+    }
+
+    /// Places and indices come from the heap itself; one that is out of range would be its end.
+    fn entry(&self, place: u32) -> Entry {
+        self.alarms.get(place as usize).unwrap_or(&Alarm::EMPTY).entry
+    }
+
+    fn place(&self, index: u32) -> u32 {
+        self.alarms.get(index as usize).map_or(ROOT, |alarm| alarm.place)
+    }
+
+    fn set_place(&mut self, index: u32, place: u32) {
+        if let Some(alarm) = self.alarms.get_mut(index as usize) {
+            alarm.place = place;
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::slots::Slots;
 use crate::spec::UNLIMITED;
 use crate::state::State;
 use crate::table::Table;
+use crate::time::micros_ceil;
 use crate::work::{Abort, Outcome, Work};
 
 /// The tables, the works and the application, for one call.
@@ -234,12 +235,13 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         if self.table.hot(index).state != State::Pending {
             return;
         }
-        let now = self.table.root.now;
-        self.table.cold_mut(index).started_at = now;
         self.table.go(index, State::Running);
         let hot = self.table.hot_mut(index);
         hot.set(flag::STARTED | flag::TURN);
         hot.clear(flag::WOKEN);
+        if hot.has(flag::LIMITED) {
+            self.table.cold_mut(index).started_at = self.table.root.now;
+        }
         self.table.begin_attempt(index);
     }
 
@@ -277,7 +279,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             self.conclude(index, verdict);
         } else {
             self.blame(index, Reason::TIMEOUT);
-            self.settle(index, Verdict::Failure { delay: None }, Cause::Timeout);
+            self.settle(index, Verdict::Failure, Cause::Timeout);
         }
     }
 
@@ -311,10 +313,11 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             Outcome::Waiting => self.wait(index, UNLIMITED),
             Outcome::Sleep(time) => self.wait(index, (self.table.now() + time).as_micros()),
             Outcome::Success => self.settle(index, Verdict::Success, Cause::ParentDone),
-            Outcome::Failure(reason) => self.fail(index, reason, Verdict::Failure { delay: None }),
+            Outcome::Failure(reason) => self.fail(index, reason, Verdict::Failure),
             Outcome::Fatal(reason) => self.fail(index, reason, Verdict::Fatal),
             Outcome::RetryAfter(delay, reason) => {
-                self.fail(index, reason, Verdict::Failure { delay: Some(delay) });
+                self.table.cold_mut(index).param = micros_ceil(delay);
+                self.fail(index, reason, Verdict::FailureAfter);
             }
         }
     }
@@ -375,15 +378,16 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
 
     /// Ends a node whose verdict is known: aborts what still lives below it, and concludes when that has drained.
     pub(crate) fn settle(&mut self, index: u32, verdict: Verdict, cause: Cause) {
-        if self.drain(index, verdict, cause) {
+        if !self.table.hot(index).has(flag::ARMED | flag::PARENT) || self.drain(index, verdict, cause) {
             self.conclude(index, verdict);
         }
     }
 
     /// Aborts what lives below a node that is about to end. True if nothing lives (any more).
+    #[inline(never)]
     fn drain(&mut self, index: u32, verdict: Verdict, cause: Cause) -> bool {
         self.table.cancel_deadlines(index);
-        if !self.table.hot(index).has(flag::PARENT) || self.table.cold(index).live == 0 {
+        if self.table.cold(index).live == 0 {
             return true;
         }
         self.table.cold_mut(index).verdict = verdict;
@@ -399,8 +403,14 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     /// Ends a node, and whatever its end decides above it.
     pub(crate) fn conclude(&mut self, mut index: u32, mut verdict: Verdict) {
         while self.finish(index, verdict) {
-            self.table.release_dependents(index);
             let parent = self.table.hot(index).parent;
+            if parent == ROOT {
+                if self.table.root.hot.has(flag::UNSEEN) {
+                    self.sweep(ROOT);
+                }
+                return;
+            }
+            self.table.release_dependents(index);
             match self.child_ended(parent) {
                 Some(next) => (index, verdict) = (parent, next),
                 None => return,
@@ -411,17 +421,13 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     /// A child has ended: what its parent makes of that, as the verdict if the parent ends now too.
     fn child_ended(&mut self, parent: u32) -> Option<Verdict> {
         let hot = *self.table.hot(parent);
-        if parent == ROOT {
-            self.sweep(ROOT);
-            return None;
-        }
         let live = self.table.cold(parent).live;
         match hot.state {
             State::Aborting if live == 0 && hot.kind != Kind::Work => Some(Verdict::Aborted),
             State::Running if hot.has(flag::SETTLING) => (live == 0).then(|| self.table.cold(parent).verdict),
             State::Running if hot.kind != Kind::Work => {
                 let decision = self.decide(parent);
-                if hot.kind == Kind::Batch && !matches!(decision, Some((Verdict::Failure { .. }, _))) {
+                if hot.kind == Kind::Batch && !decision.is_some_and(|(verdict, _)| verdict.is_retryable()) {
                     self.sweep(parent);
                     self.table.ask_turn(parent);
                 }
@@ -450,8 +456,8 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
                 self.hook(index, W::on_reset);
                 self.table.end(index, State::Aborted);
             }
-            Verdict::Failure { delay } => {
-                if let Some(delay) = self.next_delay(index, delay) {
+            Verdict::Failure | Verdict::FailureAfter => {
+                if let Some(delay) = self.next_delay(index, verdict == Verdict::FailureAfter) {
                     self.retry(index, delay);
                     return false;
                 }
@@ -474,15 +480,18 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         self.table.end(index, State::Failure);
     }
 
-    /// The delay before the next attempt, if there is one.
-    fn next_delay(&self, index: u32, asked: Option<Duration>) -> Option<Duration> {
+    /// The delay before the next attempt, if there is one: what the work asked for, or what the policy says.
+    fn next_delay(&self, index: u32, asked: bool) -> Option<Duration> {
         let cold = self.table.cold(index);
         let used = cold.retries_used;
         if used >= cold.retry.budget() {
             return None;
         }
-        let key = self.table.id(index).to_bits();
-        let delay = asked.unwrap_or_else(|| cold.retry.delay(self.table.root.seed, key, used));
+        let delay = if asked {
+            Duration::from_micros(cold.param)
+        } else {
+            cold.retry.delay(self.table.root.seed, self.table.id(index).to_bits(), used)
+        };
         let elapsed = Duration::from_micros(self.table.root.now.saturating_sub(cold.started_at));
         match cold.retry.elapsed_limit() {
             Some(limit) if elapsed.saturating_add(delay) > limit => None,

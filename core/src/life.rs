@@ -18,39 +18,31 @@ impl Table<'_> {
 
     /// Makes a waiting node look again. A node that is not waiting loses nothing: it has a turn anyway, or it has ended.
     pub(crate) fn wake(&mut self, index: u32) {
-        let hot = self.hot(index);
-        if index == ROOT || !hot.has(flag::LIVE) {
+        let Some(hot) = self.hot.get_mut(index as usize) else { return };
+        let (flags, state) = (hot.flags, hot.state);
+        if flags & flag::LIVE == 0 {
             return;
         }
         if self.root.running == index {
-            self.hot_mut(index).set(flag::WOKEN);
+            hot.set(flag::WOKEN);
             self.root.stirred = true;
             return;
         }
-        match hot.state {
-            State::Waiting if !hot.has(flag::RETRY | flag::QUEUED) => {
-                self.root.counts.wakes += 1;
-                self.stop_sleep(index);
-                self.go(index, State::Running);
-                self.ask_turn(index);
-            }
-            State::Aborting if self.cold(index).live == 0 && !hot.has(flag::TURN) => {
-                self.root.counts.wakes += 1;
-                self.stop_sleep(index);
-                self.ask_turn(index);
-            }
-            _ => {}
+        match state {
+            State::Waiting if flags & (flag::RETRY | flag::QUEUED) == 0 => self.go(index, State::Running),
+            State::Aborting if flags & flag::TURN == 0 && self.cold(index).live == 0 => {}
+            _ => return,
         }
-    }
-
-    fn stop_sleep(&mut self, index: u32) {
-        if self.hot(index).has(flag::ARMED) {
+        self.root.counts.wakes += 1;
+        if flags & flag::ARMED != 0 {
             self.cold_mut(index).wake_at = UNLIMITED;
             self.rearm(index);
         }
+        self.ask_turn(index);
     }
 
     /// Gives the node its own turn.
+    #[inline]
     pub(crate) fn ask_turn(&mut self, index: u32) {
         self.hot_mut(index).set(flag::TURN);
         self.refresh(index);
@@ -86,7 +78,7 @@ impl Table<'_> {
         }
         if limited {
             let cold = self.cold_mut(index);
-            cold.limit_at = now.saturating_add(cold.timeout);
+            cold.limit_at = cold.timeout.after(now);
             self.rearm(index);
         }
     }

@@ -6,6 +6,7 @@
 use crate::id::NodeId;
 use crate::reason::{Cause, Failure};
 use crate::retry::Retry;
+use crate::span::Span;
 use crate::spec::{OnFailure, UNLIMITED};
 use crate::state::State;
 
@@ -123,7 +124,7 @@ pub(crate) mod flag {
 
     /// A failure.
     pub(crate) const BLAMED: u32 = 1 << 20;
-    /// A time limit for each attempt.
+    /// A time limit for each attempt, or for all retries together.
     pub(crate) const LIMITED: u32 = 1 << 21;
     /// Gates that wait for this node's end; once set, it stays.
     pub(crate) const WATCHED: u32 = 1 << 22;
@@ -198,10 +199,10 @@ impl Hot {
 pub(crate) enum Verdict {
     #[default]
     Success,
-    /// With the failure in the node's `failure`; retried if the budget lasts, after the policy's delay or this one.
-    Failure {
-        delay: Option<core::time::Duration>,
-    },
+    /// With the failure in the node's `failure`; retried if the budget lasts, after the policy's delay.
+    Failure,
+    /// As `Failure`, but after the delay that the work has asked for, which is the node's `param`.
+    FailureAfter,
     /// With the failure in the node's `failure`; never retried.
     Fatal,
     /// A panic of the node's own: as `Fatal`, and no hook is called.
@@ -209,7 +210,25 @@ pub(crate) enum Verdict {
     Aborted,
 }
 
-/// One entry of the deadline heap. Entry *k* of the heap lies in node *k*.
+impl Verdict {
+    pub(crate) const fn is_retryable(self) -> bool {
+        matches!(self, Self::Failure | Self::FailureAfter)
+    }
+}
+
+/// An entry of the deadline heap, and where a node's entry is. Entry *k* of the heap lies in alarm *k*, whosever it is; the place in alarm *k* is node *k*'s.
+#[derive(Clone, Copy, Debug)]
+pub struct Alarm {
+    pub(crate) entry: Entry,
+    /// Where in the heap this node's entry is; none if it has none.
+    pub(crate) place: u32,
+}
+
+impl Alarm {
+    pub(crate) const EMPTY: Self = Self { entry: Entry { at: 0, sequence: 0, index: ROOT }, place: ROOT };
+}
+
+/// One entry of the deadline heap.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub at: u64,
@@ -218,25 +237,15 @@ pub(crate) struct Entry {
     pub index: u32,
 }
 
-/// The half that a crank does not touch.
+/// The half that a crank of a busy leaf does not touch. In the order in which things are needed together, a cache line for each group.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct Cold {
-    pub(crate) name: &'static str,
-
-    // The tree.
+    // The family, 64 bytes.
     pub(crate) first_child: u32,
     pub(crate) last_child: u32,
     pub(crate) next_sibling: u32,
     pub(crate) prev_sibling: u32,
-
-    // As a parent.
-    /// First of the children that wait for a place.
-    pub(crate) queue: u32,
-    /// First of the children that have ended and that this node has not seen yet.
-    pub(crate) ended: u32,
-    pub(crate) width: u32,
-    /// Children that hold a place.
-    pub(crate) active: u32,
     /// Children of this attempt: not ended, succeeded, failed or aborted, all.
     pub(crate) live: u32,
     pub(crate) succeeded: u32,
@@ -244,81 +253,85 @@ pub struct Cold {
     pub(crate) aborted: u32,
     /// Children of earlier attempts.
     pub(crate) earlier: u32,
-    pub(crate) param: u64,
-    pub(crate) on_failure: OnFailure,
-    pub(crate) verdict: Verdict,
+    /// Children that hold a place, and places.
+    pub(crate) active: u32,
+    pub(crate) width: u32,
+    /// First of the children that wait for a place.
+    pub(crate) queue: u32,
+    /// First of the children that have ended and that this node has not seen yet.
+    pub(crate) ended: u32,
+    /// In a graph: dependencies that have not succeeded yet.
+    pub(crate) unmet: u32,
+    /// Last edge to a dependent, last edge to a dependency; each begins a circle, in the order the edges were added.
+    pub(crate) last_out: u32,
+    pub(crate) last_in: u32,
 
-    // Time.
-    /// Place in the deadline heap; `ROOT` if it has none.
-    pub(crate) heap_place: u32,
-    pub(crate) entry: Entry,
+    // Times and ends, 64 bytes.
     /// End of a sleep, of a retry delay, or the next question to a gate.
     pub(crate) wake_at: u64,
     /// End of the attempt, or of the drain.
     pub(crate) limit_at: u64,
-    pub(crate) timeout: u64,
-    pub(crate) drain: u64,
+    /// Start of the first attempt; kept only if the retries are limited in time.
     pub(crate) started_at: u64,
-
-    // Failure and abort.
-    pub(crate) retry: Retry,
-    pub(crate) retries_used: u16,
-    pub(crate) failure: Option<Failure>,
-    pub(crate) cause: Cause,
     /// Who asked for the abort; none if it came from outside.
     pub(crate) aborted_by: Option<NodeId>,
-
-    // Graph and gates.
-    /// Last edge to a dependent, last edge to a dependency; each begins a circle, in the order the edges were added.
-    pub(crate) last_out: u32,
-    pub(crate) last_in: u32,
-    /// Dependencies that have not succeeded yet.
-    pub(crate) unmet: u32,
+    /// Quorum: how many. Batch: table slots that one item takes. Gate: microseconds between two questions, or the bits of the node waited for. Work:
+    /// microseconds that it has asked for before its next attempt.
+    pub(crate) param: u64,
+    pub(crate) timeout: Span,
+    pub(crate) drain: Span,
     /// First gate that waits for this node's end; the next gate that waits for the same node as this one, or this one itself if it is the
     /// last; none if it is in no such list.
     pub(crate) watchers: u32,
     pub(crate) next_watcher: u32,
+    pub(crate) retries_used: u16,
+    pub(crate) verdict: Verdict,
+    pub(crate) on_failure: OnFailure,
+    pub(crate) cause: Cause,
     /// What is known of the node that this gate waits for, for when that node is gone: it succeeded.
     pub(crate) awaited_succeeded: bool,
+
+    // Texts and failures.
+    pub(crate) retry: Retry,
+    pub(crate) name: &'static str,
+    pub(crate) failure: Option<Failure>,
 }
 
 impl Cold {
     pub(crate) const EMPTY: Self = Self {
-        name: "",
         first_child: ROOT,
         last_child: ROOT,
         next_sibling: ROOT,
         prev_sibling: ROOT,
-        queue: ROOT,
-        ended: ROOT,
-        width: u32::MAX,
-        active: 0,
         live: 0,
         succeeded: 0,
         failed: 0,
         aborted: 0,
         earlier: 0,
-        param: 0,
-        on_failure: OnFailure::Stop,
-        verdict: Verdict::Success,
-        heap_place: ROOT,
-        entry: Entry { at: 0, sequence: 0, index: ROOT },
-        wake_at: UNLIMITED,
-        limit_at: UNLIMITED,
-        timeout: UNLIMITED,
-        drain: UNLIMITED,
-        started_at: 0,
-        retry: Retry::NEVER,
-        retries_used: 0,
-        failure: None,
-        cause: Cause::User,
-        aborted_by: None,
+        active: 0,
+        width: u32::MAX,
+        queue: ROOT,
+        ended: ROOT,
+        unmet: 0,
         last_out: ROOT,
         last_in: ROOT,
-        unmet: 0,
+        wake_at: UNLIMITED,
+        limit_at: UNLIMITED,
+        started_at: 0,
+        aborted_by: None,
+        param: 0,
+        timeout: Span::FOREVER,
+        drain: Span::FOREVER,
         watchers: ROOT,
         next_watcher: ROOT,
+        retries_used: 0,
+        verdict: Verdict::Success,
+        on_failure: OnFailure::Stop,
+        cause: Cause::User,
         awaited_succeeded: false,
+        retry: Retry::NEVER,
+        name: "",
+        failure: None,
     };
 
     /// All children of this attempt.

@@ -16,8 +16,8 @@ impl Table<'_> {
     /// Brings ring membership in line with [`Hot::is_runnable`](crate::node::Hot::is_runnable), here and above. Stops at the first
     /// ancestor for which nothing changes.
     pub(crate) fn refresh(&mut self, mut index: u32) {
-        while index != ROOT {
-            let hot = self.hot(index);
+        // The root is in nobody's ring; no index but its own is out of range.
+        while let Some(hot) = self.hot.get(index as usize) {
             let (runnable, parent) = (hot.is_runnable(), hot.parent);
             if runnable == hot.has(flag::IN_RING) {
                 return;
@@ -32,15 +32,18 @@ impl Table<'_> {
     }
 
     fn enter_ring(&mut self, parent: u32, index: u32) {
-        let above = self.hot(parent);
+        let above = self.hot_mut(parent);
         let (head, cursor, pass) = (above.ring, above.cursor, above.pass);
-        let ran = self.hot(index).mark == pass;
-        self.hot_mut(index).set(flag::IN_RING);
-        if head == ROOT {
-            self.link_alone(index);
-            let above = self.hot_mut(parent);
+        let alone = head == ROOT;
+        if alone {
             above.ring = index;
-            above.cursor = if ran { ROOT } else { index };
+        }
+        let hot = self.hot_mut(index);
+        hot.set(flag::IN_RING);
+        let ran = hot.mark == pass;
+        if alone {
+            (hot.next, hot.prev) = (index, index);
+            self.hot_mut(parent).cursor = if ran { ROOT } else { index };
         } else if ran && cursor != ROOT {
             self.link_before(cursor, index);
             if cursor == head {

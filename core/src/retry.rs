@@ -18,7 +18,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::time::micros_ceil;
+use crate::span::{SECOND, Span};
 
 mod schedule;
 #[cfg(test)]
@@ -197,7 +197,7 @@ impl Retry {
     /// What [`Retry::within`] set.
     #[must_use]
     pub const fn elapsed_limit(&self) -> Option<Duration> {
-        if self.within.0 == Span::FOREVER.0 {
+        if self.within.is_forever() {
             return None;
         }
         Some(Duration::from_micros(self.within.micros()))
@@ -323,52 +323,12 @@ impl Default for Retry {
     }
 }
 
-const SECOND: u64 = 1_000_000;
-
 /// Where in its range a wait falls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Spread {
     /// The default waits: whole seconds in the upper half of the range.
     WholeSeconds,
     Named(Jitter),
-}
-
-/// A length of time in four bytes: two bits of unit, thirty bits of count. Always the finest unit that fits, so equal
-/// lengths have equal bits.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Span(u32);
-
-impl Span {
-    const FOREVER: Self = Self(u32::MAX);
-    const LARGEST: u64 = (1 << 30) - 1;
-    /// Microsecond, millisecond, second, hour; the largest count of hours still fits 64 bits of microseconds.
-    const UNITS: [u64; 4] = [1, 1_000, SECOND, 3_600 * SECOND];
-
-    const fn ceil(duration: Duration) -> Self {
-        let micros = micros_ceil(duration);
-        let mut unit = 0;
-        while unit < Self::UNITS.len() {
-            let count = micros.div_ceil(Self::UNITS[unit]);
-            if count <= Self::LARGEST {
-                return Self((unit as u32) << 30 | count as u32);
-            }
-            unit += 1;
-        }
-        Self::FOREVER
-    }
-
-    const fn micros(self) -> u64 {
-        Self::UNITS[(self.0 >> 30) as usize] * (self.0 as u64 & Self::LARGEST)
-    }
-}
-
-impl fmt::Debug for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if *self == Self::FOREVER {
-            return f.write_str("forever");
-        }
-        Duration::from_micros(self.micros()).fmt(f)
-    }
 }
 
 /// `times` waits of `low..=high` microseconds each.

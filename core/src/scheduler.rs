@@ -8,14 +8,14 @@ use crate::draw::Tree;
 use crate::engine::Engine;
 use crate::error::{Error, Refused};
 use crate::id::NodeId;
-use crate::node::ROOT;
+use crate::node::{Entry, ROOT};
 use crate::observe::Observer;
 use crate::ops;
 use crate::slots::Slots;
 use crate::spec::Spec;
 use crate::state::{State, Status};
 use crate::status::{NodeView, View};
-use crate::store::{Inline, Store, Tables};
+use crate::store::{Inline, Nodes, Store, Tables};
 use crate::table::{Root, Table};
 use crate::time::Instant;
 use crate::work::Work;
@@ -199,8 +199,7 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
         if self.root.hot.ring != ROOT || self.root.running != ROOT || self.has_wakes() {
             return Next::Now;
         }
-        let first = self.store.nodes().1.first().filter(|_| self.root.heap_len > 0);
-        match first.map(|cold| cold.entry.at) {
+        match self.first_alarm().map(|entry| entry.at) {
             Some(at) if at <= self.root.now => Next::Now,
             Some(at) => Next::At(Instant::from_micros(at)),
             None => Next::OnWake,
@@ -226,18 +225,25 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     /// The node with the earliest deadline, and that deadline: who asked for [`Next::At`].
     #[must_use]
     pub fn next_deadline(&self) -> Option<(Instant, NodeId)> {
-        let first = self.store.nodes().1.first().filter(|_| self.root.heap_len > 0)?;
-        Some((Instant::from_micros(first.entry.at), self.view().id(first.entry.index)))
+        let first = self.first_alarm()?;
+        Some((Instant::from_micros(first.at), self.view().id(first.index)))
     }
 
+    fn first_alarm(&self) -> Option<Entry> {
+        let first = self.store.nodes().alarms.first()?;
+        (self.root.heap_len > 0).then_some(first.entry)
+    }
+
+    #[inline]
     fn parts(&mut self) -> (Table<'_>, &mut [Option<W>]) {
         // A panic may have left it set.
         self.root.polling = false;
-        let Tables { hot, cold, works, edges } = self.store.tables();
-        let nodes = hot.len().min(cold.len()).min(works.len());
-        let (hot, cold) = (hot.split_at_mut(nodes).0, cold.split_at_mut(nodes).0);
+        let Tables { hot, cold, alarms, works, edges } = self.store.tables();
+        let nodes = hot.len().min(cold.len()).min(alarms.len()).min(works.len());
+        let (hot, cold, alarms) =
+            (hot.split_at_mut(nodes).0, cold.split_at_mut(nodes).0, alarms.split_at_mut(nodes).0);
         let sink = if O::ENABLED { Some(&mut self.observer as _) } else { None };
-        (Table { hot, cold, edges, root: &mut self.root, sink }, works)
+        (Table { hot, cold, alarms, edges, root: &mut self.root, sink }, works)
     }
 
     pub(crate) fn table(&mut self) -> Table<'_> {
@@ -246,6 +252,7 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
 }
 
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+#[inline]
 fn drain_wakes(table: &mut Table<'_>) {
     if let Some(wakes) = table.root.wakes {
         wakes.drain(|index| table.wake(index));
@@ -404,8 +411,7 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     /// Everything there is to see.
     #[must_use]
     pub fn view(&self) -> View<'_> {
-        let (hot, cold, edges) = self.store.nodes();
-        View::new(hot, cold, edges, &self.root)
+        View::new(self.store.nodes(), &self.root)
     }
 
     /// All nodes, parents before their children.
@@ -467,8 +473,8 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     /// Slots in the table.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        let (hot, cold, _) = self.store.nodes();
-        hot.len().min(cold.len()).min(self.store.works().len())
+        let Nodes { hot, cold, alarms, .. } = self.store.nodes();
+        hot.len().min(cold.len()).min(alarms.len()).min(self.store.works().len())
     }
 }
 

@@ -5,6 +5,7 @@ use core::time::Duration;
 use crate::id::NodeId;
 use crate::node::Kind;
 use crate::retry::Retry;
+use crate::span::Span;
 use crate::time::micros_ceil;
 
 /// What a parent does when a child fails or is aborted on its own.
@@ -51,10 +52,10 @@ pub(crate) struct Settings {
     pub width: u32,
     /// Quorum: how many. Batch: table slots that one item takes. Gate: microseconds between two questions, or the bits of the node waited for.
     pub param: u64,
-    /// Microseconds for one attempt.
-    pub timeout: u64,
-    /// Microseconds from an abort to the forced end.
-    pub drain: u64,
+    /// For one attempt.
+    pub timeout: Span,
+    /// From an abort to the forced end.
+    pub drain: Span,
     pub paused: bool,
     pub detached: bool,
 }
@@ -71,8 +72,8 @@ impl<W> Spec<W> {
             retry: Retry::NEVER,
             width: u32::MAX,
             param: 0,
-            timeout: UNLIMITED,
-            drain: UNLIMITED,
+            timeout: Span::FOREVER,
+            drain: Span::FOREVER,
             paused: false,
             detached: false,
         };
@@ -166,16 +167,16 @@ impl<W> Spec<W> {
     }
 
     /// The longest time one attempt may take; then it fails with [`Reason::TIMEOUT`](crate::Reason::TIMEOUT) and its children are
-    /// aborted. Rounded up to a microsecond; `Duration::MAX` is no limit. Expired deadlines are looked at when a poll begins, so an attempt of
+    /// aborted. Rounded up as the times of [`Retry`] are; `Duration::MAX` is no limit. Expired deadlines are looked at when a poll begins, so an attempt of
     /// no time at all may make the cranks of one poll, or none.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
-        self.settings.timeout = micros_ceil(timeout);
+        self.settings.timeout = Span::ceil(timeout);
         self
     }
 
-    /// The longest time an abort of this node may take; then the node and all below it are ended by force. `Duration::MAX` is no limit.
+    /// The longest time an abort of this node may take; then the node and all below it are ended by force. Rounded up as the times of [`Retry`] are; `Duration::MAX` is no limit.
     pub const fn drain(mut self, drain: Duration) -> Self {
-        self.settings.drain = micros_ceil(drain);
+        self.settings.drain = Span::ceil(drain);
         self
     }
 

@@ -13,22 +13,21 @@ use crate::node::{Cold, Edge, Edges, Hot, Kind, ROOT, Way, flag};
 use crate::reason::{Cause, Failure};
 use crate::spec::UNLIMITED;
 use crate::state::{State, Status};
+use crate::store::Nodes;
 use crate::table::Root;
 use crate::time::Instant;
 
 /// A look at a whole scheduler.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
-    hot: &'a [Hot],
-    cold: &'a [Cold],
-    edges: &'a [Edge],
+    nodes: Nodes<'a>,
     pub(crate) root: &'a Root,
     now: Instant,
 }
 
 impl<'a> View<'a> {
-    pub(crate) const fn new(hot: &'a [Hot], cold: &'a [Cold], edges: &'a [Edge], root: &'a Root) -> Self {
-        Self { hot, cold, edges, root, now: Instant::from_micros(root.now) }
+    pub(crate) const fn new(nodes: Nodes<'a>, root: &'a Root) -> Self {
+        Self { nodes, root, now: Instant::from_micros(root.now) }
     }
 
     /// The same look with another idea of the time, which shows in the texts: a display that is drawn between two polls gives the present.
@@ -38,11 +37,17 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn hot(&self, index: u32) -> &'a Hot {
-        self.hot.get(index as usize).unwrap_or(&self.root.hot)
+        self.nodes.hot.get(index as usize).unwrap_or(&self.root.hot)
     }
 
     pub(crate) fn cold(&self, index: u32) -> &'a Cold {
-        self.cold.get(index as usize).unwrap_or(&self.root.cold)
+        self.nodes.cold.get(index as usize).unwrap_or(&self.root.cold)
+    }
+
+    /// The alarm at this place; only for checks.
+    #[cfg(any(test, feature = "lab"))]
+    pub(crate) fn alarm(&self, index: u32) -> &'a crate::node::Alarm {
+        self.nodes.alarms.get(index as usize).unwrap_or(&crate::node::Alarm::EMPTY)
     }
 
     pub(crate) fn id(&self, index: u32) -> NodeId {
@@ -81,7 +86,7 @@ impl<'a> View<'a> {
     /// The edges into a node.
     pub(crate) fn edges_into(self, index: u32) -> impl Iterator<Item = Edge> {
         let mut walk = Edges::of(self.cold(index), Way::Into);
-        core::iter::from_fn(move || walk.step(self.edges))
+        core::iter::from_fn(move || walk.step(self.nodes.edges))
     }
 
     pub(crate) fn siblings(self, first: u32) -> impl Iterator<Item = u32> {
@@ -98,7 +103,7 @@ impl<'a> View<'a> {
     /// # Errors
     /// [`Error::UnknownNode`].
     pub fn node(&self, id: NodeId) -> Result<NodeView<'a>, Error> {
-        match self.hot.get(id.index() as usize) {
+        match self.nodes.hot.get(id.index() as usize) {
             Some(hot) if hot.generation == id.generation() && hot.has(flag::LIVE) => Ok(self.at(id.index())),
             _ => Err(Error::UnknownNode),
         }
@@ -333,12 +338,6 @@ impl<'a> NodeView<'a> {
     pub fn deadline(&self) -> Option<Instant> {
         let at = self.cold().wake_at.min(self.cold().limit_at);
         (at != UNLIMITED).then_some(Instant::from_micros(at))
-    }
-
-    /// When its first attempt started; meaningless before.
-    #[must_use]
-    pub fn started_at(&self) -> Instant {
-        Instant::from_micros(self.cold().started_at)
     }
 
     /// Why it failed, or why its last attempt did.

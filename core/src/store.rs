@@ -1,20 +1,30 @@
 //! Where the tables live: inside the scheduler, in borrowed memory, or on the heap; the engine sees slices either way.
 //!
-//! One code path serves 16 nodes and 1,000,000. Hot and cold halves of the nodes lie in tables of their own, so that a crank over many nodes reads
-//! 32 bytes of each and nothing else; that is why a borrowed store takes two node slices and not one.
+//! One code path serves 16 nodes and 1,000,000. Hot and cold halves of the nodes and their deadlines lie in tables of their own, so that a crank over
+//! many nodes reads 32 bytes of each and nothing else; that is why a borrowed store takes three node slices and not one.
 
 #[cfg(feature = "alloc")]
 use alloc::boxed::Box;
 
-use crate::node::{Cold, Edge, Hot};
+use crate::node::{Alarm, Cold, Edge, Hot};
 
 /// The tables, as the engine sees them.
 #[derive(Debug)]
 pub struct Tables<'a, W> {
     pub(crate) hot: &'a mut [Hot],
     pub(crate) cold: &'a mut [Cold],
+    pub(crate) alarms: &'a mut [Alarm],
     pub(crate) works: &'a mut [Option<W>],
     pub(crate) edges: &'a mut [Edge],
+}
+
+/// The tables of the nodes, to look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Nodes<'a> {
+    pub(crate) hot: &'a [Hot],
+    pub(crate) cold: &'a [Cold],
+    pub(crate) alarms: &'a [Alarm],
+    pub(crate) edges: &'a [Edge],
 }
 
 mod sealed {
@@ -26,7 +36,7 @@ pub trait Store<W>: sealed::Sealed {
     #[doc(hidden)]
     fn tables(&mut self) -> Tables<'_, W>;
     #[doc(hidden)]
-    fn nodes(&self) -> (&[Hot], &[Cold], &[Edge]);
+    fn nodes(&self) -> Nodes<'_>;
     #[doc(hidden)]
     fn works(&self) -> &[Option<W>];
 }
@@ -38,6 +48,7 @@ pub trait Store<W>: sealed::Sealed {
 pub struct Inline<W, const N: usize, const E: usize = 0> {
     hot: [Hot; N],
     cold: [Cold; N],
+    alarms: [Alarm; N],
     works: [Option<W>; N],
     edges: [Edge; E],
 }
@@ -49,6 +60,7 @@ impl<W, const N: usize, const E: usize> Inline<W, N, E> {
         Self {
             hot: [Hot::EMPTY; N],
             cold: [Cold::EMPTY; N],
+            alarms: [Alarm::EMPTY; N],
             works: [const { None }; N],
             edges: [Edge::EMPTY; E],
         }
@@ -64,11 +76,17 @@ impl<W, const N: usize, const E: usize> Default for Inline<W, N, E> {
 impl<W, const N: usize, const E: usize> sealed::Sealed for Inline<W, N, E> {}
 impl<W, const N: usize, const E: usize> Store<W> for Inline<W, N, E> {
     fn tables(&mut self) -> Tables<'_, W> {
-        Tables { hot: &mut self.hot, cold: &mut self.cold, works: &mut self.works, edges: &mut self.edges }
+        Tables {
+            hot: &mut self.hot,
+            cold: &mut self.cold,
+            alarms: &mut self.alarms,
+            works: &mut self.works,
+            edges: &mut self.edges,
+        }
     }
 
-    fn nodes(&self) -> (&[Hot], &[Cold], &[Edge]) {
-        (&self.hot, &self.cold, &self.edges)
+    fn nodes(&self) -> Nodes<'_> {
+        Nodes { hot: &self.hot, cold: &self.cold, alarms: &self.alarms, edges: &self.edges }
     }
 
     fn works(&self) -> &[Option<W>] {
@@ -76,20 +94,22 @@ impl<W, const N: usize, const E: usize> Store<W> for Inline<W, N, E> {
     }
 }
 
-/// Tables in memory that somebody else owns. The capacity is the length of the shortest of the first three slices.
+/// Tables in memory that somebody else owns. The capacity is the length of the shortest of the first four slices.
 ///
 /// ```
-/// use windlass::{Borrowed, Cold, Hot, Scheduler};
+/// use windlass::{Borrowed, Scheduler};
 ///
-/// let (mut hot, mut cold, mut works) = ([Borrowed::HOT; 8], [Borrowed::COLD; 8], [const { None::<()> }; 8]);
+/// let (mut hot, mut cold, mut alarms) = ([Borrowed::HOT; 8], [Borrowed::COLD; 8], [Borrowed::ALARM; 8]);
+/// let mut works = [const { None::<()> }; 8];
 /// let s: Scheduler<(), Borrowed<'_, ()>> =
-///     Scheduler::with_store(Borrowed::new(&mut hot, &mut cold, &mut works, &mut []));
+///     Scheduler::with_store(Borrowed::new(&mut hot, &mut cold, &mut alarms, &mut works, &mut []));
 /// assert_eq!(s.capacity(), 8);
 /// ```
 #[derive(Debug)]
 pub struct Borrowed<'a, W> {
     hot: &'a mut [Hot],
     cold: &'a mut [Cold],
+    alarms: &'a mut [Alarm],
     works: &'a mut [Option<W>],
     edges: &'a mut [Edge],
 }
@@ -99,6 +119,8 @@ impl Borrowed<'_, ()> {
     pub const HOT: Hot = Hot::EMPTY;
     /// An unused cold half of a node.
     pub const COLD: Cold = Cold::EMPTY;
+    /// An unused alarm of a node.
+    pub const ALARM: Alarm = Alarm::EMPTY;
     /// An unused edge.
     pub const EDGE: Edge = Edge::EMPTY;
 }
@@ -109,25 +131,27 @@ impl<'a, W> Borrowed<'a, W> {
     pub fn new(
         hot: &'a mut [Hot],
         cold: &'a mut [Cold],
+        alarms: &'a mut [Alarm],
         works: &'a mut [Option<W>],
         edges: &'a mut [Edge],
     ) -> Self {
         hot.fill(Hot::EMPTY);
         cold.fill(Cold::EMPTY);
+        alarms.fill(Alarm::EMPTY);
         edges.fill(Edge::EMPTY);
         works.iter_mut().for_each(|work| *work = None);
-        Self { hot, cold, works, edges }
+        Self { hot, cold, alarms, works, edges }
     }
 }
 
 impl<W> sealed::Sealed for Borrowed<'_, W> {}
 impl<W> Store<W> for Borrowed<'_, W> {
     fn tables(&mut self) -> Tables<'_, W> {
-        Tables { hot: self.hot, cold: self.cold, works: self.works, edges: self.edges }
+        Tables { hot: self.hot, cold: self.cold, alarms: self.alarms, works: self.works, edges: self.edges }
     }
 
-    fn nodes(&self) -> (&[Hot], &[Cold], &[Edge]) {
-        (self.hot, self.cold, self.edges)
+    fn nodes(&self) -> Nodes<'_> {
+        Nodes { hot: self.hot, cold: self.cold, alarms: self.alarms, edges: self.edges }
     }
 
     fn works(&self) -> &[Option<W>] {
@@ -141,6 +165,7 @@ impl<W> Store<W> for Borrowed<'_, W> {
 pub struct Boxed<W> {
     hot: Box<[Hot]>,
     cold: Box<[Cold]>,
+    alarms: Box<[Alarm]>,
     works: Box<[Option<W>]>,
     edges: Box<[Edge]>,
 }
@@ -159,6 +184,7 @@ impl<W> Boxed<W> {
         Self {
             hot: alloc::vec![Hot::EMPTY; nodes].into_boxed_slice(),
             cold: alloc::vec![Cold::EMPTY; nodes].into_boxed_slice(),
+            alarms: alloc::vec![Alarm::EMPTY; nodes].into_boxed_slice(),
             works: core::iter::repeat_with(|| None).take(nodes).collect(),
             edges: alloc::vec![Edge::EMPTY; edges].into_boxed_slice(),
         }
@@ -170,11 +196,17 @@ impl<W> sealed::Sealed for Boxed<W> {}
 #[cfg(feature = "alloc")]
 impl<W> Store<W> for Boxed<W> {
     fn tables(&mut self) -> Tables<'_, W> {
-        Tables { hot: &mut self.hot, cold: &mut self.cold, works: &mut self.works, edges: &mut self.edges }
+        Tables {
+            hot: &mut self.hot,
+            cold: &mut self.cold,
+            alarms: &mut self.alarms,
+            works: &mut self.works,
+            edges: &mut self.edges,
+        }
     }
 
-    fn nodes(&self) -> (&[Hot], &[Cold], &[Edge]) {
-        (&self.hot, &self.cold, &self.edges)
+    fn nodes(&self) -> Nodes<'_> {
+        Nodes { hot: &self.hot, cold: &self.cold, alarms: &self.alarms, edges: &self.edges }
     }
 
     fn works(&self) -> &[Option<W>] {

@@ -7,9 +7,9 @@ use core::num::NonZeroU32;
 
 use crate::error::Error;
 use crate::id::NodeId;
-use crate::node::{Cold, Edge, Hot, Kind, ROOT, flag};
+use crate::node::{Alarm, Cold, Edge, Hot, Kind, ROOT, flag};
 use crate::observe::{Event, Sink, What};
-use crate::spec::{Settings, UNLIMITED};
+use crate::spec::Settings;
 use crate::state::{State, Transition};
 use crate::time::Instant;
 
@@ -117,6 +117,7 @@ impl Root {
 pub(crate) struct Table<'a> {
     pub hot: &'a mut [Hot],
     pub cold: &'a mut [Cold],
+    pub alarms: &'a mut [Alarm],
     pub edges: &'a mut [Edge],
     pub root: &'a mut Root,
     /// None if nobody looks.
@@ -129,6 +130,7 @@ impl Table<'_> {
         Table {
             hot: self.hot,
             cold: self.cold,
+            alarms: self.alarms,
             edges: self.edges,
             root: self.root,
             sink: match &mut self.sink {
@@ -138,25 +140,28 @@ impl Table<'_> {
         }
     }
 
+    #[inline]
     pub(crate) fn hot(&self, index: u32) -> &Hot {
         self.hot.get(index as usize).unwrap_or(&self.root.hot)
     }
 
+    #[inline]
     pub(crate) fn hot_mut(&mut self, index: u32) -> &mut Hot {
         self.hot.get_mut(index as usize).unwrap_or(&mut self.root.hot)
     }
 
+    #[inline]
     pub(crate) fn cold(&self, index: u32) -> &Cold {
         self.cold.get(index as usize).unwrap_or(&self.root.cold)
     }
 
+    #[inline]
     pub(crate) fn cold_mut(&mut self, index: u32) -> &mut Cold {
         self.cold.get_mut(index as usize).unwrap_or(&mut self.root.cold)
     }
 
     pub(crate) fn capacity(&self) -> u32 {
-        let slots = self.hot.len().min(self.cold.len());
-        u32::try_from(slots).unwrap_or(ROOT).min(ROOT - 1)
+        u32::try_from(self.hot.len()).unwrap_or(ROOT).min(ROOT - 1)
     }
 
     pub(crate) fn free_slots(&self) -> u32 {
@@ -172,6 +177,7 @@ impl Table<'_> {
     }
 
     /// The id of the node at `index`; meaningless for the root.
+    #[inline]
     pub(crate) fn id(&self, index: u32) -> NodeId {
         NodeId::new(index, NonZeroU32::new(self.hot(index).generation).unwrap_or(NonZeroU32::MIN))
     }
@@ -181,6 +187,7 @@ impl Table<'_> {
         (index != ROOT).then(|| self.id(index))
     }
 
+    #[inline]
     pub(crate) fn resolve(&self, id: NodeId) -> Result<u32, Error> {
         match self.hot.get(id.index() as usize) {
             Some(hot) if hot.generation == id.generation() && hot.has(flag::LIVE) => Ok(id.index()),
@@ -205,22 +212,26 @@ impl Table<'_> {
 
     // ---- state ----
 
-    /// Every change of state goes through here.
-    pub(crate) fn set_state(&mut self, index: u32, to: State) -> Result<(), Error> {
+    /// Every change of state goes through here. The caller has made sure of it; an illegal one changes nothing.
+    #[inline]
+    pub(crate) fn go(&mut self, index: u32, to: State) {
         let hot = self.hot_mut(index);
-        let transition =
-            Transition::between(hot.state, to).map_err(|illegal| Error::WrongState(illegal.from))?;
-        hot.state = to;
-        if transition.from != transition.to {
-            self.emit(index, What::Moved(transition));
+        let from = hot.state;
+        let legal = from.may_become(to);
+        debug_assert!(legal, "{from:?} to {to:?}");
+        if legal {
+            hot.state = to;
+            if self.sink.is_some() && from != to {
+                self.moved(index, from, to);
+            }
         }
-        Ok(())
     }
 
-    /// For transitions that the caller has made sure of; an illegal one changes nothing.
-    pub(crate) fn go(&mut self, index: u32, to: State) {
-        let done = self.set_state(index, to);
-        debug_assert!(done.is_ok(), "{:?} to {to:?}", self.hot(index).state);
+    #[cold]
+    fn moved(&mut self, index: u32, from: State, to: State) {
+        if let Ok(transition) = Transition::between(from, to) {
+            self.emit(index, What::Moved(transition));
+        }
     }
 
     // ---- add and free ----
@@ -283,10 +294,9 @@ impl Table<'_> {
         if settings.detached {
             hot.set(flag::DETACHED);
         }
-        if settings.timeout != UNLIMITED {
+        if !settings.timeout.is_forever() || settings.retry.elapsed_limit().is_some() {
             hot.set(flag::LIMITED);
         }
-        let heap = (self.cold(index).heap_place, self.cold(index).entry);
         *self.cold_mut(index) = Cold {
             name: settings.name,
             width: settings.width,
@@ -295,8 +305,6 @@ impl Table<'_> {
             retry: settings.retry,
             timeout: settings.timeout,
             drain: settings.drain,
-            heap_place: heap.0,
-            entry: heap.1,
             ..Cold::EMPTY
         };
         self.link_sibling(parent, index);

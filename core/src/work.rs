@@ -24,7 +24,8 @@ pub enum Outcome {
     Failure(Reason),
     /// Failed for good, whatever the budget.
     Fatal(Reason),
-    /// As `Failure`, but with exactly this delay, for a peer that says when to come back. Uses up the budget all the same.
+    /// As `Failure`, but with exactly this delay (rounded up to a microsecond), for a peer that says when to come back. Uses up the budget
+    /// all the same.
     RetryAfter(Duration, Reason),
 }
 

@@ -69,9 +69,10 @@ fn trace<S: Store<Step>>(scheduler: Scheduler<Step, S>) -> Vec<String> {
 fn all_stores_give_the_same_events() {
     let inline = trace(Scheduler::<Step, Inline<Step, 16, 4>>::new());
     let boxed = trace(Scheduler::with_store(Boxed::with_edges(16, 4)));
-    let (mut hot, mut cold) = ([Borrowed::HOT; 16], [Borrowed::COLD; 16]);
+    let (mut hot, mut cold, mut alarms) = ([Borrowed::HOT; 16], [Borrowed::COLD; 16], [Borrowed::ALARM; 16]);
     let (mut works, mut edges) = ([const { None }; 16], [Borrowed::EDGE; 4]);
-    let borrowed = trace(Scheduler::with_store(Borrowed::new(&mut hot, &mut cold, &mut works, &mut edges)));
+    let borrowed =
+        trace(Scheduler::with_store(Borrowed::new(&mut hot, &mut cold, &mut alarms, &mut works, &mut edges)));
     assert!(inline.len() > 60, "{} events are no program", inline.len());
     assert_eq!(inline, boxed);
     assert_eq!(inline, borrowed);

@@ -26,7 +26,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             if u64::from(self.table.free_slots()) < cold.param {
                 // Places in the table come back when a child ends; with no child, nobody can promise that.
                 if cold.live == 0 {
-                    self.fail(index, Reason::TABLE_FULL, Verdict::Failure { delay: None });
+                    self.fail(index, Reason::TABLE_FULL, Verdict::Failure);
                 } else {
                     self.attend(index);
                 }

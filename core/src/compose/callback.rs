@@ -13,7 +13,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         if self.table.hot(index).state != State::Running {
             return;
         }
-        let retryable = Verdict::Failure { delay: None };
+        let retryable = Verdict::Failure;
         match answer {
             Check::Yes => self.settle(index, Verdict::Success, Cause::ParentDone),
             Check::No => self.fail(index, Reason::REFUSED, retryable),

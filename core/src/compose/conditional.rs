@@ -31,7 +31,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
                 let until = self.table.root.now.saturating_add(self.table.cold(index).param);
                 self.wait(index, until);
             }
-            Check::Fail(reason) => self.fail(index, reason, Verdict::Failure { delay: None }),
+            Check::Fail(reason) => self.fail(index, reason, Verdict::Failure),
         }
         false
     }
@@ -53,7 +53,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         let origin = self.table.awaited(index).and_then(|awaited| self.table.cold(awaited).failure);
         let origin = origin.map_or(self.id(index), |failure| failure.origin);
         self.table.set_failure(index, Failure { reason: Reason::GATE_CLOSED, origin });
-        self.settle(index, Verdict::Failure { delay: None }, crate::reason::Cause::ParentFailed);
+        self.settle(index, Verdict::Failure, crate::reason::Cause::ParentFailed);
         false
     }
 

@@ -13,8 +13,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     /// How the composite ends, and what its remaining children are told; none if it goes on.
     pub(crate) fn decide(&mut self, index: u32) -> Option<(Verdict, Cause)> {
         const SUCCESS: Option<(Verdict, Cause)> = Some((Verdict::Success, Cause::SiblingWon));
-        const FAILURE: Option<(Verdict, Cause)> =
-            Some((Verdict::Failure { delay: None }, Cause::ParentFailed));
+        const FAILURE: Option<(Verdict, Cause)> = Some((Verdict::Failure, Cause::ParentFailed));
 
         let hot = *self.table.hot(index);
         let cold = self.table.cold(index);

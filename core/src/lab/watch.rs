@@ -14,7 +14,7 @@ use crate::observe::{Event, What};
 use crate::retry::Retry;
 use crate::state::{State, Transition};
 use crate::status::NodeView;
-use crate::time::Instant;
+use crate::time::{Instant, micros_ceil};
 
 type Checked = Result<(), Violation>;
 
@@ -92,7 +92,7 @@ impl Watch {
 
     /// Takes note that a work asked for this delay when it failed.
     pub(super) fn asked(&mut self, id: NodeId, delay: Duration) {
-        self.node_mut(id).asked = Some(delay);
+        self.node_mut(id).asked = Some(Duration::from_micros(micros_ceil(delay)));
     }
 
     /// Takes note that a gate's predicate said yes.

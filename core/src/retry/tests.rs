@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::time::micros_ceil;
 extern crate std;
 use std::collections::BTreeSet;
 use std::string::ToString;

@@ -230,7 +230,11 @@ impl Model {
         let failure = match outcome {
             Outcome::Failure(reason) => Some((reason, Verdict::Failure(None))),
             Outcome::Fatal(reason) => Some((reason, Verdict::Fatal)),
-            Outcome::RetryAfter(delay, reason) => Some((reason, Verdict::Failure(Some(delay)))),
+            Outcome::RetryAfter(delay, reason) => {
+                // In whole microseconds, rounded up.
+                let delay = (Instant::ZERO + delay) - Instant::ZERO;
+                Some((reason, Verdict::Failure(Some(delay))))
+            }
             _ => None,
         };
         if let Some((reason, verdict)) = failure {

@@ -231,7 +231,9 @@ pub(super) fn table_counter(doctored: bool) -> Looked {
 pub(super) fn table_heap(doctored: bool) -> Looked {
     let mut lab = pair(2, || Spec::parallel("pair"), || Outcome::Sleep(Duration::from_secs(1)));
     if doctored {
-        lab.s.table().cold_mut(0).entry.sequence = 7;
+        if let Some(alarm) = lab.s.table().alarms.first_mut() {
+            alarm.entry.sequence = 7;
+        }
     }
     lab.s.check_invariants()
 }
