@@ -10,7 +10,7 @@ use crate::act::Act;
 use crate::journal::{Journal, Pen};
 
 /// The most nodes and edges of a scenario.
-const NODES: usize = 32;
+const NODES: usize = 24;
 const EDGES: usize = 8;
 /// The most polls of one run.
 const POLLS: usize = 200;
@@ -31,14 +31,13 @@ pub(crate) fn perform(
     play: fn(&mut Stage<'_>) -> Result<(), Error>,
     out: &mut dyn fmt::Write,
 ) -> fmt::Result {
-    let (mut hot, mut cold, mut alarms) =
-        ([Borrowed::HOT; NODES], [Borrowed::COLD; NODES], [Borrowed::ALARM; NODES]);
+    let (mut hot, mut cold) = ([Borrowed::HOT; NODES], [Borrowed::COLD; NODES]);
     let (mut works, mut edges) = ([const { None }; NODES], [Borrowed::EDGE; EDGES]);
     let journal = Journal::new(out);
     let pen = journal.pen();
     pen.line(format_args!("{about}"));
     let hot = hot.split_at_mut(nodes.min(NODES)).0;
-    let store = Borrowed::new(hot, &mut cold, &mut alarms, &mut works, &mut edges);
+    let store = Borrowed::new(hot, &mut cold, &mut works, &mut edges);
     let mut stage = Stage { s: Scheduler::with_store(store).observed_by(pen), pen, now: Instant::ZERO };
     if let Err(error) = play(&mut stage) {
         pen.line(format_args!("the scenario ends here: {error}"));
