@@ -32,12 +32,13 @@ pub(crate) fn perform(
     out: &mut dyn fmt::Write,
 ) -> fmt::Result {
     let (mut hot, mut cold) = ([Borrowed::HOT; NODES], [Borrowed::COLD; NODES]);
-    let (mut works, mut edges) = ([const { None }; NODES], [Borrowed::EDGE; EDGES]);
+    let (mut alarms, mut works) = ([Borrowed::ALARM; NODES], [const { None }; NODES]);
+    let mut edges = [Borrowed::EDGE; EDGES];
     let journal = Journal::new(out);
     let pen = journal.pen();
     pen.line(format_args!("{about}"));
     let hot = hot.split_at_mut(nodes.min(NODES)).0;
-    let store = Borrowed::new(hot, &mut cold, &mut works, &mut edges);
+    let store = Borrowed::new(hot, &mut cold, &mut alarms, &mut works, &mut edges);
     let mut stage = Stage { s: Scheduler::with_store(store).observed_by(pen), pen, now: Instant::ZERO };
     if let Err(error) = play(&mut stage) {
         pen.line(format_args!("the scenario ends here: {error}"));
