@@ -106,6 +106,12 @@ fn flaky(lab: &mut Bench) {
     world.refuse(file(Part::Transactions, 0), 2, || Fault::Status { code: 503 });
 }
 
+/// An earlier run has left one checkpoint's files.
+fn resumed(lab: &mut Bench) {
+    plant(lab);
+    lab.app().outside.0.borrow_mut().kept.extend(PARTS.map(|part| file(part, 0)));
+}
+
 /// A file is not there at all.
 fn incomplete(lab: &mut Bench) {
     let root = plant(lab);
@@ -134,6 +140,11 @@ fn undisturbed_it_arrives() {
     assert_eq!(lab.app().counts().downloads, 3 + 1 + 3 * u64::from(CHECKPOINTS));
     assert_eq!((lab.app().counts().retries, lab.metrics().succeeded > 0), (3, true));
     assert_eq!(lab.app().ledgers().last().map(|(ledger, _)| ledger), Some(ARCHIVE.range.to()));
+
+    let mut lab = Bench::new(Catchup::default());
+    resumed(&mut lab);
+    let _ = lab.run().unwrap();
+    assert_eq!((lab.app().counts().kept, lab.app().counts().downloads), (3, 1 + 3));
 }
 
 #[test]
@@ -175,9 +186,12 @@ fn errands_may_end_in_any_order() {
 #[test]
 fn every_seed_is_borne() {
     let gentle = Disturb::NOTHING.wakes().faults().aborts().pauses();
-    for (scenario, disturb) in
-        [(flaky as fn(&mut Bench), gentle), (incomplete, gentle), (hurried, gentle.forces())]
-    {
+    for (scenario, disturb) in [
+        (flaky as fn(&mut Bench), gentle),
+        (resumed, gentle),
+        (incomplete, gentle),
+        (hurried, gentle.forces()),
+    ] {
         let coverage = lab::every_seed(0..60, disturb, scenario).unwrap();
         assert!(coverage.disturbed > 30, "{coverage:?}");
     }
