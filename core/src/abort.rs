@@ -9,7 +9,7 @@
 
 use crate::error::Error;
 use crate::id::NodeId;
-use crate::node::{ROOT, flag};
+use crate::node::{Hot, ROOT, flag};
 use crate::observe::What;
 use crate::reason::Cause;
 use crate::spec::UNLIMITED;
@@ -65,42 +65,52 @@ impl Table<'_> {
     }
 
     pub(crate) fn begin_abort(&mut self, index: u32, cause: Cause, by: Option<NodeId>, deadline: u64) {
+        self.note_abort(index, cause, by);
         let (now, polling) = (self.root.now, self.root.polling);
-        let in_hook = self.root.hook == index;
-        let cold = self.cold_mut(index);
-        cold.cause = cause;
-        cold.aborted_by = by;
-        let untimed = !cold.drain.is_forever() && !polling;
-        let deadline = if polling { deadline.min(cold.drain.after(now)) } else { deadline };
-        let hot = self.hot_mut(index);
-        if in_hook {
+        let Hot { flags, parent, .. } = *self.hot(index);
+        let limited = flags & flag::DRAINED != 0;
+        let untimed = limited && !polling;
+        let deadline =
+            if limited && polling { deadline.min(self.cold(index).drain.after(now)) } else { deadline };
+        if self.root.hook == index {
             // It is ending at this very moment: the end wins, but a retry does not.
-            hot.set(flag::DOOMED);
+            self.hot_mut(index).set(flag::DOOMED);
             let cold = self.cold_mut(index);
             cold.limit_at = cold.limit_at.min(deadline);
             self.rearm(index);
             return;
         }
-        let parent = hot.parent;
         self.leave_queue(parent, index);
-        let hot = self.hot_mut(index);
-        hot.clear(flag::RETRY | flag::PAUSED | flag::SETTLING | flag::TIMED_OUT | flag::TURN | flag::WOKEN);
-        if !hot.has(flag::ACTIVE) {
-            hot.set(flag::ACTIVE);
+        if flags & flag::ACTIVE == 0 {
             self.cold_mut(parent).active += 1;
         }
+        let childless = flags & flag::PARENT == 0 || self.cold(index).live == 0;
+        let hot = self.hot_mut(index);
+        hot.clear(flag::RETRY | flag::PAUSED | flag::SETTLING | flag::TIMED_OUT | flag::TURN | flag::WOKEN);
+        hot.set(flag::ACTIVE);
         if untimed {
-            self.hot_mut(index).set(flag::UNTIMED);
+            hot.set(flag::UNTIMED);
         }
-        let cold = self.cold_mut(index);
-        (cold.wake_at, cold.limit_at) = (if untimed { now } else { UNLIMITED }, deadline);
-        self.rearm(index);
+        if childless {
+            hot.set(flag::TURN);
+        }
+        if flags & flag::ARMED != 0 || untimed || deadline != UNLIMITED {
+            let cold = self.cold_mut(index);
+            (cold.wake_at, cold.limit_at) = (if untimed { now } else { UNLIMITED }, deadline);
+            self.rearm(index);
+        }
         self.emit(index, What::AbortBegan { cause, by });
         self.go(index, State::Aborting);
-        if self.cold(index).live == 0 {
-            self.hot_mut(index).set(flag::TURN);
-        }
         self.refresh(index);
+    }
+
+    fn note_abort(&mut self, index: u32, cause: Cause, by: Option<NodeId>) {
+        let hot = self.hot_mut(index);
+        hot.set_cause(cause);
+        if by.is_some() || hot.has(flag::ABORTER) {
+            hot.set(flag::ABORTER);
+            self.cold_mut(index).aborted_by = by;
+        }
     }
 
     /// The first poll after an abort from outside: its drain begins.
@@ -121,9 +131,7 @@ impl Table<'_> {
     /// Ends a node that has not started, and everything below it, without a run. Children first.
     pub(crate) fn abort_pending(&mut self, top: u32, cause: Cause, by: Option<NodeId>) {
         self.end_subtree(top, |table, index| {
-            let cold = table.cold_mut(index);
-            cold.cause = cause;
-            cold.aborted_by = by;
+            table.note_abort(index, cause, by);
             table.emit(index, What::AbortBegan { cause, by });
             table.go(index, State::Aborting);
         });

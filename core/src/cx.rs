@@ -261,7 +261,7 @@ impl<W, A: ?Sized> Cx<'_, W, A> {
     #[must_use]
     pub fn abort_cause(&self) -> Option<Cause> {
         let view = self.lend.view();
-        (view.hot(self.index()).state == State::Aborting).then(|| view.cold(self.index()).cause)
+        (view.hot(self.index()).state == State::Aborting).then(|| view.hot(self.index()).cause())
     }
 
     /// Whether this node is being aborted.

@@ -87,25 +87,21 @@ impl Table<'_> {
     }
 
     fn sift_down(&mut self, mut place: u32, entry: Entry) {
-        let len = self.root.heap_len;
+        let len = self.root.heap_len as usize;
         loop {
-            let first = place.saturating_mul(ARITY).saturating_add(1);
-            if first >= len {
-                break;
-            }
-            let mut least = first;
-            let mut other = self.entry(first);
-            for child in first + 1..first.saturating_add(ARITY).min(len) {
-                let entry = self.entry(child);
-                if before(&entry, &other) {
-                    (least, other) = (child, entry);
+            let first = place as usize * ARITY as usize + 1;
+            let end = len.min(first + ARITY as usize);
+            let mut least = (place, entry);
+            for (child, alarm) in (first as u32..).zip(self.alarms.get(first..end).unwrap_or_default()) {
+                if before(&alarm.entry, &least.1) {
+                    least = (child, alarm.entry);
                 }
             }
-            if !before(&other, &entry) {
+            if least.0 == place {
                 break;
             }
-            self.put(place, other);
-            place = least;
+            self.put(place, least.1);
+            place = least.0;
         }
         self.put(place, entry);
     }

@@ -511,7 +511,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         if aborted {
             // One of the hooks asked for it; an end would have won, a retry does not.
             let cold = self.table.cold(index);
-            let (cause, by, deadline) = (cold.cause, cold.aborted_by, cold.limit_at);
+            let (cause, by, deadline) = (self.table.hot(index).cause(), cold.aborted_by, cold.limit_at);
             self.table.abort(index, cause, by, deadline);
             return;
         }

@@ -169,6 +169,7 @@ impl Table<'_> {
             | flag::PARENT
             | flag::BLAMED
             | flag::LIMITED
+            | flag::DRAINED
             | flag::WATCHED;
         hot.set(flag::TURN);
         let cold = self.cold_mut(index);
@@ -208,7 +209,7 @@ impl Table<'_> {
             self.refresh(index);
         }
 
-        let blocked = to == State::Aborted && self.cold(index).cause == Cause::Dependency;
+        let blocked = to == State::Aborted && self.hot(index).cause() == Cause::Dependency;
         let counts = &mut self.root.counts;
         let above = if parent == ROOT {
             &mut self.root.cold

@@ -128,6 +128,14 @@ pub(crate) mod flag {
     pub(crate) const LIMITED: u32 = 1 << 21;
     /// Gates that wait for this node's end; once set, it stays.
     pub(crate) const WATCHED: u32 = 1 << 22;
+    /// A limit for the time that an abort takes.
+    pub(crate) const DRAINED: u32 = 1 << 23;
+    /// The node that asked for the abort.
+    pub(crate) const ABORTER: u32 = 1 << 24;
+
+    /// The cause of the abort, as its place in [`Cause::ALL`](crate::reason::Cause::ALL), from this bit on.
+    pub(crate) const CAUSE_SHIFT: u32 = 29;
+    pub(crate) const CAUSE: u32 = 7 << CAUSE_SHIFT;
 }
 
 /// The half that a crank touches: 32 bytes.
@@ -176,6 +184,15 @@ impl Hot {
 
     pub(crate) const fn clear(&mut self, flags: u32) {
         self.flags &= !flags;
+    }
+
+    /// Why it is being aborted, or was. Meaningless for all others.
+    pub(crate) const fn cause(&self) -> Cause {
+        Cause::ALL[(self.flags >> flag::CAUSE_SHIFT) as usize % Cause::ALL.len()]
+    }
+
+    pub(crate) const fn set_cause(&mut self, cause: Cause) {
+        self.flags = self.flags & !flag::CAUSE | (cause as u32) << flag::CAUSE_SHIFT;
     }
 
     /// Whether it is this node's own turn, and that means a call of its work and nothing else.
@@ -287,7 +304,6 @@ pub struct Cold {
     pub(crate) retries_used: u16,
     pub(crate) verdict: Verdict,
     pub(crate) on_failure: OnFailure,
-    pub(crate) cause: Cause,
     /// What is known of the node that this gate waits for, for when that node is gone: it succeeded.
     pub(crate) awaited_succeeded: bool,
 
@@ -327,7 +343,6 @@ impl Cold {
         retries_used: 0,
         verdict: Verdict::Success,
         on_failure: OnFailure::Stop,
-        cause: Cause::User,
         awaited_succeeded: false,
         retry: Retry::NEVER,
         name: "",

@@ -107,9 +107,9 @@ impl Table<'_> {
 
     /// Activates queued children while there are places.
     pub(crate) fn fill_places(&mut self, parent: u32) {
-        while self.has_place(parent) && !self.hot(parent).has(flag::SETTLING) {
+        loop {
             let index = self.cold(parent).queue;
-            if index == ROOT {
+            if index == ROOT || !self.has_place(parent) || self.hot(parent).has(flag::SETTLING) {
                 return;
             }
             self.leave_queue(parent, index);

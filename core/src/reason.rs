@@ -102,6 +102,19 @@ pub enum Cause {
     Dependency,
 }
 
+impl Cause {
+    /// All causes, in the order of their declaration.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::User,
+        Self::ParentFailed,
+        Self::SiblingWon,
+        Self::ParentDone,
+        Self::Timeout,
+        Self::Shutdown,
+        Self::Dependency,
+    ];
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -180,10 +180,10 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     {
         self.root.now = self.root.now.max(now.as_micros());
         let budget = self.budget;
-        let (mut table, works) = self.parts();
-        table.root.polling = true;
-        drain_wakes(&mut table);
+        let (table, works) = self.parts();
         let mut engine = Engine { table, works, app, budget };
+        engine.table.root.polling = true;
+        drain_wakes(&mut engine.table);
         engine.prepare();
         engine.crank_up_to(cranks);
         self.root.polling = false;
@@ -254,7 +254,7 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 #[inline]
 fn drain_wakes(table: &mut Table<'_>) {
-    if let Some(wakes) = table.root.wakes {
+    if let Some(wakes) = table.root.wakes.filter(|wakes| !wakes.is_empty()) {
         wakes.drain(|index| table.wake(index));
     }
 }

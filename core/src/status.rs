@@ -271,7 +271,7 @@ impl<'a> NodeView<'a> {
     pub fn status(&self) -> Status {
         let hot = self.hot();
         match hot.state {
-            State::Aborted if self.cold().cause == Cause::Dependency => Status::Blocked,
+            State::Aborted if hot.cause() == Cause::Dependency => Status::Blocked,
             State::Running if hot.kind != Kind::Work && !hot.has(flag::IN_RING) => Status::Waiting,
             state => state.status(),
         }
@@ -349,7 +349,7 @@ impl<'a> NodeView<'a> {
     /// Why it is being aborted or was; none for all others.
     #[must_use]
     pub fn abort_cause(&self) -> Option<Cause> {
-        matches!(self.state(), State::Aborting | State::Aborted).then_some(self.cold().cause)
+        matches!(self.state(), State::Aborting | State::Aborted).then(|| self.hot().cause())
     }
 
     /// Which node asked for the abort; none if that came from outside.

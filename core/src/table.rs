@@ -294,6 +294,9 @@ impl Table<'_> {
         if settings.detached {
             hot.set(flag::DETACHED);
         }
+        if !settings.drain.is_forever() {
+            hot.set(flag::DRAINED);
+        }
         if !settings.timeout.is_forever() || settings.retry.elapsed_limit().is_some() {
             hot.set(flag::LIMITED);
         }
@@ -414,9 +417,11 @@ impl Table<'_> {
 
     /// The node after `index` in a walk over the tree below `top`, parents first; with `descend` false, past what is below `index`.
     pub(crate) fn next_in_tree(&self, top: u32, mut index: u32, descend: bool) -> u32 {
-        let child = self.cold(index).first_child;
-        if descend && child != ROOT {
-            return child;
+        if descend && self.hot(index).has(flag::PARENT) {
+            let child = self.cold(index).first_child;
+            if child != ROOT {
+                return child;
+            }
         }
         while index != top && index != ROOT {
             let next = self.cold(index).next_sibling;
