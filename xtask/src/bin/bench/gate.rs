@@ -29,15 +29,10 @@ const CORE: &[&str] = &[
 
 /// Counts and compares; with `bless`, keeps the new counts instead of failing.
 pub(crate) fn run(bless: bool) -> Result<()> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("instructions.txt");
-    let kept = match fs::read_to_string(&path) {
-        Ok(text) => Counts::parse(&text).with_context(|| format!("cannot understand {}", path.display()))?,
+    let kept = match kept() {
+        // Nothing that is blessed away needs to be readable.
         Err(_) if bless => Counts { compiler: String::new(), lines: vec![] },
-        Err(error) => {
-            return Err(error).with_context(|| {
-                format!("cannot read {}; `cargo xtask bench --gate --bless` makes it", path.display())
-            });
-        }
+        kept => kept?,
     };
     let new = count()?;
     let changes = kept.compare(&new);
@@ -47,6 +42,7 @@ pub(crate) fn run(bless: bool) -> Result<()> {
     print!("{}", table(&changes));
     let any = |wanted: fn(Change) -> bool| changes.iter().any(|(.., change)| wanted(*change));
     if bless {
+        let path = path();
         fs::write(&path, new.text()).with_context(|| format!("cannot write {}", path.display()))?;
         println!("kept in {}", path.display());
     } else if any(Change::fails) {
@@ -57,6 +53,19 @@ pub(crate) fn run(bless: bool) -> Result<()> {
         println!("please keep what was gained: cargo xtask bench --gate --bless");
     }
     Ok(())
+}
+
+/// The counts that are kept.
+pub(crate) fn kept() -> Result<Counts> {
+    let path = path();
+    let text = fs::read_to_string(&path).with_context(|| {
+        format!("cannot read {}; `cargo xtask bench --gate --bless` makes it", path.display())
+    })?;
+    Counts::parse(&text).with_context(|| format!("cannot understand {}", path.display()))
+}
+
+fn path() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("instructions.txt")
 }
 
 fn or_nobody(compiler: &str) -> &str {
@@ -93,7 +102,7 @@ fn collected(report: &str) -> Option<u64> {
 }
 
 /// Its version and what it compiles for.
-fn compiler() -> Result<String> {
+pub(crate) fn compiler() -> Result<String> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc).arg("--version").output().context("cannot start rustc")?;
     let version = String::from_utf8(output.stdout).context("rustc's version is not text")?;

@@ -11,10 +11,14 @@ mod executors;
 mod flat;
 mod gate;
 mod graph;
+mod growth;
 mod idle;
 mod instructions;
 mod interleave;
 mod leaf;
+mod machine;
+mod page;
+mod plot;
 mod random;
 mod retry;
 mod row;
@@ -32,6 +36,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 
 use crate::catalogue::Workload;
+use crate::page::Page;
 use crate::row::Measured;
 
 /// Measures the engine and its peers side by side.
@@ -53,14 +58,17 @@ struct Options {
     /// Also writes the rows to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Also writes docs/performance.md and its pictures
+    #[arg(long, conflicts_with_all = ["only", "list"])]
+    page: bool,
     /// Counts instructions, under valgrind, and fails if one of the counts that are kept has grown by more than 3 %
-    #[arg(long, conflicts_with_all = ["only", "list", "rounds", "quick", "json", "count"])]
+    #[arg(long, conflicts_with_all = ["only", "list", "rounds", "quick", "json", "page", "count"])]
     gate: bool,
     /// Keeps the new counts
     #[arg(long, requires = "gate")]
     bless: bool,
     /// Runs our side of one workload once and prints nothing, for a tool that counts instructions
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["only", "list", "rounds", "quick", "json"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["only", "list", "rounds", "quick", "json", "page"])]
     count: Option<String>,
 }
 
@@ -90,11 +98,15 @@ fn run(options: &Options) -> Result<()> {
     }
     let chosen = chosen(&options.only)?;
     let mut json = options.json.as_deref().map(writable).transpose()?;
+    let page = options.page.then(Page::open).transpose()?;
     let measured = measure(&chosen, options);
     if let (Some(file), Some(path)) = (&mut json, &options.json) {
         let rows: Vec<_> = measured.iter().flat_map(Measured::rows).collect();
         write(file, &serde_json::to_string_pretty(&rows)?)
             .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if let Some(page) = page {
+        page.write(&measured, options.quick)?;
     }
     Ok(())
 }
@@ -152,4 +164,82 @@ fn write(file: &mut File, text: &str) -> Result<()> {
     file.rewind()?;
     writeln!(file, "{text}")?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parsed(line: &str) -> Result<Options, clap::Error> {
+        Options::try_parse_from(std::iter::once("bench").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn what_fits_together_is_understood() {
+        Options::command().debug_assert();
+        for line in [
+            "",
+            "--only wake --only tree --rounds 3 --json f",
+            "--quick --page",
+            "--gate --bless",
+            "--count idle",
+        ] {
+            assert!(parsed(line).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_is_an_error_that_names_it() {
+        for line in [
+            "--fast",
+            "--json",
+            "--only",
+            "--rounds 0",
+            "--rounds many",
+            "--quick --rounds 3",
+            "--bless",
+            "--gate --page",
+            "--page --only wake",
+            "--count idle --quick",
+        ] {
+            let error = parsed(line).expect_err(line).to_string();
+            assert!(line.split_whitespace().any(|word| error.contains(word)), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_workload_is_answered_with_the_known_ones() {
+        for error in [chosen(&["speed".into()]).map(drop), count("flat").map(drop)] {
+            let error = error.expect_err("there is none").to_string();
+            assert!(error.contains("speed") || error.contains("`flat`"), "{error}");
+            assert!(error.contains("flat-1k, flat-1m, tree"), "{error}");
+        }
+    }
+
+    #[test]
+    fn each_workload_is_chosen_once() -> Result<()> {
+        let keys = |only: &[&str]| -> Result<Vec<_>> {
+            let only: Vec<_> = only.iter().map(ToString::to_string).collect();
+            Ok(chosen(&only)?.iter().map(|workload| workload.key).collect())
+        };
+        assert_eq!(keys(&[])?.len(), catalogue::ALL.len());
+        assert_eq!(keys(&["wake-1m", "wake", "flat-1k"])?, ["wake-1m", "wake-1k", "wake-100k", "flat-1k"]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_an_error_and_one_that_can_keeps_what_it_holds() -> Result<()> {
+        let error = writable(Path::new("no/such/folder/rows.json")).expect_err("there is no such folder");
+        assert!(format!("{error:#}").contains("no/such/folder/rows.json"), "{error:#}");
+
+        let path = std::env::temp_dir().join(format!("windlass-bench-{}.json", std::process::id()));
+        std::fs::write(&path, "what was there before, and is longer")?;
+        let mut file = writable(&path)?;
+        assert_eq!(std::fs::read_to_string(&path)?, "what was there before, and is longer");
+        write(&mut file, "[]")?;
+        assert_eq!(std::fs::read_to_string(&path)?, "[]\n");
+        std::fs::remove_file(path)?;
+        Ok(())
+    }
 }

@@ -53,7 +53,6 @@ fn engine(shape: Shape) -> Duration {
 }
 
 /// `leaves` leaves at the end of a chain of parallel composites, so that each lies at `depth`.
-#[allow(dead_code, reason = "the plot over depth is still to come")]
 pub(crate) fn chain(depth: u32, leaves: u32, cranks: u32) -> Duration {
     let mut scheduler = Engine::with_capacity((depth + leaves) as usize);
     let end = (1..depth).fold(None, |parent, _| Some(add(&mut scheduler, parent, Spec::parallel("branch"))));

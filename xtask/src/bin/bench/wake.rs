@@ -1,7 +1,8 @@
-//! Workload: many sleepers; wake one of them, let it be cranked once, and so on with others in random order.
+//! Workload: many sleepers; wake one of them, let it be cranked once, and so on with the others in random order.
 //!
 //! Inside the clock: the wakes, and for each the poll that cranks the woken sleeper, which goes back to sleep. Outside:
-//! making the sleepers, done once for all rounds. Our side comes in two ways: `by_id`, through the scheduler, as a driver or
+//! making the sleepers, done once for all rounds; a round goes on where the one before has stopped, so that no sleeper's
+//! turn comes again before everybody's has come, however many there are. Our side comes in two ways: `by_id`, through the scheduler, as a driver or
 //! a work wakes, and `by_handle`, through a [`WakeHandle`](windlass::WakeHandle), as an interrupt or another thread
 //! wakes. A `Waker` of the peers may always be used from another thread, so it compares with both.
 
@@ -55,52 +56,81 @@ struct Sleeper;
 
 impl<W> Work<(), W> for Sleeper {
     fn on_run(&mut self, _: &mut Cx<'_, W>) -> Outcome {
+        CRANKS.set(CRANKS.get() + 1);
         Outcome::Waiting
     }
 }
 
-/// An engine full of sleepers, all asleep, and who will be woken.
-fn asleep(sleepers: u32, scheduler: &mut Engine) -> Vec<NodeId> {
-    let add = |_| scheduler.add(Spec::work("sleeper", DynWork::new(Sleeper))).expect("made for so many");
-    let ids: Vec<_> = (0..sleepers).map(add).collect();
-    while scheduler.poll_work(windlass::Instant::ZERO) != Next::OnWake {}
-    assert_eq!(scheduler.metrics().cranks, u64::from(sleepers));
-    chosen(sleepers).map(|which| ids[which]).collect()
+thread_local! {
+    /// Cranks of sleepers, whosever they are.
+    static CRANKS: Cell<u64> = const { Cell::new(0) };
 }
 
-fn chosen(sleepers: u32) -> impl Iterator<Item = usize> {
-    let mut random = Random::new();
-    (0..WAKES).map(move |_| random.below(sleepers) as usize)
+/// What wakes the sleepers, in the order in which it is used, and where the next round begins.
+struct Order<T> {
+    all: Vec<T>,
+    next: usize,
+}
+
+impl<T: Clone> Order<T> {
+    /// In random order.
+    fn new(sleepers: &[T]) -> Self {
+        let mut random = Random::new();
+        let mut all = sleepers.to_vec();
+        for last in (1..all.len()).rev() {
+            all.swap(last, random.below(last as u32 + 1) as usize);
+        }
+        Self { all, next: 0 }
+    }
+
+    /// Wakes one after the other, each with `wake`, which also polls, and checks that each was cranked once.
+    fn round(&mut self, mut wake: impl FnMut(&T)) -> Duration {
+        let ready = self.take();
+        let before = CRANKS.get();
+        let (took, ()) = timed(|| ready.into_iter().for_each(&mut wake));
+        assert_eq!(CRANKS.get() - before, u64::from(WAKES));
+        took
+    }
+
+    fn take(&mut self) -> Vec<&T> {
+        let from = self.next;
+        self.next = (from + WAKES as usize) % self.all.len();
+        (from..from + WAKES as usize).map(|index| &self.all[index % self.all.len()]).collect()
+    }
+}
+
+/// An engine full of sleepers, all asleep.
+fn asleep(sleepers: u32, scheduler: &mut Engine) -> Vec<NodeId> {
+    let add = |_| scheduler.add(Spec::work("sleeper", DynWork::new(Sleeper))).expect("made for so many");
+    let ids = (0..sleepers).map(add).collect();
+    while scheduler.poll_work(windlass::Instant::ZERO) != Next::OnWake {}
+    assert_eq!(scheduler.metrics().cranks, u64::from(sleepers));
+    ids
 }
 
 struct ById {
     scheduler: Engine,
-    woken: Vec<NodeId>,
+    order: Order<NodeId>,
 }
 
 impl ById {
     fn new(sleepers: u32) -> Self {
         let mut scheduler = Engine::with_capacity(sleepers as usize);
-        let woken = asleep(sleepers, &mut scheduler);
-        Self { scheduler, woken }
+        let order = Order::new(&asleep(sleepers, &mut scheduler));
+        Self { scheduler, order }
     }
 
     fn round(&mut self) -> Duration {
-        let before = self.scheduler.metrics().cranks;
-        let (took, ()) = timed(|| {
-            for &id in &self.woken {
-                self.scheduler.wake(id).expect("it sleeps for ever");
-                assert_eq!(self.scheduler.poll_work(windlass::Instant::ZERO), Next::OnWake);
-            }
-        });
-        assert_eq!(self.scheduler.metrics().cranks - before, u64::from(WAKES));
-        took
+        self.order.round(|&id| {
+            self.scheduler.wake(id).expect("it sleeps for ever");
+            assert_eq!(self.scheduler.poll_work(windlass::Instant::ZERO), Next::OnWake);
+        })
     }
 }
 
 struct ByHandle {
     scheduler: Engine,
-    woken: Vec<WakeHandle>,
+    order: Order<WakeHandle>,
 }
 
 impl ByHandle {
@@ -108,29 +138,20 @@ impl ByHandle {
         let wakes = WakeSet::leaked(sleepers as usize, None);
         let mut scheduler = Engine::with_capacity(sleepers as usize);
         scheduler.set_wakes(wakes);
-        let woken = asleep(sleepers, &mut scheduler);
-        let woken = woken.into_iter().map(|id| wakes.handle(id).expect("made for so many")).collect();
-        Self { scheduler, woken }
+        let ids = asleep(sleepers, &mut scheduler);
+        let handles: Vec<_> = ids.iter().map(|&id| wakes.handle(id).expect("made for so many")).collect();
+        Self { scheduler, order: Order::new(&handles) }
     }
 
     fn round(&mut self) -> Duration {
-        let before = self.scheduler.metrics().cranks;
-        let (took, ()) = timed(|| {
-            for handle in &self.woken {
-                handle.wake();
-                assert_eq!(self.scheduler.poll_work(windlass::Instant::ZERO), Next::OnWake);
-            }
-        });
-        assert_eq!(self.scheduler.metrics().cranks - before, u64::from(WAKES));
-        took
+        self.order.round(|handle| {
+            handle.wake();
+            assert_eq!(self.scheduler.poll_work(windlass::Instant::ZERO), Next::OnWake);
+        })
     }
 }
 
 type Wakers = Arc<Mutex<Vec<Waker>>>;
-
-thread_local! {
-    static POLLS: Cell<u64> = const { Cell::new(0) };
-}
 
 /// Leaves its waker behind when first polled, and never ends.
 struct Pending(Option<Wakers>);
@@ -139,7 +160,7 @@ impl Future for Pending {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        POLLS.set(POLLS.get() + 1);
+        CRANKS.set(CRANKS.get() + 1);
         if let Some(wakers) = self.0.take() {
             wakers.lock().expect("nobody panics").push(cx.waker().clone());
         }
@@ -147,24 +168,16 @@ impl Future for Pending {
     }
 }
 
-/// Those of all wakers that will be used.
-fn used(wakers: &Wakers, sleepers: u32) -> Vec<Waker> {
+/// All of them, once every sleeper has been polled.
+fn order(wakers: &Wakers, sleepers: u32) -> Order<Waker> {
     let wakers = std::mem::take(&mut *wakers.lock().expect("nobody panics"));
     assert_eq!(wakers.len(), sleepers as usize);
-    chosen(sleepers).map(|which| wakers[which].clone()).collect()
-}
-
-/// Checks that each wake led to one poll.
-fn checked(round: impl FnOnce() -> Duration) -> Duration {
-    let before = POLLS.get();
-    let took = round();
-    assert_eq!(POLLS.get() - before, u64::from(WAKES));
-    took
+    Order::new(&wakers)
 }
 
 struct Tokio {
     runtime: tokio::runtime::Runtime,
-    woken: Vec<Waker>,
+    order: Order<Waker>,
 }
 
 impl Tokio {
@@ -178,26 +191,29 @@ impl Tokio {
                 tokio::task::yield_now().await;
             }
         });
-        Self { woken: used(&wakers, sleepers), runtime }
+        Self { order: order(&wakers, sleepers), runtime }
     }
 
+    /// All within one `block_on`, which costs more than a wake.
     fn round(&mut self) -> Duration {
-        checked(|| {
-            let wake_all = async {
-                for waker in &self.woken {
-                    waker.wake_by_ref();
-                    // Comes back when the tasks that are runnable now have run.
-                    tokio::task::yield_now().await;
-                }
-            };
-            timed(|| self.runtime.block_on(wake_all)).0
-        })
+        let before = CRANKS.get();
+        let ready = self.order.take();
+        let wake_all = async {
+            for waker in ready {
+                waker.wake_by_ref();
+                // Comes back when the tasks that are runnable now have run.
+                tokio::task::yield_now().await;
+            }
+        };
+        let (took, ()) = timed(|| self.runtime.block_on(wake_all));
+        assert_eq!(CRANKS.get() - before, u64::from(WAKES));
+        took
     }
 }
 
 struct Async {
     executor: async_executor::LocalExecutor<'static>,
-    woken: Vec<Waker>,
+    order: Order<Waker>,
 }
 
 impl Async {
@@ -205,23 +221,20 @@ impl Async {
         let (executor, wakers) = (async_executor::LocalExecutor::new(), Wakers::default());
         (0..sleepers).for_each(|_| executor.spawn(Pending(Some(wakers.clone()))).detach());
         executors::finish_async_executor(&executor);
-        Self { woken: used(&wakers, sleepers), executor }
+        Self { order: order(&wakers, sleepers), executor }
     }
 
     fn round(&mut self) -> Duration {
-        let wake_all = || {
-            for waker in &self.woken {
-                waker.wake_by_ref();
-                assert!(self.executor.try_tick());
-            }
-        };
-        checked(|| timed(wake_all).0)
+        self.order.round(|waker| {
+            waker.wake_by_ref();
+            assert!(self.executor.try_tick());
+        })
     }
 }
 
 struct Futures {
     futures: BoxedFutures,
-    woken: Vec<Waker>,
+    order: Order<Waker>,
 }
 
 impl Futures {
@@ -233,18 +246,15 @@ impl Futures {
         while wakers.lock().expect("nobody panics").len() < sleepers as usize {
             assert_eq!(futures.poll_next_unpin(&mut cx), Poll::Pending);
         }
-        Self { woken: used(&wakers, sleepers), futures }
+        Self { order: order(&wakers, sleepers), futures }
     }
 
     fn round(&mut self) -> Duration {
         let mut cx = Context::from_waker(Waker::noop());
-        let wake_all = || {
-            for waker in &self.woken {
-                waker.wake_by_ref();
-                assert_eq!(self.futures.poll_next_unpin(&mut cx), Poll::Pending);
-            }
-        };
-        checked(|| timed(wake_all).0)
+        self.order.round(|waker| {
+            waker.wake_by_ref();
+            assert_eq!(self.futures.poll_next_unpin(&mut cx), Poll::Pending);
+        })
     }
 }
 
@@ -259,5 +269,19 @@ mod tests {
                 assert!((contender.run)() > Duration::ZERO, "{}", contender.who.name());
             }
         }
+    }
+
+    #[test]
+    fn everybody_is_woken_before_anybody_is_woken_again() {
+        let sleepers: Vec<u32> = (0..WAKES * 2 + 1).collect();
+        let mut order = Order::new(&sleepers);
+        let mut woken: Vec<u32> =
+            (0..2).flat_map(|_| order.take().into_iter().copied().collect::<Vec<_>>()).collect();
+        assert!(woken.windows(2).any(|pair| pair[0] > pair[1]), "not in the order of their making");
+        woken.sort_unstable();
+        woken.dedup();
+        assert_eq!(woken.len(), 2 * WAKES as usize);
+        let last = sleepers.iter().find(|one| woken.binary_search(one).is_err());
+        assert_eq!(order.take().first().copied(), last);
     }
 }
