@@ -13,6 +13,18 @@ pub(crate) fn add<W>(
     parent: u32,
     spec: Spec<W>,
 ) -> Result<NodeId, Refused<W>> {
+    let index = insert(table, slots, parent, spec)?;
+    table.offer_new(parent, index);
+    Ok(table.id(index))
+}
+
+/// Gives a node its slot, and its work.
+fn insert<W>(
+    table: &mut Table<'_>,
+    slots: &mut Slots<'_, W>,
+    parent: u32,
+    spec: Spec<W>,
+) -> Result<u32, Refused<W>> {
     let index = match table.insert(parent, &spec.settings) {
         Ok(index) => index,
         Err(error) => return Err(Refused { error, spec }),
@@ -21,7 +33,7 @@ pub(crate) fn add<W>(
     if let Some(slot) = slots.slot(index) {
         *slot = spec.work;
     }
-    Ok(table.id(index))
+    Ok(index)
 }
 
 pub(crate) fn add_below<W>(
@@ -44,21 +56,23 @@ pub(crate) fn add_after<W>(
     spec: Spec<W>,
     dependencies: &[NodeId],
 ) -> Result<NodeId, Refused<W>> {
-    if let Err(error) = check_dependencies(table, graph, dependencies) {
-        return Err(Refused { error, spec });
-    }
-    let id = add_below(table, slots, graph, spec)?;
+    let parent = match check_dependencies(table, graph, dependencies) {
+        Ok(parent) => parent,
+        Err(error) => return Err(Refused { error, spec }),
+    };
+    let index = insert(table, slots, parent, spec)?;
     for dependency in dependencies {
-        // Checked above: they are different children of this graph, there is room, and nothing depends on the new node. So it can only
-        // be that one of them has failed and the new node is blocked already.
-        if depend(table, id, *dependency).is_err() {
-            break;
+        // If it has failed already, the new node is blocked and the rest does not matter.
+        if !table.link_dependency(parent, index, dependency.index()) {
+            return Ok(table.id(index));
         }
     }
-    Ok(id)
+    table.offer_new(parent, index);
+    Ok(table.id(index))
 }
 
-fn check_dependencies(table: &Table<'_>, graph: NodeId, dependencies: &[NodeId]) -> Result<(), Error> {
+/// The graph's index, if all of these are different children of it and there is room for the edges.
+fn check_dependencies(table: &Table<'_>, graph: NodeId, dependencies: &[NodeId]) -> Result<u32, Error> {
     let graph = table.resolve(graph)?;
     if table.hot(graph).kind != Kind::Graph {
         return Err(Error::WrongKind);
@@ -72,7 +86,7 @@ fn check_dependencies(table: &Table<'_>, graph: NodeId, dependencies: &[NodeId])
             return Err(Error::Duplicate);
         }
     }
-    if table.free_edges() < dependencies.len() { Err(Error::EdgesFull) } else { Ok(()) }
+    if table.free_edges() < dependencies.len() { Err(Error::EdgesFull) } else { Ok(graph) }
 }
 
 pub(crate) fn depend(table: &mut Table<'_>, node: NodeId, dependency: NodeId) -> Result<(), Error> {

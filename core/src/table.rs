@@ -258,7 +258,7 @@ impl Table<'_> {
         }
     }
 
-    /// Takes a slot for a node below `parent` and links it.
+    /// Takes a slot for a node below `parent` and links it. It may run as soon as it is offered: see [`Table::offer_new`].
     pub(crate) fn insert(&mut self, parent: u32, settings: &Settings) -> Result<u32, Error> {
         self.accepts(parent)?;
         if settings.width == 0 {
@@ -319,11 +319,15 @@ impl Table<'_> {
         self.root.counts.added += 1;
         let above = self.id_below_root(parent);
         self.emit(index, What::Added(above));
+        Ok(index)
+    }
+
+    /// Offers a new node a place, unless it has to wait for others; a work above it looks at its children anew.
+    pub(crate) fn offer_new(&mut self, parent: u32, index: u32) {
         self.offer(parent, index);
         if self.hot(parent).kind == Kind::Work && self.root.running != parent {
             self.wake(parent);
         }
-        Ok(index)
     }
 
     fn take_slot(&mut self) -> Option<u32> {

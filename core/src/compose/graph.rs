@@ -45,22 +45,32 @@ impl Table<'_> {
             return Err(Error::WouldCycle);
         }
 
-        let edge = self.take_edge().ok_or(Error::EdgesFull)?;
-        self.link_edge(edge, Edge { dependency, dependent, next_out: edge, next_in: edge });
-        let state = self.hot(dependency).state;
-        if state == State::Success {
-            return Ok(());
+        if self.free_edges() == 0 {
+            return Err(Error::EdgesFull);
         }
-        self.cold_mut(dependent).unmet += 1;
-        if state.is_done() {
-            self.block(dependent);
-            self.tell_parent(parent);
-        } else {
+        if self.link_dependency(parent, dependent, dependency) && self.cold(dependent).unmet > 0 {
             self.leave_queue(parent, dependent);
             self.give_place_back(dependent);
             self.fill_places(parent);
         }
         Ok(())
+    }
+
+    /// Adds an edge that has been found good. False if the dependency has failed: then the dependent has been blocked.
+    pub(crate) fn link_dependency(&mut self, parent: u32, dependent: u32, dependency: u32) -> bool {
+        let Some(edge) = self.take_edge() else { return true };
+        self.link_edge(edge, Edge { dependency, dependent, next_out: edge, next_in: edge });
+        let state = self.hot(dependency).state;
+        if state == State::Success {
+            return true;
+        }
+        self.cold_mut(dependent).unmet += 1;
+        if state.is_done() {
+            self.block(dependent);
+            self.tell_parent(parent);
+            return false;
+        }
+        true
     }
 
     fn take_edge(&mut self) -> Option<u32> {
