@@ -10,7 +10,9 @@ use crate::script::{Hands, Inside, Me, Newcomer, Place, Seen, Side, Sight, World
 
 impl Model {
     fn add_at(&mut self, parent: Key, newcomer: Newcomer<'_>) -> Result<NodeId, Error> {
-        self.insert(parent, newcomer).map(|key| self.nodes[key].id)
+        let key = self.insert(parent, newcomer)?;
+        self.offer_new(key);
+        Ok(self.nodes[key].id)
     }
 
     fn abort_id(&mut self, id: NodeId, by: Option<NodeId>, deadline: Instant) -> Result<(), Error> {

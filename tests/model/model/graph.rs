@@ -80,11 +80,16 @@ impl Model {
         }
         let key = self.insert(graph, newcomer)?;
         for dependency in keys {
+            self.nodes[key].dependencies.push(dependency);
+            self.nodes[dependency].dependents.push(key);
             // One that has failed blocks the new node at once, and that is the end of it.
-            if self.add_dependency(key, dependency).is_err() {
-                break;
+            if matches!(self.nodes[dependency].state, State::Failure | State::Aborted) {
+                self.block(key);
+                self.tell_parent(graph);
+                return Ok(self.nodes[key].id);
             }
         }
+        self.offer_new(key);
         Ok(self.nodes[key].id)
     }
 

@@ -320,12 +320,17 @@ impl Model {
         self.totals.added += 1;
         self.totals.high_water = self.totals.high_water.max(self.used_slots());
         self.emit(key, What::Added(self.id_of(parent)));
+        Ok(key)
+    }
+
+    /// Lets a new node run as soon as there is a place for it.
+    fn offer_new(&mut self, key: Key) {
         self.offer(key);
         // A running work finds its new child itself.
+        let parent = self.nodes[key].parent;
         if self.nodes[parent].kind == Kind::Work && self.running != Some(parent) {
             self.wake(parent);
         }
-        Ok(key)
     }
 
     fn take_slot(&mut self) -> Option<NodeId> {
