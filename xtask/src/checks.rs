@@ -9,6 +9,7 @@
 use anyhow::Result;
 
 use crate::command::cargo;
+use crate::deep;
 use crate::size;
 use crate::steps::{Outcome, Step};
 use crate::tally::Tally;
@@ -45,6 +46,7 @@ fn fmt() -> Result<Outcome> {
     toolchain::need_component("fmt", "rustfmt")?;
     cargo(&["fmt", "--all", "--check"]).run()?;
     cargo(&["fmt", "--manifest-path", size::MANIFEST, "--check"]).run()?;
+    cargo(&["fmt", "--manifest-path", &format!("{}/Cargo.toml", deep::FUZZ), "--check"]).run()?;
     Ok(Outcome::Passed)
 }
 

@@ -6,6 +6,7 @@
 mod bench;
 mod checks;
 mod command;
+mod deep;
 mod size;
 mod steps;
 mod tally;
@@ -23,6 +24,7 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   test [--list | --only STEP]   every check and every test
+  test --deep [...]             the same, and what takes longer: loom, Miri, 100,000 programs, the fuzzers
   ci   [--list | --only STEP]   the same, and the licences of all dependencies
   bench [OPTIONS]               measure against the peers, side by side; --help tells more
   size [--bless]                memory and flash of the engine; fails if a kept figure grew, or keeps the new ones
@@ -33,6 +35,7 @@ usage: cargo xtask <command>
 #[derive(Debug, PartialEq, Eq)]
 enum Task {
     Test(Selection),
+    Deep(Selection),
     Ci(Selection),
     Bench(Vec<String>),
     Size(size::Question),
@@ -65,6 +68,10 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Test(selection) => {
             env::set_current_dir(top)?;
             run_steps(&checks::TEST.iter().collect::<Vec<_>>(), &selection)
+        }
+        Task::Deep(selection) => {
+            env::set_current_dir(top)?;
+            run_steps(&checks::TEST.iter().chain(deep::DEEP).collect::<Vec<_>>(), &selection)
         }
         Task::Ci(selection) => {
             env::set_current_dir(top)?;
@@ -102,6 +109,7 @@ fn run_steps(steps: &[&Step], selection: &Selection) -> Result<ExitCode> {
 fn parse(args: &[String]) -> Result<Task> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {
+        ["test", "--deep", rest @ ..] => Ok(Task::Deep(parse_selection(rest)?)),
         ["test", rest @ ..] => Ok(Task::Test(parse_selection(rest)?)),
         ["ci", rest @ ..] => Ok(Task::Ci(parse_selection(rest)?)),
         ["bench", rest @ ..] => Ok(Task::Bench(rest.iter().map(ToString::to_string).collect())),
@@ -134,6 +142,8 @@ mod tests {
     fn commands_and_their_options_are_understood() -> Result<()> {
         assert_eq!(parsed("test")?, Task::Test(Selection::All));
         assert_eq!(parsed("test --list")?, Task::Test(Selection::List));
+        assert_eq!(parsed("test --deep")?, Task::Deep(Selection::All));
+        assert_eq!(parsed("test --deep --only loom")?, Task::Deep(Selection::Only("loom".into())));
         assert_eq!(parsed("ci --only deny")?, Task::Ci(Selection::Only("deny".into())));
         assert_eq!(parsed("bench --json f")?, Task::Bench(vec!["--json".into(), "f".into()]));
         assert_eq!(parsed("size")?, Task::Size(size::Question::Compare));
@@ -153,7 +163,8 @@ mod tests {
 
     #[test]
     fn every_step_has_a_name_of_its_own() {
-        let mut names: Vec<_> = checks::CI_ONLY.iter().chain(checks::TEST).map(|step| step.name).collect();
+        let mut names: Vec<_> =
+            checks::CI_ONLY.iter().chain(checks::TEST).chain(deep::DEEP).map(|step| step.name).collect();
         names.sort_unstable();
         let all = names.len();
         names.dedup();

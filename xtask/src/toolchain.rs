@@ -1,4 +1,4 @@
-//! What a machine may lack: components, compile targets, an older compiler, cargo-deny. Each is installed when first
+//! What a machine may lack: components, compile targets, an older and a nightly compiler, Miri, cargo-deny, cargo-fuzz. Each is installed when first
 //! needed.
 //!
 //! An installation either makes the thing usable or says why not; nothing already there is touched or updated.
@@ -11,6 +11,9 @@ use crate::command::{self, Invocation};
 
 /// The oldest compiler we promise to build with: `rust-version` in the workspace's `Cargo.toml`, first patch release.
 pub(crate) const MSRV: &str = concat!(env!("CARGO_PKG_RUST_VERSION"), ".0");
+
+/// What Miri and the fuzzers need.
+const NIGHTLY: &str = "nightly";
 
 /// Makes `cargo fmt` and `cargo clippy` runnable, which a minimal toolchain lacks.
 pub(crate) fn need_component(subcommand: &str, component: &str) -> Result<()> {
@@ -54,4 +57,35 @@ pub(crate) fn need_cargo_deny() -> Result<()> {
         return Ok(());
     }
     command::cargo(&["install", "cargo-deny", "--version", "^0.20", "--locked"]).run()
+}
+
+/// Makes Miri runnable through [`with_nightly`].
+pub(crate) fn need_miri() -> Result<()> {
+    if with_nightly(&["miri", "--version"]).succeeds() {
+        return Ok(());
+    }
+    need_nightly()?;
+    command::program("rustup", &["component", "add", "--toolchain", NIGHTLY, "miri", "rust-src"]).run()
+}
+
+/// Makes `cargo fuzz` runnable through [`with_nightly`]; compiling it takes a minute or two.
+pub(crate) fn need_cargo_fuzz() -> Result<()> {
+    need_nightly()?;
+    if with_nightly(&["fuzz", "--version"]).succeeds() {
+        return Ok(());
+    }
+    command::cargo(&["install", "cargo-fuzz", "--version", "^0.13", "--locked"]).run()
+}
+
+/// Cargo of the nightly compiler.
+pub(crate) fn with_nightly(args: &[&str]) -> Invocation {
+    command::program("rustup", &["run", NIGHTLY, "cargo"]).args(args)
+}
+
+fn need_nightly() -> Result<()> {
+    if command::program("rustup", &["run", NIGHTLY, "rustc", "--version"]).succeeds() {
+        return Ok(());
+    }
+    command::program("rustup", &["toolchain", "install", NIGHTLY, "--profile", "minimal", "--no-self-update"])
+        .run()
 }

@@ -61,14 +61,19 @@ impl Random {
     }
 }
 
+/// So many, or a hundredth of it where each instruction is interpreted.
+const fn many(times: usize) -> usize {
+    if cfg!(miri) { times / 100 } else { times }
+}
+
 #[test]
 fn random_operations_agree_with_a_sorted_set() {
-    for nodes in [1, 31, 32, 33, 1_024, 1_025, 40_000, 1_000_000] {
+    for nodes in [1, 31, 32, 33, 1_024, 1_025, many(40_000), many(1_000_000)] {
         let (set, count) = counted(nodes);
         let mut oracle = BTreeSet::new();
         let mut raised = false; // the top word: a clear does not lower it
         let mut random = Random(nodes as u64);
-        for _ in 0..20_000 {
+        for _ in 0..many(20_000) {
             let near = random.below(nodes.min(100));
             let index = if random.below(2) == 0 { near } else { random.below(nodes) };
             match random.below(40) {
@@ -96,7 +101,7 @@ fn random_operations_agree_with_a_sorted_set() {
 
 #[test]
 fn every_bit_of_every_level_is_its_own() {
-    for nodes in [1, 33, 1_025, 40_000] {
+    for nodes in [1, 33, 1_025, many(40_000)] {
         let (set, count) = counted(nodes);
         for index in 0..set.capacity() {
             wake(set, index);
@@ -151,13 +156,13 @@ fn words_are_counted_to_the_last() {
         assert_eq!(WakeSet::words_for(nodes), words, "{nodes} nodes");
     }
     assert_eq!(WakeSet::words_for(usize::MAX), (usize::MAX / 32 + 1) + (usize::MAX / 1_024 + 1));
-    for nodes in 0..5_000_usize {
+    for nodes in 0..many(5_000) {
         let set = WakeSet::new(words(WakeSet::words_for(nodes)));
         assert_eq!(set.capacity(), nodes.next_multiple_of(32));
     }
     // Any slice will do: each word more never means fewer nodes, and the last node has its place.
     let mut before = 0;
-    for count in 0..3_000 {
+    for count in 0..many(3_000) {
         let set: &WakeSet = Box::leak(Box::new(WakeSet::new(words(count))));
         assert!(set.capacity() >= before && WakeSet::words_for(set.capacity()) <= count);
         before = set.capacity();
@@ -209,7 +214,7 @@ fn a_leaked_set_is_like_any_other() {
 #[test]
 fn threads_lose_no_wake_and_the_sleeping_drainer_is_told() {
     const THREADS: u32 = 4;
-    const WAKES: u32 = 20_000;
+    const WAKES: u32 = many(20_000) as u32;
 
     struct Bell(mpsc::Sender<()>);
     impl Notify for Bell {
@@ -218,7 +223,7 @@ fn threads_lose_no_wake_and_the_sleeping_drainer_is_told() {
         }
     }
 
-    for nodes in [1_usize, 40, 3_000, 40_000] {
+    for nodes in [1, 40, 3_000, many(40_000)] {
         let (bell, rung) = mpsc::channel();
         let bell: &Bell = Box::leak(Box::new(Bell(bell)));
         let set: &WakeSet = Box::leak(Box::new(WakeSet::with_notify(words(WakeSet::words_for(nodes)), bell)));

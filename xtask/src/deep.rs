@@ -1,0 +1,113 @@
+//! The steps that only `cargo xtask test --deep` runs, after the others: what takes minutes, or needs a nightly compiler.
+//!
+//! Each is bounded: loom by preemptions, the fuzzers by time, Miri and the model by how many programs they run. None
+//! changes a file that is kept. What a fuzzer finds lies in `tests/fuzz/artifacts`, and belongs into `tests/fuzz/corpus`
+//! when it is mended, where a plain test runs it for ever.
+//!
+//! Nightly, Miri and cargo-fuzz are fetched; where that cannot be, the step is skipped, aloud.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::command::{Invocation, cargo};
+use crate::steps::{Outcome, Step};
+use crate::tally::Tally;
+use crate::toolchain;
+
+/// What `test --deep` runs after the steps of `test`.
+pub(crate) const DEEP: &[Step] = &[
+    Step { name: "loom", about: "wakes, drains, sleeps and stops in every order of threads", run: loom },
+    Step { name: "miri", about: "no undefined behaviour and no data race, interpreted", run: miri },
+    Step { name: "model", about: "100,000 random programs on the engine and on the model", run: model },
+    Step { name: "fuzz", about: "a minute of each fuzz target, from the kept corpus", run: fuzz },
+];
+
+/// The package of the fuzz targets, which is a workspace of its own.
+pub(crate) const FUZZ: &str = "tests/fuzz";
+
+const FUZZ_TARGETS: &[&str] = &["operations", "log"];
+
+/// Strict about where pointers come from and how they are aligned. What wake sets leak is meant to be leaked.
+const MIRIFLAGS: &str = "-Zmiri-strict-provenance -Zmiri-symbolic-alignment-check \
+    -Zmiri-disable-isolation -Zmiri-ignore-leaks";
+
+/// The same, with four schedules of the threads.
+const MIRIFLAGS_THREADS: &str = "-Zmiri-strict-provenance -Zmiri-symbolic-alignment-check \
+    -Zmiri-disable-isolation -Zmiri-ignore-leaks -Zmiri-many-seeds=0..4";
+
+fn loom() -> Result<Outcome> {
+    // A folder of its own: another set of flags would rebuild everything, twice.
+    let target = target("loom");
+    tested(
+        &cargo(&["test", "--package", "windlass", "--package", "windlass-std"])
+            .args(&["--features", "windlass/alloc", "--lib", "--target-dir"])
+            .args(&[target.to_string_lossy()])
+            .args(&["models::"])
+            .env("RUSTFLAGS", "--cfg loom")
+            .env("CARGO_PROFILE_TEST_OPT_LEVEL", "2"),
+    )
+}
+
+fn miri() -> Result<Outcome> {
+    if let Err(why) = toolchain::need_miri() {
+        return Ok(Outcome::Skipped(format!("Miri could not be installed: {why:#}")));
+    }
+    let miri = |package| toolchain::with_nightly(&["miri", "test", "--package", package]);
+    // The engine has no unsafe code, so this tries what it stands on; a work that panics, and wakes from threads.
+    let engine = miri("windlass")
+        .args(&["--features", "alloc", "--lib", "--"])
+        // Arithmetic, a hundred thousand times; mutations of the laboratory.
+        .args(&["--skip", "retry::tests", "--skip", "mutations"])
+        .env("WINDLASS_PROGRAMS", "1")
+        .env("MIRIFLAGS", MIRIFLAGS);
+    let conformance = miri("windlass-tests")
+        .args(&["--test", "conformance", "--", "basic::", "batch::", "sequence::"])
+        .env("MIRIFLAGS", MIRIFLAGS);
+    let threads = miri("windlass-std")
+        .args(&["--lib", "--", "clock::", "mailbox::", "reply::", "shared::"])
+        .env("MIRIFLAGS", MIRIFLAGS_THREADS);
+    let mut tally = Tally::default();
+    for part in [engine, conformance, threads] {
+        part.run_watched(|line| tally.read(line))?;
+    }
+    Ok(Outcome::Tested(tally))
+}
+
+fn model() -> Result<Outcome> {
+    tested(
+        &cargo(&["test", "--release", "--package", "windlass-tests", "--test", "model"])
+            .env("WINDLASS_PROGRAMS", "100000"),
+    )
+}
+
+fn fuzz() -> Result<Outcome> {
+    if let Err(why) = toolchain::need_cargo_fuzz() {
+        return Ok(Outcome::Skipped(format!("cargo-fuzz could not be installed: {why:#}")));
+    }
+    for fuzzed in FUZZ_TARGETS {
+        // What is new goes here, not among what is kept.
+        let found = target("fuzz-found").join(fuzzed);
+        fs::create_dir_all(&found).with_context(|| format!("cannot make {}", found.display()))?;
+        let found = fs::canonicalize(found)?;
+        toolchain::with_nightly(&["fuzz", "run", "--fuzz-dir", FUZZ, fuzzed])
+            .args(&[found.to_string_lossy(), format!("{FUZZ}/corpus/{fuzzed}").into()])
+            // Wake sets are never given back; the rest takes milliseconds.
+            .args(&["--", "-detect_leaks=0", "-timeout=20", "-max_len=1024", "-max_total_time=60"])
+            .run()?;
+    }
+    Ok(Outcome::Passed)
+}
+
+/// A folder of its own beside the others that cargo writes to.
+fn target(name: &str) -> PathBuf {
+    PathBuf::from(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())).join(name)
+}
+
+fn tested(invocation: &Invocation) -> Result<Outcome> {
+    let mut tally = Tally::default();
+    invocation.run_watched(|line| tally.read(line))?;
+    Ok(Outcome::Tested(tally))
+}
