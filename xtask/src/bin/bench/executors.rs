@@ -11,16 +11,23 @@ use futures_util::stream::FuturesUnordered;
 /// Futures of different types in one set, as our works are of different types in one scheduler.
 pub(crate) type BoxedFutures = FuturesUnordered<Pin<Box<dyn Future<Output = ()>>>>;
 
-/// A runtime on the calling thread, with timers.
+/// A runtime on the calling thread, without timers: where nobody needs them, they would only cost.
 pub(crate) fn tokio() -> tokio::runtime::Runtime {
-    let built = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    built.expect("a runtime of one thread needs nothing that could be missing")
+    built(&mut tokio::runtime::Builder::new_current_thread())
 }
 
-/// The same with a clock that jumps to the next deadline when nothing else is left to do.
+/// The same with timers.
+pub(crate) fn tokio_with_timers() -> tokio::runtime::Runtime {
+    built(tokio::runtime::Builder::new_current_thread().enable_time())
+}
+
+/// The same with timers and a clock that jumps to the next deadline when nothing else is left to do.
 pub(crate) fn tokio_paused() -> tokio::runtime::Runtime {
-    let built = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    built.expect("a runtime of one thread needs nothing that could be missing")
+    built(tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true))
+}
+
+fn built(builder: &mut tokio::runtime::Builder) -> tokio::runtime::Runtime {
+    builder.build().expect("a runtime of one thread needs nothing that could be missing")
 }
 
 /// Runs until these tasks have ended, asleep while they all sleep.

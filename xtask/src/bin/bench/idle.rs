@@ -58,7 +58,7 @@ fn engine_round(scheduler: &mut Engine) -> Duration {
 }
 
 fn tokio(sleepers: u32) -> tokio::runtime::Runtime {
-    let runtime = executors::tokio();
+    let runtime = executors::tokio_with_timers();
     let asleep = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
     for _ in 0..sleepers {
         let asleep = asleep.clone();

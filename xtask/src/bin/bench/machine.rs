@@ -11,12 +11,10 @@ pub(crate) fn processor() -> String {
     format!("{}, {threads} hardware threads", model.as_deref().unwrap_or(consts::ARCH))
 }
 
-/// The system's own name, and the kernel's.
+/// The system's own name.
 pub(crate) fn system() -> String {
     let name = fs::read_to_string("/etc/os-release").ok().and_then(|text| field(&text, "PRETTY_NAME", '='));
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").ok();
-    let name = name.as_deref().unwrap_or(consts::OS).trim_matches('"').to_string();
-    kernel.map_or(name.clone(), |kernel| format!("{name}, kernel {}", kernel.trim()))
+    name.as_deref().unwrap_or(consts::OS).trim_matches('"').to_string()
 }
 
 /// The day, in UTC: 2026-11-20.

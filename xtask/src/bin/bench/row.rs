@@ -124,7 +124,7 @@ pub(crate) fn table(measured: &Measured) -> String {
 
 fn line(workload: &str, n: &str, ours: &str, peer: &str, theirs: &str, ratio: &str, aim: &str) -> String {
     let mut text = String::new();
-    let written = write!(text, "{workload:<40} {n:>16} {ours:>8}  {peer:<19} {theirs:>8} {ratio:>9}  {aim}");
+    let written = write!(text, "{workload:<46} {n:>16} {ours:>8}  {peer:<19} {theirs:>8} {ratio:>9}  {aim}");
     written.expect("writing to a String cannot fail");
     text.trim_end().to_string() + "\n"
 }

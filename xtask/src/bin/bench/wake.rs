@@ -3,7 +3,7 @@
 //! Inside the clock: the wakes, and for each the poll that cranks the woken sleeper, which goes back to sleep. Outside:
 //! making the sleepers, done once for all rounds; a round goes on where the one before has stopped, so that no sleeper's
 //! turn comes again before everybody's has come, however many there are. Our side comes in two ways: `by_id`, through the scheduler, as a driver or
-//! a work wakes, and `by_handle`, through a [`WakeHandle`](windlass::WakeHandle), as an interrupt or another thread
+//! a work wakes, and `by_handle`, through a [`WakeHandle`], as an interrupt or another thread
 //! wakes. A `Waker` of the peers may always be used from another thread, so it compares with both.
 
 use std::cell::Cell;
