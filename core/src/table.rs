@@ -140,22 +140,26 @@ impl Table<'_> {
         }
     }
 
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn hot(&self, index: u32) -> &Hot {
         self.hot.get(index as usize).unwrap_or(&self.root.hot)
     }
 
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn hot_mut(&mut self, index: u32) -> &mut Hot {
         self.hot.get_mut(index as usize).unwrap_or(&mut self.root.hot)
     }
 
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn cold(&self, index: u32) -> &Cold {
         self.cold.get(index as usize).unwrap_or(&self.root.cold)
     }
 
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn cold_mut(&mut self, index: u32) -> &mut Cold {
         self.cold.get_mut(index as usize).unwrap_or(&mut self.root.cold)
     }
