@@ -188,6 +188,37 @@ fn a_stale_wake_handle() {
     assert_eq!(rig.state(b), State::Waiting);
 }
 
+/// A wake that has not been drained when its node is freed does not reach the slot's next tenant.
+#[test]
+fn a_wake_goes_with_its_node() {
+    let mut rig = Rig::new(2);
+    let mut turn = 0;
+    rig.add(
+        Act::new(move |cx| {
+            turn += 1;
+            let spec = match turn {
+                // Raises its own wake in the crank in which it ends; the poll has drained the set before.
+                1 => Act::new(|cx| {
+                    cx.wake_handle().unwrap().wake();
+                    Outcome::Success
+                })
+                .spec("first"),
+                2 => return Outcome::Running,
+                3 => Act::says(Outcome::Waiting).spec("second"),
+                _ => return Outcome::Waiting,
+            };
+            assert_eq!(cx.add_child(spec).unwrap().index(), 1);
+            Outcome::Running
+        })
+        .spec("parent"),
+    );
+    // All of that in one poll; the next one drains.
+    let _ = rig.s.poll_work_with(Instant::ZERO, &mut rig.world);
+    assert_eq!((rig.s.metrics().nodes, rig.world.of("second").runs), (2, 1));
+    assert_eq!(rig.run(), Next::OnWake);
+    assert_eq!(rig.world.of("second").runs, 1);
+}
+
 /// A scheduler without a wake set, or with one that is too small.
 #[test]
 fn no_wake_set() {
