@@ -66,6 +66,7 @@ pub(crate) const ALL: &[Growth] = &[
         units: |_| wake::WAKES.into(),
         contenders: |sleepers| {
             let mut all = plain(wake::by_id(sleepers));
+            all[0].0 += ", by id";
             let by_handle = wake::by_handle(sleepers).into_iter().take(1);
             all.extend(by_handle.map(|ours| ("windlass, by handle".to_string(), ours)));
             all
