@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 
 use crate::lab::oracle::{Oracle, Violation, ensure};
-use crate::node::{Cold, Hot, Kind, ROOT, flag};
+use crate::node::{Alarm, Cold, Hot, Kind, ROOT, flag};
 use crate::observe::Observer;
 use crate::scheduler::Scheduler;
 use crate::spec::UNLIMITED;
@@ -50,6 +50,10 @@ impl<'a> Checker<'a> {
 
     fn cold(&self, index: u32) -> &'a Cold {
         self.view.cold(index)
+    }
+
+    fn alarm(&self, index: u32) -> &'a Alarm {
+        self.view.nodes.alarms.get(index as usize).unwrap_or(&Alarm::EMPTY)
     }
 
     fn ensure(&self, holds: bool, oracle: Oracle, index: u32, detail: &'static str) -> Checked {
@@ -234,7 +238,7 @@ impl<'a> Checker<'a> {
 
     fn node(&self, index: u32) -> Checked {
         let (hot, cold) = (self.hot(index), self.cold(index));
-        let armed = self.view.alarm(index).place != ROOT;
+        let armed = self.alarm(index).place != ROOT;
         let running = self.view.root.running == index;
         let ensure = |holds, oracle, detail| self.ensure(holds, oracle, index, detail);
         let ring = hot.has(flag::IN_RING) == hot.is_runnable();
@@ -249,7 +253,7 @@ impl<'a> Checker<'a> {
         let limited =
             hot.has(flag::LIMITED) == (!cold.timeout.is_forever() || cold.retry.elapsed_limit().is_some());
         ensure(limited, Oracle::TablesAgree, "the mark of its time limit is wrong")?;
-        let drained = hot.has(flag::DRAINED) == !cold.drain.is_forever();
+        let drained = hot.has(flag::DRAINED) != cold.drain.is_forever();
         ensure(drained, Oracle::TablesAgree, "the mark of its drain limit is wrong")?;
         let aborter = hot.has(flag::ABORTER) || cold.aborted_by.is_none();
         ensure(aborter, Oracle::TablesAgree, "a node has aborted it and it does not know")?;
@@ -286,7 +290,7 @@ impl<'a> Checker<'a> {
     /// A node that waits has something that will wake it, exactly if it is not listed as stalled.
     fn wake_source(&self, index: u32) -> Checked {
         let (hot, cold) = (self.hot(index), self.cold(index));
-        let armed = self.view.alarm(index).place != ROOT;
+        let armed = self.alarm(index).place != ROOT;
         let waits = hot.state == State::Waiting || hot.state == State::Aborting && !hot.has(flag::TURN);
         if !waits || self.view.root.running == index {
             return Ok(());
@@ -333,7 +337,7 @@ impl<'a> Checker<'a> {
         for index in live {
             let cold = self.cold(*index);
             let at = cold.wake_at.min(cold.limit_at);
-            let place = self.view.alarm(*index).place;
+            let place = self.alarm(*index).place;
             let armed = place != ROOT;
             let ensure = |holds, detail| self.ensure(holds, Oracle::TablesAgree, *index, detail);
             ensure(armed == (at != UNLIMITED), "its deadline is not armed, or without need")?;
@@ -342,7 +346,7 @@ impl<'a> Checker<'a> {
                 "the mark of its deadline is wrong",
             )?;
             if armed {
-                let entry = self.view.alarm(place).entry;
+                let entry = self.alarm(place).entry;
                 ensure((entry.at, entry.index) == (at, *index), "its deadline is another node's")?;
                 count += 1;
             }
@@ -354,7 +358,7 @@ impl<'a> Checker<'a> {
             "the count of deadlines is wrong",
         )?;
         for place in 1..self.view.root.heap_len {
-            let (above, entry) = (self.view.alarm((place - 1) / 4).entry, self.view.alarm(place).entry);
+            let (above, entry) = (self.alarm((place - 1) / 4).entry, self.alarm(place).entry);
             let order = (above.at, above.sequence) < (entry.at, entry.sequence);
             self.ensure(order, Oracle::TablesAgree, entry.index, "its deadline is out of order")?;
         }

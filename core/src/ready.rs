@@ -34,14 +34,13 @@ impl Table<'_> {
     fn enter_ring(&mut self, parent: u32, index: u32) {
         let above = self.hot_mut(parent);
         let (head, cursor, pass) = (above.ring, above.cursor, above.pass);
-        let alone = head == ROOT;
-        if alone {
+        if head == ROOT {
             above.ring = index;
         }
         let hot = self.hot_mut(index);
-        hot.set(flag::IN_RING);
+        hot.flags |= flag::IN_RING;
         let ran = hot.mark == pass;
-        if alone {
+        if head == ROOT {
             (hot.next, hot.prev) = (index, index);
             self.hot_mut(parent).cursor = if ran { ROOT } else { index };
         } else if ran && cursor != ROOT {
@@ -56,18 +55,18 @@ impl Table<'_> {
 
     fn leave_ring(&mut self, parent: u32, index: u32) {
         self.root.disturbed = true;
+        let pass = self.hot(parent).pass;
+        let hot = self.hot_mut(index);
+        hot.flags &= !flag::IN_RING;
+        hot.mark = pass;
         let next = self.unlink(index);
         let above = self.hot_mut(parent);
-        let pass = above.pass;
         if above.cursor == index {
             above.cursor = if next == above.ring { ROOT } else { next };
         }
         if above.ring == index {
             above.ring = next;
         }
-        let hot = self.hot_mut(index);
-        hot.clear(flag::IN_RING);
-        hot.mark = pass;
     }
 
     // ---- places ----
@@ -194,11 +193,14 @@ impl Table<'_> {
     }
 
     fn link_before(&mut self, at: u32, index: u32) {
-        let prev = self.hot(at).prev;
-        let hot = self.hot_mut(index);
-        (hot.next, hot.prev) = (at, prev);
-        self.hot_mut(prev).next = index;
-        self.hot_mut(at).prev = index;
+        let Some(after) = self.hot.get_mut(at as usize) else { return };
+        let prev = core::mem::replace(&mut after.prev, index);
+        if let Some(hot) = self.hot.get_mut(index as usize) {
+            (hot.next, hot.prev) = (at, prev);
+        }
+        if let Some(before) = self.hot.get_mut(prev as usize) {
+            before.next = index;
+        }
     }
 
     /// Links `index` last into the list that begins with `head`, which may be empty.
@@ -212,14 +214,18 @@ impl Table<'_> {
 
     /// Takes `index` out of its list and gives the one after it, `ROOT` if it was alone.
     fn unlink(&mut self, index: u32) -> u32 {
-        let hot = self.hot_mut(index);
+        let Some(hot) = self.hot.get_mut(index as usize) else { return ROOT };
         let (next, prev) = (hot.next, hot.prev);
         (hot.next, hot.prev) = (ROOT, ROOT);
         if next == index {
             return ROOT;
         }
-        self.hot_mut(prev).next = next;
-        self.hot_mut(next).prev = prev;
+        if let Some(before) = self.hot.get_mut(prev as usize) {
+            before.next = next;
+        }
+        if let Some(after) = self.hot.get_mut(next as usize) {
+            after.prev = prev;
+        }
         next
     }
 }

@@ -8,6 +8,7 @@ use crate::draw::Tree;
 use crate::engine::Engine;
 use crate::error::{Error, Refused};
 use crate::id::NodeId;
+use crate::next::Next;
 use crate::node::{Entry, ROOT};
 use crate::observe::Observer;
 use crate::ops;
@@ -22,32 +23,6 @@ use crate::work::Work;
 
 /// Cranks that one poll makes unless told otherwise.
 const DEFAULT_BUDGET: u32 = 256;
-
-/// When the scheduler wants to be polled again, the most urgent first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[must_use = "a driver that ignores it stalls or spins"]
-pub enum Next {
-    /// At once: the budget ran out, or a wake has come since.
-    Now,
-    /// Not before this instant, unless woken.
-    At(Instant),
-    /// Not before a wake.
-    OnWake,
-    /// Never: every node has ended.
-    Done,
-}
-
-impl Next {
-    /// How long a driver may sleep: none for "until woken" and for "never".
-    #[must_use]
-    pub fn delay(self, now: Instant) -> Option<core::time::Duration> {
-        match self {
-            Self::Now => Some(core::time::Duration::ZERO),
-            Self::At(at) => Some(at - now),
-            Self::OnWake | Self::Done => None,
-        }
-    }
-}
 
 /// Runs a tree of works.
 ///

@@ -20,7 +20,7 @@ use crate::time::Instant;
 /// A look at a whole scheduler.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
-    nodes: Nodes<'a>,
+    pub(crate) nodes: Nodes<'a>,
     pub(crate) root: &'a Root,
     now: Instant,
 }
@@ -42,12 +42,6 @@ impl<'a> View<'a> {
 
     pub(crate) fn cold(&self, index: u32) -> &'a Cold {
         self.nodes.cold.get(index as usize).unwrap_or(&self.root.cold)
-    }
-
-    /// The alarm at this place; only for checks.
-    #[cfg(any(test, feature = "lab"))]
-    pub(crate) fn alarm(&self, index: u32) -> &'a crate::node::Alarm {
-        self.nodes.alarms.get(index as usize).unwrap_or(&crate::node::Alarm::EMPTY)
     }
 
     pub(crate) fn id(&self, index: u32) -> NodeId {

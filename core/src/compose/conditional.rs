@@ -51,7 +51,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             return self.open(index);
         }
         let origin = self.table.awaited(index).and_then(|awaited| self.table.cold(awaited).failure);
-        let origin = origin.map_or(self.id(index), |failure| failure.origin);
+        let origin = origin.map_or(self.table.id(index), |failure| failure.origin);
         self.table.set_failure(index, Failure { reason: Reason::GATE_CLOSED, origin });
         self.settle(index, Verdict::Failure, crate::reason::Cause::ParentFailed);
         false

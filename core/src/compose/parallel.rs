@@ -50,7 +50,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     }
 
     fn lose_quorum(&mut self, index: u32) {
-        let own = self.id(index);
+        let own = self.table.id(index);
         let origin = self.table.cold(index).failure.map_or(own, |failure| failure.origin);
         self.table.set_failure(index, Failure { reason: Reason::NO_QUORUM, origin });
     }

@@ -10,7 +10,7 @@ use super::fault::Fault;
 use super::log::Input;
 use super::order::Random;
 use crate::id::NodeId;
-use crate::scheduler::Next;
+use crate::next::Next;
 use crate::status::View;
 use crate::time::Instant;
 

@@ -18,7 +18,7 @@ use super::order::{Chooser, Order, Outside, Path};
 use super::run::{Lab, Wakes};
 use super::shrink::shrink;
 use crate::id::NodeId;
-use crate::scheduler::Next;
+use crate::next::Next;
 use crate::work::Work;
 
 /// Logs that are tried to make one short.
