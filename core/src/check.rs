@@ -270,7 +270,7 @@ impl<'a> Checker<'a> {
             ensure(cold.live > 0 || hot.has(flag::TURN), Oracle::Ends, "a composite aborts for ever")?;
         }
         if hot.has(flag::RETRY) {
-            let delayed = hot.state == State::Waiting && armed;
+            let delayed = hot.state == State::Waiting && (armed || self.view.at(index).is_stalled());
             ensure(delayed, Oracle::WakeSource, "nothing will retry it")?;
             let budget = cold.retries_used < cold.retry.budget();
             ensure(budget, Oracle::RetryBudget, "it is to be retried once too often")?;
@@ -296,7 +296,8 @@ impl<'a> Checker<'a> {
             return Ok(());
         }
         let awaits = hot.kind.is_gate() && !hot.has(flag::OPEN);
-        let source = armed || cold.live > 0 || awaits || hot.has(flag::HANDLE | flag::QUEUED);
+        let other = cold.live > 0 || awaits || hot.has(flag::HANDLE | flag::QUEUED);
+        let source = armed || other && !hot.has(flag::RETRY);
         let listed = self.view.at(index).is_stalled();
         self.ensure(
             source != listed,
@@ -316,7 +317,9 @@ impl<'a> Checker<'a> {
         }
         ensure(hot.state == State::Waiting, "a shut gate does not wait")?;
         if hot.kind == Kind::When {
-            return ensure(cold.wake_at != UNLIMITED || cold.param == UNLIMITED, "a gate asks nobody");
+            // At the end of time, the next question is never.
+            let never = cold.param.saturating_add(self.view.root.now) == UNLIMITED;
+            return ensure(cold.wake_at != UNLIMITED || never, "a gate asks nobody");
         }
         let awaited = crate::id::NodeId::from_bits(cold.param).and_then(|id| self.view.node(id).ok());
         let awaited = awaited.filter(|node| !node.state().is_done()).map(|node| node.id().index());

@@ -114,7 +114,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     }
 
     /// Whether a crank could still come to this node: user code on the way may have paused or aborted it or a node above.
-    fn is_reachable(&self, mut at: u32) -> bool {
+    pub(crate) fn is_reachable(&self, mut at: u32) -> bool {
         while self.table.root.disturbed && at != ROOT {
             if !self.table.hot(at).has(flag::IN_RING) {
                 return false;

@@ -373,11 +373,11 @@ impl<'a> NodeView<'a> {
             State::Aborting => !hot.has(flag::TURN),
             _ => false,
         };
+        // A retry at the end of time never comes, and no wake ends its delay.
+        let may_be_woken = hot.has(flag::HANDLE | flag::QUEUED) || hot.kind.is_gate();
         waits
             && cold.wake_at.min(cold.limit_at) == UNLIMITED
-            && cold.live == 0
-            && !hot.has(flag::HANDLE | flag::QUEUED)
-            && !hot.kind.is_gate()
+            && (hot.has(flag::RETRY) || cold.live == 0 && !may_be_woken)
     }
 }
 

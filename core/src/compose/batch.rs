@@ -46,6 +46,10 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
                 Yield::Added => {}
                 Yield::Exhausted => self.table.hot_mut(index).set(flag::OPEN),
             }
+            // The generator may have paused this node or one above it; what is left of the turn waits for the resume.
+            if !self.is_reachable(index) {
+                return;
+            }
         }
         // There is more to ask: the turn stays, for the next pass.
     }

@@ -115,6 +115,10 @@ impl Model {
                 }
                 Yield::Added => {}
             }
+            // What is left of the turn of a paused node waits for the resume.
+            if !self.is_reachable(key) {
+                return;
+            }
         }
     }
 

@@ -57,10 +57,7 @@ impl Model {
             forced: node.forced,
             stalled: waits
                 && deadline == Instant::MAX
-                && live == 0
-                && !node.handle
-                && !self.is_queued(key)
-                && !node.is_gate(),
+                && (node.delayed || live == 0 && !node.handle && !self.is_queued(key) && !node.is_gate()),
         }
     }
 
