@@ -15,6 +15,7 @@ use windlass::{Cx, DynWork, Instant, Next, Outcome, Spec, State, Work};
 use crate::clock::{Contender, Who, timed};
 use crate::executors::{self, BoxedFutures};
 use crate::leaf::{self, Engine};
+use crate::memory;
 
 pub(crate) fn contenders(leaves: u32) -> Vec<Contender> {
     vec![
@@ -22,6 +23,7 @@ pub(crate) fn contenders(leaves: u32) -> Vec<Contender> {
         Contender::new(Who::Tokio, move || tokio(leaves)),
         Contender::new(Who::AsyncExecutor, move || async_executor(leaves)),
         Contender::new(Who::FuturesUnordered, move || futures(leaves)),
+        memory::of_abort(leaves),
     ]
 }
 

@@ -15,6 +15,8 @@ pub(crate) enum Who {
     FuturesUnordered,
     Bonsai,
     Dagrs,
+    /// Nobody: the memory that the workload needs, touched in its order.
+    Memory,
 }
 
 impl Who {
@@ -27,6 +29,7 @@ impl Who {
             Who::FuturesUnordered => "FuturesUnordered",
             Who::Bonsai => "bonsai-bt",
             Who::Dagrs => "dagrs",
+            Who::Memory => "(memory alone)",
         }
     }
 

@@ -17,6 +17,7 @@ use windlass::{Boxed, DynWork, NodeId, Scheduler, Spec, State};
 
 use crate::clock::{Contender, Who, timed};
 use crate::leaf::{self, CountDown, Engine, Step};
+use crate::memory;
 use crate::random::Random;
 
 /// Which part of it is wanted.
@@ -39,7 +40,11 @@ const WINDOW: u32 = 1_000;
 
 /// All that can do it at any size.
 pub(crate) fn contenders(shape: Shape, part: Part) -> Vec<Contender> {
-    vec![contender(Who::Ours, engine, shape, part), contender(Who::Loop, queue, shape, part)]
+    let mut all = vec![contender(Who::Ours, engine, shape, part), contender(Who::Loop, queue, shape, part)];
+    if part == Part::Run {
+        all.push(memory::of_graph(shape));
+    }
+    all
 }
 
 /// And who is for smaller graphs.
@@ -160,9 +165,14 @@ impl Queue {
 
     fn run(&mut self) -> usize {
         let mut done = 0;
+        self.run_and_tell(|_| done += 1);
+        done
+    }
+
+    fn run_and_tell(&mut self, mut done: impl FnMut(u32)) {
         while let Some(next) = self.ready.pop_front() {
             while self.steps[next as usize].step() {}
-            done += 1;
+            done(next);
             for &dependent in &self.dependents[next as usize] {
                 let unmet = &mut self.unmet[dependent as usize];
                 *unmet -= 1;
@@ -171,8 +181,16 @@ impl Queue {
                 }
             }
         }
-        done
     }
+}
+
+/// The nodes in the order in which they are run.
+pub(crate) fn first_come_first_served(shape: Shape) -> Vec<u32> {
+    let mut queue = Queue::for_nodes(shape.nodes as usize);
+    dependencies(shape).iter().for_each(|on| queue.add(Box::new(CountDown(1)), on));
+    let mut order = vec![];
+    queue.run_and_tell(|node| order.push(node));
+    order
 }
 
 fn queue(dependencies: &[Vec<u32>], part: Part) -> Duration {

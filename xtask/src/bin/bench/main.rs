@@ -17,6 +17,7 @@ mod instructions;
 mod interleave;
 mod leaf;
 mod machine;
+mod memory;
 mod page;
 mod plot;
 mod random;

@@ -18,6 +18,16 @@ impl Random {
     }
 }
 
+/// All of these, in an order that looks random.
+pub(crate) fn shuffled<T: Clone>(items: &[T]) -> Vec<T> {
+    let mut random = Random::new();
+    let mut all = items.to_vec();
+    for last in (1..all.len()).rev() {
+        all.swap(last, random.below(last as u32 + 1) as usize);
+    }
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,6 +15,7 @@ use crate::clock::{Contender, Who, timed};
 use crate::executors::{self, BoxedFutures};
 use crate::flat;
 use crate::leaf::{self, CountDown, Engine, Step};
+use crate::memory;
 
 /// Leaves at this depth, so many children a branch, so many cranks a leaf.
 #[derive(Clone, Copy)]
@@ -27,6 +28,11 @@ pub(crate) struct Shape {
 impl Shape {
     pub(crate) const fn leaves(self) -> u64 {
         (self.fan_out as u64).pow(self.depth)
+    }
+
+    /// Nodes of the whole tree, the branches included.
+    pub(crate) fn nodes(self) -> u64 {
+        (1..=self.depth).map(|level| u64::from(self.fan_out).pow(level)).sum()
     }
 
     const fn below(self) -> Self {
@@ -42,12 +48,28 @@ pub(crate) fn contenders(shape: Shape) -> Vec<Contender> {
         Contender::new(Who::AsyncExecutor, move || async_executor(shape)),
         Contender::new(Who::FuturesUnordered, move || futures(shape)),
         Contender::new(Who::Bonsai, move || bonsai(shape)),
+        memory::of_tree(shape),
     ]
 }
 
+/// The index of the leaf whose turn it is at `turn` of a pass, if nodes are added as [`plant`] does: a branch before what is below it. Siblings
+/// take turns at every level, so the digits of `turn`, the lowest first, are the branches to take.
+pub(crate) fn leaf_in_turn(shape: Shape, turn: u64) -> u32 {
+    let (mut index, mut rest, mut level) = (0, turn, shape);
+    loop {
+        let branch = rest % u64::from(level.fan_out);
+        if level.depth == 1 {
+            return (index + branch) as u32;
+        }
+        // A branch takes one slot, and those of what is below it.
+        index += branch * (1 + level.below().nodes()) + 1;
+        rest /= u64::from(level.fan_out);
+        level = level.below();
+    }
+}
+
 fn engine(shape: Shape) -> Duration {
-    let nodes: u64 = (1..=shape.depth).map(|level| u64::from(shape.fan_out).pow(level)).sum();
-    let mut scheduler = Engine::with_capacity(nodes as usize);
+    let mut scheduler = Engine::with_capacity(shape.nodes() as usize);
     plant(&mut scheduler, None, shape);
     run(&mut scheduler, shape.leaves() * u64::from(shape.cranks))
 }

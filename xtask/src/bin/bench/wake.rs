@@ -18,7 +18,8 @@ use windlass::{Cx, DynWork, Next, NodeId, Outcome, Spec, WakeHandle, WakeSet, Wo
 use crate::clock::{Contender, Who, timed};
 use crate::executors::{self, BoxedFutures};
 use crate::leaf::Engine;
-use crate::random::Random;
+use crate::memory;
+use crate::random;
 
 /// Wakes in one round.
 pub(crate) const WAKES: u32 = 10_000;
@@ -40,6 +41,7 @@ fn peers(sleepers: u32) -> Vec<Contender> {
         Contender::new(Who::Tokio, lasting(move || Tokio::new(sleepers), Tokio::round)),
         Contender::new(Who::AsyncExecutor, lasting(move || Async::new(sleepers), Async::round)),
         Contender::new(Who::FuturesUnordered, lasting(move || Futures::new(sleepers), Futures::round)),
+        memory::of_wakes(sleepers),
     ]
 }
 
@@ -75,12 +77,7 @@ struct Order<T> {
 impl<T: Clone> Order<T> {
     /// In random order.
     fn new(sleepers: &[T]) -> Self {
-        let mut random = Random::new();
-        let mut all = sleepers.to_vec();
-        for last in (1..all.len()).rev() {
-            all.swap(last, random.below(last as u32 + 1) as usize);
-        }
-        Self { all, next: 0 }
+        Self { all: random::shuffled(sleepers), next: 0 }
     }
 
     /// Wakes one after the other, each with `wake`, which also polls, and checks that each was cranked once.
