@@ -1,0 +1,141 @@
+// When the engine is polled: after something has happened, when its deadline comes, and never else.
+// The invariants: one timer at most; no task longer than the budget, but for a single call of a user's function; nothing at all while idle.
+
+import { LONGEST } from './host.js';
+
+const [NOW, ON_WAKE, DONE] = [-1, -2, -3];
+
+export class Driver {
+  #host;
+  #budget;
+  #engine;
+  #running = false;
+  /** A turn is under way, or is to come: after this task, or in one of its own. */
+  #turning = false;
+  #stirred = false;
+  #yielded = false;
+  /** When the present task began, as far as this driver can know. */
+  #slice = -Infinity;
+  #timer = undefined;
+  #timerAt = Infinity;
+  /** Asks that the last slice had no time for. */
+  #asks = undefined;
+  #at = 0;
+  #forgetPage;
+  #generation = 0;
+
+  constructor(host, budget, engine) {
+    this.#host = host;
+    this.#budget = budget;
+    this.#engine = engine;
+  }
+
+  start() {
+    if (this.#running) return;
+    this.#running = true;
+    // A tab that was hidden had its timers slowed down.
+    this.#forgetPage = this.#host.onVisible?.(() => this.#task());
+    this.stir();
+  }
+
+  stop() {
+    this.#running = false;
+    this.#generation += 1;
+    this.#stirred = this.#yielded = false;
+    this.#asks = undefined;
+    this.#arm(Infinity);
+    this.#forgetPage?.();
+    this.#forgetPage = undefined;
+  }
+
+  /** Something has happened: a turn at the end of this task. */
+  stir() {
+    if (!this.#running || this.#turning || this.#stirred || this.#yielded) return;
+    this.#stirred = true;
+    const generation = this.#generation;
+    queueMicrotask(() => {
+      if (generation !== this.#generation) return;
+      this.#stirred = false;
+      if (!this.#turning && !this.#yielded) this.#turn();
+    });
+  }
+
+  /** A turn at the beginning of a task. */
+  #task() {
+    if (!this.#running || this.#turning) return;
+    this.#slice = this.#host.now();
+    this.#turn();
+  }
+
+  #yield() {
+    if (this.#yielded) return;
+    this.#yielded = true;
+    const generation = this.#generation;
+    this.#host.yield(() => {
+      if (generation !== this.#generation) return;
+      this.#yielded = false;
+      this.#task();
+    });
+  }
+
+  #isOver() {
+    return this.#host.now() - this.#slice >= this.#budget;
+  }
+
+  #turn() {
+    // Where the last slice was long ago this is a guess, and costs a trip through the host's queue.
+    if (this.#isOver()) {
+      this.#yield();
+      return;
+    }
+    this.#turning = true;
+    let next;
+    try {
+      next = this.#crank();
+    } finally {
+      this.#turning = false;
+    }
+    if (!this.#running) return;
+    if (next === undefined) this.#yield();
+    else if (next === DONE) {
+      this.stop();
+      this.#engine.end();
+    } else this.#arm(next === ON_WAKE ? Infinity : next + this.#engine.origin);
+  }
+
+  /** Polls and calls functions until nothing more is to be done now; nothing if the time is up before. */
+  #crank() {
+    for (;;) {
+      while (this.#asks) {
+        const asks = this.#asks;
+        const at = this.#at;
+        this.#at += 6;
+        if (this.#at >= asks.length) this.#asks = undefined;
+        this.#engine.ask(asks, at);
+        if (!this.#running) return ON_WAKE;
+        if (this.#isOver()) return undefined;
+      }
+      const { next, asks, isDirty } = this.#engine.poll();
+      this.#asks = asks;
+      this.#at = 0;
+      if (!this.#running) return ON_WAKE;
+      if (asks) continue;
+      if (next !== NOW && !isDirty()) return next;
+      if (this.#isOver()) return undefined;
+    }
+  }
+
+  #arm(at) {
+    if (this.#timerAt === at) return;
+    if (this.#timer !== undefined) this.#host.clearTimer(this.#timer);
+    this.#timer = undefined;
+    this.#timerAt = at;
+    if (at === Infinity) return;
+    const delay = Math.min(Math.max(Math.ceil(at - this.#host.now()), 0), LONGEST);
+    this.#timer = this.#host.setTimer(() => {
+      this.#timer = undefined;
+      this.#timerAt = Infinity;
+      if (!this.#yielded) this.#task();
+    }, delay);
+  }
+}

@@ -1,0 +1,48 @@
+//! What the works want of JavaScript: a list of questions, written during a poll and answered after it.
+
+use windlass::Cx;
+
+use crate::label;
+use crate::work::JsWork;
+
+/// Words of one ask in the memory that JavaScript reads.
+pub(crate) const WORDS: usize = 6;
+
+/// What is asked.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub(crate) enum Ask {
+    /// Call the work's `run`; the answer goes to [`Engine::answer`](crate::Engine::answer).
+    Run = 0,
+    /// Cut short what is going on and clean up; answered likewise.
+    Abort = 1,
+    /// A nap is over.
+    Woke = 2,
+    /// Call the work's `reset`; there is no answer.
+    Reset = 3,
+    /// What is going on is of no interest any more: its time was up.
+    Drop = 4,
+}
+
+/// The asks of one poll, and the numbers of those to come.
+#[derive(Debug, Default)]
+pub(crate) struct Asks {
+    pub(crate) words: Vec<u32>,
+    ticket: u32,
+}
+
+impl Asks {
+    /// A number that no other live ask has.
+    pub(crate) const fn next_ticket(&mut self) -> u32 {
+        self.ticket = self.ticket.wrapping_add(1);
+        self.ticket
+    }
+
+    /// Writes an ask down: what, whose, its ticket, the attempt, live children, and failed ones.
+    pub(crate) fn push(ask: Ask, ticket: u32, cx: &mut Cx<'_, JsWork, Asks>) {
+        let children = cx.children();
+        let failed = children.failed.saturating_add(children.aborted);
+        let words = [ask as u32, label::number_of(cx.name()), ticket, cx.attempt(), children.live, failed];
+        cx.app().words.extend(words);
+    }
+}

@@ -1,0 +1,322 @@
+//! The class that JavaScript holds: a scheduler, what its works ask, and what has happened.
+//!
+//! Calls that can fail answer with a number: 0 is well, an id is positive, an error is negative (see [`Engine::add`]). No call panics, and none
+//! calls JavaScript.
+
+use std::num::NonZeroU32;
+
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use windlass::{Boxed, Error, Instant, Next, NodeId, Scheduler, State};
+
+use crate::asks::{self, Asks};
+use crate::log::{self, Log, from_id, from_instant, to_duration, to_id, to_instant, to_reason};
+use crate::look;
+use crate::staged::{self, Staged};
+use crate::work::{Answer, JsWork};
+
+/// A scheduler whose works are JavaScript functions.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Engine {
+    s: Scheduler<JsWork, Boxed<JsWork>, Log>,
+    asks: Asks,
+    staged: Staged,
+    /// Whether anything was set.
+    is_staged: bool,
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// An empty scheduler with so many slots, at most 2,097,152, and so many edges.
+    #[wasm_bindgen(constructor)]
+    pub fn new(nodes: u32, edges: u32, seed: f64) -> Self {
+        let nodes = nodes.min(log::MOST_NODES) as usize;
+        let mut s =
+            Scheduler::with_store(Boxed::with_edges(nodes, edges as usize)).observed_by(Log::default());
+        s.set_seed(seed as u64);
+        Self { s, asks: Asks::default(), staged: Staged::new(), is_staged: false }
+    }
+
+    /// The memory in which asks and log are read.
+    pub fn memory() -> JsValue {
+        wasm_bindgen::memory()
+    }
+
+    /// Cranks what can run. Answers when to poll again, in ms, or -1 for at once, -2 for after an answer or a wake, -3 for never.
+    pub fn poll(&mut self, now: f64) -> f64 {
+        match self.s.poll_work_with(to_instant(now), &mut self.asks) {
+            Next::Now => -1.0,
+            Next::At(at) => from_instant(at),
+            Next::OnWake => -2.0,
+            Next::Done => -3.0,
+        }
+    }
+
+    /// How many cranks a poll may make.
+    #[wasm_bindgen(js_name = setBudget)]
+    pub fn set_budget(&mut self, cranks: u32) {
+        self.s.set_budget(NonZeroU32::new(cranks).unwrap_or(NonZeroU32::MIN));
+    }
+
+    /// Whether all events are written to the log, or only the necessary ones.
+    pub fn watch(&mut self, watched: bool) {
+        self.s.observer_mut().watched = watched;
+    }
+
+    // ---- asks and log ----
+
+    /// Where the asks are: the address of words in groups of six.
+    pub fn asks(&self) -> usize {
+        self.asks.words.as_ptr() as usize
+    }
+
+    /// How many asks there are.
+    #[wasm_bindgen(js_name = askCount)]
+    pub fn ask_count(&self) -> usize {
+        self.asks.words.len() / asks::WORDS
+    }
+
+    /// Where the log is: the address of floats in rows of seven.
+    pub fn log(&self) -> usize {
+        self.s.observer().rows.as_ptr() as usize
+    }
+
+    /// How many rows the log has.
+    #[wasm_bindgen(js_name = logCount)]
+    pub fn log_count(&self) -> usize {
+        self.s.observer().rows.len() / log::ROW
+    }
+
+    /// Forgets asks and log: they were read.
+    pub fn clear(&mut self) {
+        self.asks.words.clear();
+        self.s.observer_mut().rows.clear();
+    }
+
+    // ---- adding ----
+
+    /// Sets the limits of the next node, in ms.
+    pub fn limits(&mut self, timeout: f64, drain: f64) {
+        (self.staged.timeout, self.staged.drain) = (timeout, drain);
+        self.is_staged = true;
+    }
+
+    /// Sets how many children of the next node may be active at once, and how many must succeed or which node it waits for.
+    pub fn shape(&mut self, width: u32, parameter: f64) {
+        (self.staged.width, self.staged.parameter) = (width, parameter);
+        self.is_staged = true;
+    }
+
+    /// Sets the retries of the next node; see [`windlass::Retry`].
+    #[allow(clippy::too_many_arguments)]
+    pub fn retry(
+        &mut self,
+        times: u32,
+        base: f64,
+        percent: f64,
+        cap: f64,
+        floor: f64,
+        within: f64,
+        jitter: u32,
+    ) {
+        self.staged.retry = Some(staged::retry(times, base, percent, cap, floor, within, jitter));
+        self.is_staged = true;
+    }
+
+    /// Lets the next node, a child of a graph, wait for this one.
+    pub fn depend(&mut self, on: f64) {
+        self.staged.dependencies.extend(to_id(on));
+        self.is_staged = true;
+    }
+
+    /// Adds a node with what was set for it; `parent` is -1 at the top. Answers with its id, or with a negative number: -1 no such node, -2 table
+    /// full, -3 edges full, -4 aborting, -5 the parent has ended, -6 wrong state, -7 no width, -8 wrong kind, -9 circle, -10 duplicate, -11 other.
+    pub fn add(&mut self, parent: f64, shape: u32, label: u32) -> f64 {
+        let added = self.add_staged(parent, shape, label);
+        if self.is_staged {
+            (self.staged, self.is_staged) = (Staged::new(), false);
+        }
+        added.map_or_else(code, from_id)
+    }
+
+    // ---- asks: what JavaScript says ----
+
+    /// Whether an ask is still waited for: 0 no, 1 yes, 2 not now, for the node is paused and will ask again.
+    pub fn claim(&mut self, id: f64, ticket: u32) -> u32 {
+        let Some(id) = to_id(id) else { return 0 };
+        let Ok(node) = self.s.node(id) else { return 0 };
+        let aborting = node.state() == State::Aborting;
+        let mut above = Some(node);
+        let mut paused = false;
+        while let Some(node) = above {
+            paused |= node.is_paused();
+            above = node.parent();
+        }
+        match self.s.work_mut(id) {
+            Ok(Some(work)) if work.awaits(ticket) && !aborting => {
+                if paused {
+                    work.put_off();
+                    let _ = self.s.wake(id);
+                }
+                1 + u32::from(paused)
+            }
+            _ => 0,
+        }
+    }
+
+    /// Answers an ask: 0 running, 1 waiting, 2 asleep for `millis`, 3 success, 4 failure, 5 fatal, 6 failure with `millis` until the next attempt,
+    /// 7 as the children turn out. False if nobody waits for it any more.
+    pub fn answer(&mut self, id: f64, ticket: u32, what: u32, millis: f64, error: u32) -> bool {
+        let answer = match what {
+            0 => Answer::Running,
+            1 => Answer::Waiting,
+            2 => Answer::Sleep(to_duration(millis)),
+            3 => Answer::Success,
+            4 => Answer::Failure(to_reason(error)),
+            5 => Answer::Fatal(to_reason(error)),
+            6 => Answer::RetryAfter(to_duration(millis), to_reason(error)),
+            _ => Answer::Join,
+        };
+        self.tell(id, |work| work.answer(ticket, answer))
+    }
+
+    /// Wants a [`Ask::Woke`](asks::Ask::Woke) at this time.
+    pub fn nap(&mut self, id: f64, ticket: u32, until: f64) -> bool {
+        // Up to the next microsecond: a nap is never short.
+        let until = Instant::ZERO + to_duration(until);
+        self.tell(id, |work| work.nap(ticket, until))
+    }
+
+    // ---- acting ----
+
+    /// Wakes a node.
+    pub fn wake(&mut self, id: f64) -> f64 {
+        self.on(id, |s, id| {
+            if let Some(work) = s.work_mut(id)? {
+                work.poke();
+            }
+            s.wake(id)
+        })
+    }
+
+    /// Aborts a node; what has not ended `by` then is ended by force.
+    pub fn abort(&mut self, id: f64, by: f64) -> f64 {
+        self.on(id, |s, id| s.abort_by(id, deadline(by)))
+    }
+
+    /// Aborts everything; the scheduler stays open.
+    #[wasm_bindgen(js_name = abortAll)]
+    pub fn abort_all(&mut self, by: f64) {
+        let tops: Vec<NodeId> =
+            self.s.nodes().filter(|node| node.parent().is_none()).map(|node| node.id()).collect();
+        for top in tops {
+            let _ = self.s.abort_by(top, deadline(by));
+        }
+    }
+
+    /// Aborts everything, and takes nothing new from now on.
+    pub fn shutdown(&mut self, by: f64) {
+        self.s.shutdown(deadline(by));
+    }
+
+    /// Keeps a node and all below it from being cranked.
+    pub fn pause(&mut self, id: f64) -> f64 {
+        self.on(id, Scheduler::pause)
+    }
+
+    /// Lets it go on.
+    pub fn resume(&mut self, id: f64) -> f64 {
+        self.on(id, Scheduler::resume)
+    }
+
+    /// Starts an ended node again.
+    pub fn restart(&mut self, id: f64) -> f64 {
+        self.on(id, Scheduler::restart)
+    }
+
+    /// Frees an ended top-level node.
+    pub fn remove(&mut self, id: f64) -> f64 {
+        self.on(id, |s, id| s.remove(id).map(drop))
+    }
+
+    // ---- looking ----
+
+    /// The state of a node, by its place in [`State::ALL`], or a negative number.
+    pub fn state(&self, id: f64) -> f64 {
+        let state = to_id(id).ok_or(Error::UnknownNode).and_then(|id| self.s.state(id));
+        state.map_or_else(code, |state| f64::from(state as u8))
+    }
+
+    /// Rows of 16 numbers, one for each node.
+    pub fn rows(&self) -> Vec<f64> {
+        look::rows(self.s.view())
+    }
+
+    /// Numbers of the errors that somebody may still ask for.
+    pub fn reasons(&self) -> Vec<u32> {
+        look::reasons(self.s.view())
+    }
+
+    /// Why a node does not move; nothing if there is no such node.
+    pub fn explain(&self, id: f64, now: f64) -> Option<String> {
+        let view = self.s.view().as_of(to_instant(now));
+        to_id(id).and_then(|id| Some(view.node(id).ok()?.explain().to_string()))
+    }
+
+    /// The tree as text.
+    pub fn tree(&self, now: f64) -> String {
+        self.s.view().as_of(to_instant(now)).tree().to_string()
+    }
+}
+
+impl Engine {
+    fn add_staged(&mut self, parent: f64, shape: u32, label: u32) -> Result<NodeId, Error> {
+        let spec = self.staged.spec(shape, label).ok_or(Error::WrongKind)?;
+        if parent < 0.0 {
+            return Ok(self.s.add(spec)?);
+        }
+        let parent = to_id(parent).ok_or(Error::UnknownNode)?;
+        let dependencies = &self.staged.dependencies;
+        Ok(if dependencies.is_empty() {
+            self.s.add_child(parent, spec)?
+        } else {
+            self.s.add_after(parent, spec, dependencies)?
+        })
+    }
+
+    fn tell(&mut self, id: f64, tell: impl FnOnce(&mut JsWork) -> bool) -> bool {
+        let Some(id) = to_id(id) else { return false };
+        let Ok(Some(work)) = self.s.work_mut(id) else { return false };
+        tell(work) && self.s.wake(id).is_ok()
+    }
+
+    fn on(
+        &mut self,
+        id: f64,
+        act: impl FnOnce(&mut Scheduler<JsWork, Boxed<JsWork>, Log>, NodeId) -> Result<(), Error>,
+    ) -> f64 {
+        let done = to_id(id).ok_or(Error::UnknownNode).and_then(|id| act(&mut self.s, id));
+        done.map_or_else(code, |()| 0.0)
+    }
+}
+
+fn deadline(by: f64) -> Instant {
+    if by == f64::INFINITY { Instant::MAX } else { to_instant(by) }
+}
+
+fn code(error: Error) -> f64 {
+    match error {
+        Error::UnknownNode => -1.0,
+        Error::Full => -2.0,
+        Error::EdgesFull => -3.0,
+        Error::Aborting => -4.0,
+        Error::Ended => -5.0,
+        Error::WrongState(_) => -6.0,
+        Error::ZeroWidth => -7.0,
+        Error::WrongKind => -8.0,
+        Error::WouldCycle => -9.0,
+        Error::Duplicate => -10.0,
+        _ => -11.0,
+    }
+}

@@ -1,0 +1,200 @@
+//! The one work type: a stand-in for a JavaScript function that asks for it to be called, and waits for the answer.
+//!
+//! The invariant: an answer counts only if it carries the ticket of the ask that the work waits for now. What a function says after its time was up,
+//! after an abort or after a restart is dropped here.
+
+use core::time::Duration;
+
+use windlass::{Abort, Cx, Instant, Outcome, Reason, Work};
+
+use crate::asks::{Ask, Asks};
+
+/// What a failed child means for a work that waits for its children.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Policy {
+    Stop,
+    Finish,
+    Ignore,
+}
+
+/// What JavaScript says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Answer {
+    Running,
+    Waiting,
+    Sleep(Duration),
+    Success,
+    Failure(Reason),
+    Fatal(Reason),
+    RetryAfter(Duration, Reason),
+    /// As successful as the children turn out to be.
+    Join,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    /// Nothing is going on.
+    Idle,
+    /// A function runs; it may nap until the given time.
+    Asked { ticket: u32, nap: Option<Instant> },
+    /// The function has answered.
+    Answered(Answer),
+    /// The work was asked to clean up, and naps as a running one does.
+    Aborting { ticket: u32, nap: Option<Instant> },
+    /// It is clean.
+    Clean,
+}
+
+/// Stands for a JavaScript function.
+#[derive(Debug)]
+pub(crate) struct JsWork {
+    stage: Stage,
+    hooks: Hooks,
+    /// Children that had ended when the function was called.
+    seen: u32,
+    /// Somebody woke the work while its function ran.
+    poked: bool,
+}
+
+/// What the work has besides its `run`, and how it takes a failed child.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hooks {
+    pub(crate) policy: Policy,
+    /// There is a `reset` to call.
+    pub(crate) resets: bool,
+    /// There is an `abort` to call.
+    pub(crate) aborts: bool,
+}
+
+impl JsWork {
+    pub(crate) const fn new(hooks: Hooks) -> Self {
+        Self { stage: Stage::Idle, hooks, seen: 0, poked: false }
+    }
+
+    /// Whether this ticket is the one that is waited for.
+    pub(crate) const fn awaits(&self, asked: u32) -> bool {
+        match self.stage {
+            Stage::Asked { ticket, .. } | Stage::Aborting { ticket, .. } => ticket == asked,
+            _ => false,
+        }
+    }
+
+    /// Takes the answer to an ask, if it is still waited for.
+    pub(crate) const fn answer(&mut self, ticket: u32, answer: Answer) -> bool {
+        let current = self.awaits(ticket);
+        if current {
+            // A work that cleans up is clean once it answers, whatever it says.
+            let cleans = matches!(self.stage, Stage::Aborting { .. });
+            self.stage = if cleans { Stage::Clean } else { Stage::Answered(answer) };
+        }
+        current
+    }
+
+    /// Keeps a wake from being lost on a function that is about to say that it waits.
+    pub(crate) const fn poke(&mut self) {
+        self.poked = true;
+    }
+
+    /// Forgets an ask that was not taken up, so that it is made again.
+    pub(crate) const fn put_off(&mut self) {
+        self.stage = Stage::Idle;
+    }
+
+    /// Asks to be told at this time; the earliest time that JavaScript waits for.
+    pub(crate) const fn nap(&mut self, asked: u32, until: Instant) -> bool {
+        let current = self.awaits(asked);
+        if let Stage::Asked { nap, .. } | Stage::Aborting { nap, .. } = &mut self.stage {
+            if current {
+                *nap = Some(until);
+            }
+        }
+        current
+    }
+
+    /// The rest of a nap. A nap that is over is told about.
+    fn doze(&mut self, cx: &mut Cx<'_, Self, Asks>) -> Option<Duration> {
+        let (Stage::Asked { ticket, nap } | Stage::Aborting { ticket, nap }) = &mut self.stage else {
+            return None;
+        };
+        let until = (*nap)?;
+        if cx.now() < until {
+            return Some(until - cx.now());
+        }
+        *nap = None;
+        Asks::push(Ask::Woke, *ticket, cx);
+        None
+    }
+
+    fn join(&self, cx: &Cx<'_, Self, Asks>) -> Outcome {
+        let children = cx.children();
+        let failed = children.any_failed() && self.hooks.policy != Policy::Ignore;
+        if failed && (self.hooks.policy == Policy::Stop || children.live == 0) {
+            Outcome::Failure(Reason::CHILD_FAILED)
+        } else if children.live == 0 {
+            Outcome::Success
+        } else {
+            Outcome::Waiting
+        }
+    }
+}
+
+impl Work<Asks> for JsWork {
+    fn on_run(&mut self, cx: &mut Cx<'_, Self, Asks>) -> Outcome {
+        let answer = match self.stage {
+            Stage::Answered(answer) => answer,
+            Stage::Asked { .. } => return self.doze(cx).map_or(Outcome::Waiting, Outcome::Sleep),
+            Stage::Idle | Stage::Aborting { .. } | Stage::Clean => {
+                let ticket = cx.app().next_ticket();
+                Asks::push(Ask::Run, ticket, cx);
+                self.stage = Stage::Asked { ticket, nap: None };
+                (self.seen, self.poked) = (ended(cx), false);
+                return Outcome::Waiting;
+            }
+        };
+        if let Answer::Join = answer {
+            return self.join(cx);
+        }
+        self.stage = Stage::Idle;
+        let missed = self.poked || self.seen != ended(cx);
+        match answer {
+            Answer::Waiting | Answer::Sleep(_) if missed => Outcome::Running,
+            Answer::Running => Outcome::Running,
+            Answer::Waiting | Answer::Join => Outcome::Waiting,
+            Answer::Sleep(time) => Outcome::Sleep(time),
+            Answer::Success => Outcome::Success,
+            Answer::Failure(reason) => Outcome::Failure(reason),
+            Answer::Fatal(reason) => Outcome::Fatal(reason),
+            Answer::RetryAfter(delay, reason) => Outcome::RetryAfter(delay, reason),
+        }
+    }
+
+    fn on_abort(&mut self, cx: &mut Cx<'_, Self, Asks>) -> Abort {
+        match self.stage {
+            Stage::Aborting { .. } => self.doze(cx).map_or(Abort::Wake, Abort::Sleep),
+            Stage::Clean => Abort::Done,
+            Stage::Idle | Stage::Answered(_) if !self.hooks.aborts => Abort::Done,
+            Stage::Idle | Stage::Answered(_) | Stage::Asked { .. } => {
+                let ticket = cx.app().next_ticket();
+                Asks::push(Ask::Abort, ticket, cx);
+                self.stage = Stage::Aborting { ticket, nap: None };
+                Abort::Wake
+            }
+        }
+    }
+
+    fn on_reset(&mut self, cx: &mut Cx<'_, Self, Asks>) {
+        if let Stage::Asked { ticket, .. } | Stage::Aborting { ticket, .. } = self.stage {
+            Asks::push(Ask::Drop, ticket, cx);
+        }
+        self.stage = Stage::Idle;
+        if self.hooks.resets {
+            Asks::push(Ask::Reset, 0, cx);
+        }
+    }
+}
+
+/// Children of this attempt that have ended.
+fn ended(cx: &Cx<'_, JsWork, Asks>) -> u32 {
+    let children = cx.children();
+    children.total().saturating_sub(children.live)
+}
