@@ -150,7 +150,7 @@ impl WakeSet {
         if self.is_empty() {
             return;
         }
-        let (leaves, summaries) = self.words.split_at(self.leaves);
+        let (leaves, summaries) = self.levels();
         for block in Ones(self.top.swap(0, Ordering::AcqRel)) {
             let first = (block as usize) << self.block_shift;
             let block = summaries.iter().enumerate().skip(first).take(1 << self.block_shift);
@@ -175,14 +175,14 @@ impl WakeSet {
     /// The levels above may stay raised, which costs the next drain a look at an empty word.
     pub(crate) fn clear(&self, index: u32) {
         let (word, bit) = place(index as usize);
-        if let Some(leaf) = self.words[..self.leaves].get(word) {
+        if let Some(leaf) = self.levels().0.get(word) {
             leaf.fetch_and(!bit, Ordering::AcqRel);
         }
     }
 
     /// Sets the leaf bit of `index`, and what must follow of the levels above.
     fn raise(&self, index: usize) {
-        let (leaves, summaries) = self.words.split_at(self.leaves);
+        let (leaves, summaries) = self.levels();
         let (word, bit) = place(index);
         let Some(leaf) = leaves.get(word) else { return };
         if leaf.fetch_or(bit, Ordering::AcqRel) != 0 {
@@ -199,6 +199,11 @@ impl WakeSet {
         if let Some(notify) = self.notify {
             notify.notify();
         }
+    }
+
+    /// Leaf words, and summary words.
+    fn levels(&self) -> (&[WakeWord], &[WakeWord]) {
+        self.words.split_at_checked(self.leaves).unwrap_or_default()
     }
 
     /// Splits the words: every 32 leaves, or the rest of them, take one summary word.

@@ -19,7 +19,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 }
 
 /// Makes `valgrind` runnable, where that takes no password.
-fn need_valgrind() -> Result<()> {
+pub(crate) fn need_valgrind() -> Result<()> {
     let installed = || program("valgrind", &["--version"]).succeeds();
     if installed() {
         return Ok(());

@@ -6,8 +6,9 @@
 //! What is missing is fetched, and the network may refuse. Without a target the step fails, because `no_std` is a
 //! promise of every commit. Without the old compiler or cargo-deny it is skipped, aloud: a later run can catch up.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
+use crate::bench;
 use crate::command::cargo;
 use crate::deep;
 use crate::size;
@@ -21,14 +22,17 @@ pub(crate) const TEST: &[Step] = &[
     Step { name: "clippy", about: "no lint fires, in any feature set of the engine", run: clippy },
     Step { name: "doc", about: "the documentation builds and every link in it leads somewhere", run: doc },
     Step { name: "no-std", about: "engine and traces compile for bare metal and wasm32", run: no_std },
+    Step { name: "size", about: "the engine has not grown, in flash and in memory", run: size },
     Step { name: "msrv", about: "everything compiles with the oldest supported Rust", run: msrv },
     Step { name: "test-core", about: "the engine's tests, without any of its features", run: test_core },
     Step { name: "test", about: "all tests and doc tests of the workspace, all features", run: test },
 ];
 
 /// What only `ci` runs, before the rest.
-pub(crate) const CI_ONLY: &[Step] =
-    &[Step { name: "deny", about: "licences, bans and sources of all dependencies", run: deny }];
+pub(crate) const CI_ONLY: &[Step] = &[
+    Step { name: "deny", about: "licences, bans and sources of all dependencies", run: deny },
+    Step { name: "gate", about: "no workload takes more instructions than it did", run: gate },
+];
 
 /// The engine's feature sets besides all of them together, which the workspace-wide commands cover.
 const FEATURE_SETS: &[&str] = &["", "alloc", "portable-atomic", "lab"];
@@ -80,6 +84,13 @@ fn no_std() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+fn size() -> Result<Outcome> {
+    if !size::run(&size::Question::Compare)? {
+        bail!("the engine has grown; `cargo xtask size --bless` keeps the new figures");
+    }
+    Ok(Outcome::Passed)
+}
+
 fn msrv() -> Result<Outcome> {
     if let Err(why) = toolchain::need_msrv() {
         return Ok(Outcome::Skipped(format!("Rust {} could not be installed: {why:#}", toolchain::MSRV)));
@@ -95,6 +106,14 @@ fn test_core() -> Result<Outcome> {
 
 fn test() -> Result<Outcome> {
     tested(&["--workspace", "--all-features"])
+}
+
+fn gate() -> Result<Outcome> {
+    if let Err(why) = bench::need_valgrind() {
+        return Ok(Outcome::Skipped(format!("{why:#}")));
+    }
+    bench::run(&["--gate".into()])?;
+    Ok(Outcome::Passed)
 }
 
 fn deny() -> Result<Outcome> {

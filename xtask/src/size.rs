@@ -56,6 +56,14 @@ pub(crate) fn parse(args: &[&str]) -> Result<Question> {
     }
 }
 
+/// Why aims are not met.
+const LIMITS: &str = "\
+Aims that are not met. Memory: any node may get children, dependencies, a deadline, a retry and a failure at any time, and each has its \
+place in every node, so that there is no second capacity that could run out; the page of `cargo xtask bench --page` lists the parts. \
+Flash: the kind of a node and its policies are data, not types, so an image holds retries, jitter and their divisions, deadlines, aborts, \
+gates and graphs even if the program uses none of them; `--symbols` lists the parts. The figures include what the image itself needs \
+to drive the engine.";
+
 /// Measures and prints. False if something has grown.
 pub(crate) fn run(question: &Question) -> Result<bool> {
     if let Question::Symbols { image, target } = question {
@@ -84,6 +92,9 @@ pub(crate) fn run(question: &Question) -> Result<bool> {
     let kept = Kept::parse(&kept).with_context(|| format!("{FILE} is broken"))?;
     let comparison = kept.compare(compiler, &figures);
     print!("\n{comparison}");
+    if figures.iter().any(|figure| figure.aim.is_some_and(|aim| figure.bytes > aim)) {
+        println!("\n{LIMITS}");
+    }
     Ok(!comparison.fails())
 }
 

@@ -6,8 +6,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use windlass::{Alarm, Cold, Failure, Hot, Retry};
 
-use crate::aims::Verdict;
+use crate::aims::{self, Verdict};
 use crate::catalogue::Workload;
 use crate::growth::{self, Growth};
 use crate::instructions::Counts;
@@ -86,7 +87,13 @@ fn text(head: &str, measured: &[Measured], plots: &[(&Growth, Vec<Line>)], kept:
     text += "| workload | windlass, ns | peer | peer, ns | windlass / peer | aim |\n| --- | ---: | --- | ---: | ---: | --- |\n";
     measured.iter().for_each(|one| text += &rows(one));
     let (bytes, verdict) = row::node_bytes();
-    text += &format!("| node, without its work | {bytes} bytes | | | | {} |\n", words(&[verdict]));
+    text += &format!(
+        "| node, without its work | {bytes} bytes | | | | {} |\n",
+        words(std::slice::from_ref(&verdict))
+    );
+    if !verdict.met {
+        text += &format!("\n{}\n", node_parts(bytes));
+    }
     text += "\n## What is measured\n\n";
     measured.iter().for_each(|one| text += &about(one.workload, one));
     text += "\n## How cost grows\n";
@@ -95,6 +102,20 @@ fn text(head: &str, measured: &[Measured], plots: &[(&Growth, Vec<Line>)], kept:
         text += &instructions(kept);
     }
     text
+}
+
+/// What a node's bytes are for.
+fn node_parts(bytes: usize) -> String {
+    let (hot, alarm, retry) = (size_of::<Hot>(), size_of::<Alarm>(), size_of::<Retry>());
+    let (name, failure) = (size_of::<&str>(), size_of::<Option<Failure>>());
+    let rest = size_of::<Cold>() - retry - name - failure;
+    format!(
+        "The {bytes} bytes of a node are {hot} that a crank needs (links, state, flags), {alarm} for its place among the deadlines, {retry} for its \
+         retry policy, {name} for its name, {failure} for why it failed, and {rest} for its family, its times and who aborted it. They are there for \
+         every node, because any node may get children, dependencies, a deadline and a failure at any time and there is no second capacity \
+         that could run out. The aim leaves {} bytes for all but the crank.",
+        aims::NODE_BYTES - hot
+    )
 }
 
 const INTRODUCTION: &str = "\
