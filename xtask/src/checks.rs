@@ -81,6 +81,7 @@ fn no_std() -> Result<Outcome> {
                 .run()?;
         }
     }
+    cargo(&["check", "--package", "windlass-catchup-job", "--target", "wasm32-unknown-unknown"]).run()?;
     Ok(Outcome::Passed)
 }
 

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use stellar_xdr::Hash;
+use windlass_catchup_job::error::Invalid;
+use windlass_catchup_job::generate::Plan;
+use windlass_catchup_job::layout::Frequency;
 
-use crate::error::Invalid;
 use crate::faults::Faults;
-use crate::generate::Plan;
-use crate::layout::Frequency;
 use crate::source::{FetchLimits, Source};
 
 /// Catches up with a ledger's history archive.

@@ -6,10 +6,11 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use windlass_catchup_job::generate::Plan;
+use windlass_catchup_job::layout::Frequency;
 
 use crate::cli::{Progress, RunOptions};
-use crate::generate::{self, Plan};
-use crate::layout::Frequency;
+use crate::generate;
 use crate::progress::{Form, Screen};
 use crate::run::{self, Ending};
 use crate::server::Server;

@@ -7,9 +7,8 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
-
-use crate::error::Invalid;
-use crate::random::Random;
+use windlass_catchup_job::error::Invalid;
+use windlass_catchup_job::random::Random;
 
 /// How often requests are spoiled, each probability from 0 to 1 and their sum, too.
 #[derive(Clone, Debug, Default, PartialEq)]

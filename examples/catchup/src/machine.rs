@@ -8,15 +8,13 @@ use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use windlass::WakeHandle;
+use windlass_catchup_job::error::{Error, Fault};
+use windlass_catchup_job::inspect::{Found, Part, inspect};
+use windlass_catchup_job::layout::{ArchiveFile, ArchiveState, Checkpoint, LedgerRange};
+use windlass_catchup_job::{Answer, Outside, Task};
 use windlass_std::{CancelToken, Job, Pool};
 
-use crate::error::{Error, Fault};
-use crate::inspect::{Found, Part, inspect};
-use crate::job::{Answer, Outside, Task};
-use crate::layout::{ArchiveFile, ArchiveState, Checkpoint, LedgerRange};
-use crate::records::Headers;
 use crate::source::Source;
-use crate::verify;
 use crate::workdir::{Download, WorkDir};
 
 /// Threads, an archive and a work directory.
@@ -75,24 +73,20 @@ impl Outside for Machine {
 
     fn begin(&mut self, task: Task, done: WakeHandle) -> Errand {
         let desk = Arc::clone(&self.desk);
-        let file = match task {
-            Task::State => ArchiveFile::State,
-            Task::Download(part, checkpoint, _) | Task::Check(part, checkpoint, _) => part.file(checkpoint),
-        };
         let spawned =
             self.pool.as_ref().map(|pool| pool.spawn(Some(done), move |token| desk.run(task, token)));
-        Errand { job: spawned.and_then(Result::ok), file }
+        Errand { job: spawned.and_then(Result::ok), file: task.file() }
     }
 
     fn look(&mut self, errand: &mut Errand) -> Option<Result<Answer, Error>> {
         let Some(job) = &mut errand.job else {
-            let refused = std::io::Error::other("the pool takes no more jobs");
+            let refused = "the pool takes no more jobs";
             return Some(Err(Error::io(errand.file, "find a thread for it", refused)));
         };
         Some(match job.poll()? {
             Ok(answer) => answer,
             Err(windlass_std::JobError::Cancelled) => Err(Error::new(errand.file, Fault::Cancelled)),
-            Err(panicked) => Err(Error::io(errand.file, "read it", std::io::Error::other(panicked))),
+            Err(panicked) => Err(Error::io(errand.file, "read it", panicked)),
         })
     }
 
@@ -125,7 +119,7 @@ impl Desk {
     ) -> Result<Answer, Error> {
         let file = part.file(checkpoint);
         if let Some(kept) = self.work.read(file)? {
-            match inspect(part, checkpoint, range, kept, || self.headers(checkpoint)) {
+            match inspect(part, checkpoint, range, &kept, || self.headers(checkpoint)) {
                 Ok(found) => {
                     self.at_hand().insert(file, AtHand::Kept(found));
                     return Ok(Answer::Kept);
@@ -145,7 +139,7 @@ impl Desk {
         match at_hand {
             Some(AtHand::Kept(found)) => Ok(found),
             Some(AtHand::Fresh(fresh)) => {
-                let found = inspect(part, checkpoint, range, fresh.read()?, || self.headers(checkpoint))?;
+                let found = inspect(part, checkpoint, range, &fresh.read()?, || self.headers(checkpoint))?;
                 fresh.keep()?;
                 Ok(found)
             }
@@ -155,12 +149,9 @@ impl Desk {
     }
 
     /// The checkpoint's ledger file, which is in the work directory by now; looked at anew, as files may change.
-    fn headers(&self, checkpoint: Checkpoint) -> Result<Headers, Error> {
+    fn headers(&self, checkpoint: Checkpoint) -> Result<Vec<u8>, Error> {
         let file = ArchiveFile::Ledger(checkpoint);
-        let gone = || Error::io(file, "read it again", std::io::ErrorKind::NotFound.into());
-        let headers = Headers::read(checkpoint, self.work.read(file)?.ok_or_else(gone)?)?;
-        verify::headers(&headers)?;
-        Ok(headers)
+        self.work.read(file)?.ok_or_else(|| Error::io(file, "read it again", std::io::ErrorKind::NotFound))
     }
 
     fn at_hand(&self) -> std::sync::MutexGuard<'_, HashMap<ArchiveFile, AtHand>> {

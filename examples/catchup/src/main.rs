@@ -14,6 +14,7 @@ use windlass_catchup::progress::{Form, Screen};
 use windlass_catchup::run::{self, Ending};
 use windlass_catchup::server::Server;
 use windlass_catchup::{demo, generate};
+use windlass_catchup_job::generate::Plan;
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
@@ -54,7 +55,7 @@ fn say(line: fmt::Arguments<'_>) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-fn write_archive(args: &GenerateArgs, plan: generate::Plan) -> anyhow::Result<()> {
+fn write_archive(args: &GenerateArgs, plan: Plan) -> anyhow::Result<()> {
     let made = generate::write(&args.out, plan)?;
     say(format_args!(
         "{}: {} checkpoints, {} transactions, {} bytes; ledger {} is {}",

@@ -10,11 +10,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use stellar_xdr::Hash;
 use windlass::{Boxed, Failure, Jitter, NodeId, Reason, Retry, Scheduler, State};
+use windlass_catchup_job::layout::ArchiveFile;
+use windlass_catchup_job::{self as job, Ask, Catchup, Counts, DRAIN, Step};
 use windlass_std::{Driver, End};
 
 use crate::cli::RunOptions;
-use crate::job::{self, Ask, Catchup, Counts, DRAIN, Step};
-use crate::layout::ArchiveFile;
 use crate::machine::{Errand, Machine};
 use crate::progress::Screen;
 use crate::workdir::WorkDir;
@@ -188,10 +188,9 @@ fn failed(failure: Option<Failure>, root: NodeId, app: &Catchup<Machine>) -> How
     if failure.reason == Reason::TIMEOUT && failure.origin == root {
         return How::Late;
     }
-    match app.journal().borrow().error(failure.reason) {
-        Some(error) => How::Failed { file: Some(error.file), error: error.to_string() },
-        None => How::Failed { file: None, error: failure.reason.to_string() },
-    }
+    let journal = app.journal().borrow();
+    let file = journal.error(failure.reason).map(|error| error.file);
+    How::Failed { file, error: journal.explain(failure.reason) }
 }
 
 impl fmt::Display for Ending {

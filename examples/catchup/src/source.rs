@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ureq::http::Uri;
+use windlass_catchup_job::error::{Error, Fault, Invalid};
+use windlass_catchup_job::layout::ArchiveFile;
 
-use crate::error::{Error, Fault, Invalid};
-use crate::layout::ArchiveFile;
+/// The largest file accepted if nothing else is said, in bytes.
+pub const MAX_BYTES: u64 = 128 << 20;
 
 const CHUNK: usize = 64 << 10;
 
@@ -28,7 +30,7 @@ pub struct FetchLimits {
 
 impl Default for FetchLimits {
     fn default() -> FetchLimits {
-        FetchLimits { bytes: 128 << 20, silence: Duration::from_secs(10), total: Duration::from_secs(300) }
+        FetchLimits { bytes: MAX_BYTES, silence: Duration::from_secs(10), total: Duration::from_secs(300) }
     }
 }
 
@@ -94,7 +96,7 @@ impl Source {
         into: &mut impl Write,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<u64, Error> {
-        let path = file.below(root);
+        let path = root.join(file.path());
         // Asked before opening: to open a pipe would wait for its other end.
         let metadata = path.metadata().map_err(|e| match e.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => self.missing(file),

@@ -5,16 +5,16 @@
 //! at a time. Whether contents are right is for the caller to verify, before [`Download::keep`] and again when it reads what an earlier run left.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Write};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use tempfile::NamedTempFile;
+use windlass_catchup_job::error::{Error, Fault};
+use windlass_catchup_job::layout::ArchiveFile;
 
-use crate::error::{Error, Fault};
-use crate::layout::ArchiveFile;
-use crate::source::Source;
+use crate::source::{MAX_BYTES, Source};
 
 const PREFIX: &str = ".download-";
 
@@ -44,10 +44,10 @@ impl WorkDir {
         Ok(WorkDir { root: root.to_path_buf(), closed: Arc::default() })
     }
 
-    /// Opens a file that is here, or says `None`.
-    pub fn read(&self, file: ArchiveFile) -> Result<Option<BufReader<File>>, Error> {
-        match File::open(file.below(&self.root)) {
-            Ok(open) => Ok(Some(BufReader::new(open))),
+    /// The contents of a file that is here, or `None`.
+    pub fn read(&self, file: ArchiveFile) -> Result<Option<Vec<u8>>, Error> {
+        match File::open(self.root.join(file.path())) {
+            Ok(open) => contents(file, open).map(Some),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(Error::io(file, "open it in the work directory", e)),
         }
@@ -55,7 +55,7 @@ impl WorkDir {
 
     /// Removes a file that turned out to be wrong; fine if it is not there.
     pub fn discard(&self, file: ArchiveFile) -> Result<(), Error> {
-        match fs::remove_file(file.below(&self.root)) {
+        match fs::remove_file(self.root.join(file.path())) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => {
                 Err(Error::io(file, "remove it from the work directory", e))
             }
@@ -78,7 +78,12 @@ impl WorkDir {
         })?;
         source.fetch(file, &mut temporary, cancelled)?;
         temporary.flush().map_err(|e| Error::io(file, "store it", e))?;
-        Ok(Download { file, temporary, target: file.below(&self.root), closed: Arc::clone(&self.closed) })
+        Ok(Download {
+            file,
+            temporary,
+            target: self.root.join(file.path()),
+            closed: Arc::clone(&self.closed),
+        })
     }
 
     /// Refuses downloads from now on, and removes those that are under way, even in a thread that hangs. Files that were kept stay.
@@ -99,10 +104,10 @@ impl Download {
         self.file
     }
 
-    /// Reads it from its beginning.
-    pub fn read(&self) -> Result<BufReader<File>, Error> {
+    /// Its contents.
+    pub fn read(&self) -> Result<Vec<u8>, Error> {
         let reopened = self.temporary.reopen().map_err(|e| Error::io(self.file, "open its download", e))?;
-        Ok(BufReader::new(reopened))
+        contents(self.file, reopened)
     }
 
     /// Gives it its final name, in the place of what may be there.
@@ -115,6 +120,13 @@ impl Download {
             Ok(())
         })
     }
+}
+
+/// All of a file, or so much of it that no reader will take it for whole: it may have grown since its download was measured.
+fn contents(file: ArchiveFile, open: File) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    open.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|e| Error::io(file, "read it", e))?;
+    Ok(bytes)
 }
 
 /// Does something that no closing may come in between.

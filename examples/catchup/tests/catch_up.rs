@@ -6,12 +6,13 @@ mod support;
 use std::fs;
 
 use support::{Ask, Fixture, catch_up_plain, files};
-use windlass_catchup::error::Fault;
-use windlass_catchup::generate::{self, Plan};
-use windlass_catchup::layout::{ArchiveFile, Frequency};
+use windlass_catchup::generate;
 use windlass_catchup::server::Server;
 use windlass_catchup::source::{FetchLimits, Source};
 use windlass_catchup::workdir::WorkDir;
+use windlass_catchup_job::error::Fault;
+use windlass_catchup_job::generate::Plan;
+use windlass_catchup_job::layout::{ArchiveFile, Frequency};
 
 #[test]
 fn reaches_the_end_of_a_generated_archive() {
@@ -58,7 +59,7 @@ fn a_second_run_fetches_only_the_archive_state() {
 fn what_was_spoiled_in_between_is_fetched_again() {
     let fixture = Fixture::new(3);
     fixture.catch_up().unwrap();
-    let spoiled = ArchiveFile::Results(fixture.checkpoint(9)).below(&fixture.work_path());
+    let spoiled = fixture.work_path().join(ArchiveFile::Results(fixture.checkpoint(9)).path());
     let half = fs::read(&spoiled).unwrap()[..20].to_vec();
     fs::write(&spoiled, half).unwrap();
     assert_eq!(fixture.catch_up().unwrap().fetched, 2);

@@ -7,11 +7,11 @@ use std::fs;
 
 use stellar_xdr::{Hash, LedgerHeaderHistoryEntry, TransactionHistoryEntry, TransactionHistoryResultEntry};
 use support::{Ask, Fixture, catch_up_plain, gunzip, gzip, name};
-use windlass_catchup::error::{Error, Fault};
-use windlass_catchup::layout::{ArchiveFile, Checkpoint};
-use windlass_catchup::records::{Headers, Record, Results, Transactions};
 use windlass_catchup::run::How;
-use windlass_catchup::verify::{self, sha256_xdr};
+use windlass_catchup_job::error::{Error, Fault};
+use windlass_catchup_job::layout::{ArchiveFile, Checkpoint};
+use windlass_catchup_job::records::{Headers, Record, Results, Transactions};
+use windlass_catchup_job::verify::{self, sha256_xdr};
 
 type Kind = fn(Checkpoint) -> ArchiveFile;
 const KINDS: [Kind; 3] = [ArchiveFile::Ledger, ArchiveFile::Transactions, ArchiveFile::Results];

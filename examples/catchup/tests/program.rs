@@ -7,9 +7,9 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Output, Stdio};
 
 use support::{Ask, catch_up_plain};
-use windlass_catchup::layout::Frequency;
 use windlass_catchup::source::{FetchLimits, Source};
 use windlass_catchup::workdir::WorkDir;
+use windlass_catchup_job::layout::Frequency;
 
 fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_catchup"))
@@ -161,7 +161,7 @@ fn json_lines_end_with_the_result() {
 #[test]
 fn a_failure_is_one_line_on_standard_error() {
     let fixture = support::Fixture::new(3);
-    let results = windlass_catchup::layout::ArchiveFile::Results(fixture.checkpoint(9));
+    let results = windlass_catchup_job::layout::ArchiveFile::Results(fixture.checkpoint(9));
     fixture.edit(results, |bytes| bytes.truncate(40));
     for form in ["plain", "json", "none", "tree", "auto"] {
         let (code, out, err) = run(&fixture, &["--progress", form, "--retries", "2", "--retry-base", "1"]);
@@ -271,7 +271,7 @@ fn an_interrupt_ends_it_with_130_and_leaves_nothing() {
 fn an_interrupt_in_the_middle_of_a_file_leaves_only_what_is_verified() {
     use std::io::Write as _;
     let fixture = support::Fixture::new(1);
-    let state = std::fs::read(fixture.path(windlass_catchup::layout::ArchiveFile::State)).unwrap();
+    let state = std::fs::read(fixture.path(windlass_catchup_job::layout::ArchiveFile::State)).unwrap();
     let work = fixture.work_path();
     let (child, mut first) = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

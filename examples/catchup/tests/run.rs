@@ -11,13 +11,14 @@ use std::time::Duration;
 use flate2::{Compress, Compression, FlushCompress};
 use stellar_xdr::{Hash, LedgerHeaderHistoryEntry};
 use support::{Ask, Fixture, catch_up_plain, files, run_quietly};
-use windlass_catchup::generate::{self, Plan};
-use windlass_catchup::job;
-use windlass_catchup::layout::{ArchiveFile, Frequency};
+use windlass_catchup::generate;
 use windlass_catchup::run::{Ending, How};
 use windlass_catchup::server::Server;
 use windlass_catchup::source::{FetchLimits, Source};
 use windlass_catchup::workdir::WorkDir;
+use windlass_catchup_job as job;
+use windlass_catchup_job::generate::Plan;
+use windlass_catchup_job::layout::{ArchiveFile, Frequency};
 
 /// What both ways must agree on.
 fn essence(ending: &Ending) -> (Option<(u32, Hash)>, u64, u64, i64) {
@@ -92,10 +93,10 @@ fn a_second_run_downloads_only_what_is_missing_or_spoiled() {
     assert_eq!(essence(&second), essence(&first));
 
     let checkpoint = fixture.checkpoint(9);
-    let sound = fs::read(ArchiveFile::Results(checkpoint).below(&work)).unwrap();
-    fs::remove_file(ArchiveFile::Ledger(checkpoint).below(&work)).unwrap();
-    fs::write(ArchiveFile::Results(checkpoint).below(&work), &sound[..20]).unwrap();
-    fs::write(ArchiveFile::Transactions(checkpoint).below(&work), &sound).unwrap();
+    let sound = fs::read(work.join(ArchiveFile::Results(checkpoint).path())).unwrap();
+    fs::remove_file(work.join(ArchiveFile::Ledger(checkpoint).path())).unwrap();
+    fs::write(work.join(ArchiveFile::Results(checkpoint).path()), &sound[..20]).unwrap();
+    fs::write(work.join(ArchiveFile::Transactions(checkpoint).path()), &sound).unwrap();
     fs::write(work.join(".download-killed"), "half").unwrap();
     let third = run_quietly(&options);
     assert_eq!((third.counts.downloads, third.counts.kept, third.counts.retries), (4, 6, 0));
@@ -156,7 +157,7 @@ fn a_spoiled_download_is_tried_again_and_a_broken_chain_is_not() {
     fixture.edit_records(checkpoint, |r: &mut Vec<LedgerHeaderHistoryEntry>| {
         let last = r.last_mut().unwrap();
         last.header.fee_pool += 1;
-        last.hash = windlass_catchup::verify::sha256_xdr(&last.header);
+        last.hash = windlass_catchup_job::verify::sha256_xdr(&last.header);
     });
     let ending = fixture.run(|options| options.retries = 4);
     assert!(failure(&ending).contains("ledger 15: broken chain"), "{ending:?}");

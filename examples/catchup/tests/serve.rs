@@ -10,11 +10,11 @@ use std::net::TcpStream;
 use std::thread;
 
 use support::{Fixture, name};
-use windlass_catchup::error::{Error, Fault};
 use windlass_catchup::faults::Faults;
-use windlass_catchup::layout::ArchiveFile;
 use windlass_catchup::server::{Counts, Server};
 use windlass_catchup::source::{FetchLimits, Source};
+use windlass_catchup_job::error::{Error, Fault};
+use windlass_catchup_job::layout::ArchiveFile;
 
 fn start(fixture: &Fixture, faults: &str, seed: u64) -> (Server, Source) {
     let server = Server::start(&fixture.archive(), 0, faults.parse().unwrap(), seed).unwrap();

@@ -7,15 +7,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use windlass::{Boxed, Event, Instant, Metrics, Next, Observer, Scheduler, State, WakeHandle, WakeSet, What};
-use windlass_catchup::error::{Error, Fault};
 use windlass_catchup::faults::{Faults, Treatment};
-use windlass_catchup::generate::{Archive, Plan};
-use windlass_catchup::inspect::{Part, inspect};
-use windlass_catchup::job::{self, Answer, Ask, Catchup, Counts, Outside, Step, Task};
-use windlass_catchup::layout::{ArchiveFile, ArchiveState, Checkpoint, Frequency};
-use windlass_catchup::random::Random;
-use windlass_catchup::records::Headers;
 use windlass_catchup::run::retry;
+use windlass_catchup_job::error::{Error, Fault};
+use windlass_catchup_job::generate::{Archive, Plan};
+use windlass_catchup_job::inspect::inspect;
+use windlass_catchup_job::layout::{ArchiveFile, ArchiveState, Frequency};
+use windlass_catchup_job::random::Random;
+use windlass_catchup_job::{self as job, Answer, Ask, Catchup, Counts, Outside, Step, Task};
 
 /// An archive in memory, some way off.
 struct World {
@@ -36,20 +35,13 @@ struct Errand {
 
 impl World {
     fn answer(&mut self, task: Task) -> Result<Answer, Error> {
-        let (file, check) = match task {
-            Task::State => (ArchiveFile::State, None),
-            Task::Download(part, checkpoint, _) => (part.file(checkpoint), None),
-            Task::Check(part, checkpoint, range) => (part.file(checkpoint), Some((part, checkpoint, range))),
-        };
+        let file = task.file();
         let bytes = |file: ArchiveFile| {
             self.files.get(&file).ok_or(Error::new(file, Fault::Missing { archive: "memory".into() }))
         };
-        if let Some((part, checkpoint, range)) = check {
-            let headers = |checkpoint: Checkpoint| {
-                Headers::read(checkpoint, bytes(Part::Headers.file(checkpoint))?.as_slice())
-            };
-            return inspect(part, checkpoint, range, bytes(file)?.as_slice(), || headers(checkpoint))
-                .map(Answer::Found);
+        if let Task::Check(part, checkpoint, range) = task {
+            let headers = || bytes(ArchiveFile::Ledger(checkpoint));
+            return inspect(part, checkpoint, range, bytes(file)?, headers).map(Answer::Found);
         }
         let nth = self.asked.entry(file.path()).or_default();
         *nth += 1;
@@ -179,10 +171,7 @@ fn run(faults: &str, seed: u64, concurrency: u16, deadline: Duration) -> Ran {
     }
     assert_eq!(scheduler.next(), Next::Done);
     let failure = scheduler.node(root).unwrap().failure();
-    let error = failure.map(|failure| {
-        let journal = app.journal().borrow();
-        journal.error(failure.reason).map_or_else(|| failure.reason.to_string(), ToString::to_string)
-    });
+    let error = failure.map(|failure| app.journal().borrow().explain(failure.reason));
     Ran {
         state: scheduler.state(root).unwrap(),
         counts: app.counts(),

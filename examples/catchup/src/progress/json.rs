@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use windlass::{Event, State, What};
+use windlass_catchup_job::Journal;
 
-use crate::job::Journal;
 use crate::run::Ending;
 
 /// One line about one node.
@@ -67,8 +67,7 @@ pub(super) fn event(out: &mut dyn Write, event: &Event, journal: &Journal) -> io
         (line.attempt, line.delay) = (Some(attempt), Some(delay.as_secs_f64()));
     }
     if let What::Retry { failure, .. } | What::Failed(failure) = event.what {
-        let error = journal.error(failure.reason);
-        line.error = Some(error.map_or_else(|| failure.reason.to_string(), ToString::to_string));
+        line.error = Some(journal.explain(failure.reason));
     }
     write(out, &line)
 }

@@ -11,9 +11,9 @@ use std::fmt;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 
 use windlass::{Event, Observer, State, View, What};
+use windlass_catchup_job::{Catchup, Outside, SharedJournal};
 
 use crate::cli::Progress;
-use crate::job::{Catchup, Outside, SharedJournal};
 use crate::run::Ending;
 
 /// How to show, decided.

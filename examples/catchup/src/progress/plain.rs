@@ -3,8 +3,7 @@
 use std::io::{self, Write};
 
 use windlass::{Event, What};
-
-use crate::job::{Journal, SHAPE};
+use windlass_catchup_job::{Journal, SHAPE};
 
 pub(super) fn event(out: &mut dyn Write, event: &Event, journal: &Journal) -> io::Result<()> {
     if SHAPE.contains(&event.name) {
@@ -17,11 +16,8 @@ pub(super) fn event(out: &mut dyn Write, event: &Event, journal: &Journal) -> io
     match event.what {
         What::Moved(moved) => writeln!(out, ": {}", moved.to),
         What::Retry { attempt, delay, failure } => {
-            write!(out, ": attempt {attempt} in {:.3} s: ", delay.as_secs_f64())?;
-            match journal.error(failure.reason) {
-                Some(error) => writeln!(out, "{error}"),
-                None => writeln!(out, "{}", failure.reason),
-            }
+            let why = journal.explain(failure.reason);
+            writeln!(out, ": attempt {attempt} in {:.3} s: {why}", delay.as_secs_f64())
         }
         What::Failed(failure) => match journal.error(failure.reason) {
             Some(error) if failure.origin == event.node => writeln!(out, ": failed: {error}"),

@@ -6,8 +6,7 @@
 use std::fmt::Write as _;
 
 use windlass::{Instant, Kind, NodeView, State, Status, View};
-
-use crate::job::{Catchup, Journal, Outside};
+use windlass_catchup_job::{Catchup, Journal, Outside};
 
 /// Lines and columns.
 #[derive(Clone, Copy, Debug)]

@@ -146,7 +146,7 @@ fn nobody_there_is_worth_a_retry() {
 fn a_directory_delivers_regular_files_within_the_limit() {
     let place = tempfile::tempdir().unwrap();
     let root = place.path().to_str().unwrap();
-    let path = ArchiveFile::State.below(place.path());
+    let path = place.path().join(ArchiveFile::State.path());
     assert!(matches!(fetch(root, SOON).unwrap_err().fault, Fault::Missing { .. }));
     std::fs::create_dir_all(&path).unwrap();
     assert!(matches!(fetch(root, SOON).unwrap_err().fault, Fault::Missing { .. }));
@@ -179,7 +179,7 @@ impl Write for Canceller<'_> {
 #[test]
 fn a_cancelled_fetch_takes_no_further_chunk() {
     let place = tempfile::tempdir().unwrap();
-    let path = ArchiveFile::State.below(place.path());
+    let path = place.path().join(ArchiveFile::State.path());
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, vec![1; 3 * CHUNK]).unwrap();
     let source = Source::open(place.path().to_str().unwrap(), FetchLimits::default()).unwrap();

@@ -2,7 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,17 +11,18 @@ use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 use stellar_xdr::{Hash, Limits, ReadXdr, WriteXdr};
 use tempfile::TempDir;
-use windlass_catchup::apply::{Closed, LedgerState};
 use windlass_catchup::cli::{Progress, RunOptions};
-use windlass_catchup::error::{Error, Fault};
-use windlass_catchup::generate::{self, Plan, Summary};
-use windlass_catchup::layout::{ArchiveFile, ArchiveState, Checkpoint, Frequency};
+use windlass_catchup::generate::{self, Summary};
 use windlass_catchup::progress::{Form, Screen};
-use windlass_catchup::records::{Headers, Record, Records, Results, Transactions};
 use windlass_catchup::run::{self, Ending, How};
 use windlass_catchup::source::{FetchLimits, Source};
-use windlass_catchup::verify::{self, Chain, Link};
 use windlass_catchup::workdir::WorkDir;
+use windlass_catchup_job::apply::{Closed, LedgerState};
+use windlass_catchup_job::error::{Error, Fault};
+use windlass_catchup_job::generate::Plan;
+use windlass_catchup_job::layout::{ArchiveFile, ArchiveState, Checkpoint, Frequency};
+use windlass_catchup_job::records::{Headers, Record, Records, Results, Transactions};
+use windlass_catchup_job::verify::{self, Chain, Link};
 
 /// What to catch up with.
 #[derive(Clone, Debug)]
@@ -103,8 +104,8 @@ impl Caught {
         check: impl Fn(&Records<T>) -> Result<(), Error>,
     ) -> Result<Records<T>, Error> {
         let file = T::file(checkpoint);
-        let read = |compressed: BufReader<fs::File>| {
-            let records = Records::read(checkpoint, compressed)?;
+        let read = |compressed: Vec<u8>| {
+            let records = Records::read(checkpoint, &compressed)?;
             check(&records).map(|()| records)
         };
         if let Some(compressed) = work.read(file)? {
@@ -223,7 +224,7 @@ impl Fixture {
     }
 
     pub(crate) fn path(&self, file: ArchiveFile) -> PathBuf {
-        file.below(&self.archive())
+        self.archive().join(file.path())
     }
 
     /// Changes a file as it lies there.
@@ -247,8 +248,8 @@ impl Fixture {
     }
 
     pub(crate) fn headers(&self, checkpoint: Checkpoint) -> Headers {
-        let open = fs::File::open(self.path(ArchiveFile::Ledger(checkpoint))).unwrap();
-        Headers::read(checkpoint, BufReader::new(open)).unwrap()
+        let compressed = fs::read(self.path(ArchiveFile::Ledger(checkpoint))).unwrap();
+        Headers::read(checkpoint, &compressed).unwrap()
     }
 }
 

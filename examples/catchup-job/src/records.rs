@@ -3,14 +3,16 @@
 //! Invariant: the ledgers of a [`Records`] lie within its checkpoint and ascend strictly. Memory is bounded by the inflation limit times a
 //! small constant, nesting by [`MAX_DEPTH`], whatever the bytes are. What the records say is checked in `verify`.
 
-use std::io::{self, BufRead, Read};
+use alloc::format;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
 
-use flate2::bufread::GzDecoder;
 use stellar_xdr::{
     LedgerHeaderHistoryEntry, Limits, ReadXdr, TransactionHistoryEntry, TransactionHistoryResultEntry,
 };
 
 use crate::error::{Error, Fault};
+use crate::gunzip::gunzip;
 use crate::layout::{ArchiveFile, Checkpoint};
 
 /// The most bytes one file may inflate to. Busy public checkpoints hold tens of megabytes.
@@ -46,9 +48,9 @@ pub struct Records<T> {
 }
 
 impl<T: Record> Records<T> {
-    /// Inflates and parses a file: [`inflate`] with [`MAX_INFLATED`], then [`parse`](Self::parse).
-    pub fn read(checkpoint: Checkpoint, compressed: impl BufRead) -> Result<Self, Error> {
-        Self::parse(checkpoint, &inflate(T::file(checkpoint), compressed, MAX_INFLATED)?)
+    /// Inflates and parses a file: [`gunzip`] with [`MAX_INFLATED`], then [`parse`](Self::parse).
+    pub fn read(checkpoint: Checkpoint, compressed: &[u8]) -> Result<Self, Error> {
+        Self::parse(checkpoint, &gunzip(T::file(checkpoint), compressed, MAX_INFLATED)?)
     }
 
     /// Parses an inflated file. Linear in its size.
@@ -126,30 +128,6 @@ impl Record for TransactionHistoryResultEntry {
     fn file(checkpoint: Checkpoint) -> ArchiveFile {
         ArchiveFile::Results(checkpoint)
     }
-}
-
-/// Inflates one gzip stream that must fill its input and hold at most `limit` bytes.
-///
-/// Damage, an early end and bytes after the end are [`Fault::Gzip`]; one byte more than `limit` is [`Fault::Bomb`].
-pub fn inflate(file: ArchiveFile, compressed: impl BufRead, limit: usize) -> Result<Vec<u8>, Error> {
-    let damaged = |e: io::Error| match e.kind() {
-        io::ErrorKind::UnexpectedEof => Error::new(file, Fault::Gzip { reason: "it ends too early".into() }),
-        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
-            Error::new(file, Fault::Gzip { reason: e.to_string().into() })
-        }
-        _ => Error::io(file, "read it", e),
-    };
-    let mut decoder = GzDecoder::new(compressed);
-    let mut inflated = Vec::new();
-    let one_more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    decoder.by_ref().take(one_more).read_to_end(&mut inflated).map_err(damaged)?;
-    if inflated.len() > limit {
-        return Err(Error::new(file, Fault::Bomb { limit }));
-    }
-    if !decoder.into_inner().fill_buf().map_err(damaged)?.is_empty() {
-        return Err(Error::new(file, Fault::Gzip { reason: "more bytes follow its end".into() }));
-    }
-    Ok(inflated)
 }
 
 /// Takes the next record's body off the front.

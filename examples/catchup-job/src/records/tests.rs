@@ -1,9 +1,5 @@
 #![allow(clippy::unwrap_used)]
 
-use std::io::Write as _;
-
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use stellar_xdr::{LedgerHeader, LedgerHeaderHistoryEntryExt, ScVal, WriteXdr};
 
 use super::*;
@@ -11,12 +7,6 @@ use crate::layout::Frequency;
 
 fn checkpoint() -> Checkpoint {
     Frequency::new(8).unwrap().checkpoint_of(8).unwrap()
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
 }
 
 fn frame(body: &[u8]) -> Vec<u8> {
@@ -37,51 +27,6 @@ fn parse(bytes: &[u8]) -> Result<Vec<u32>, String> {
     Headers::parse(checkpoint(), bytes)
         .map(|headers| headers.entries().iter().map(Record::ledger).collect())
         .map_err(|e| e.to_string())
-}
-
-fn inflate_text(compressed: &[u8], limit: usize) -> Result<Vec<u8>, String> {
-    inflate(ArchiveFile::Ledger(checkpoint()), compressed, limit).map_err(|e| e.to_string())
-}
-
-#[test]
-fn inflates_one_whole_stream() {
-    assert_eq!(inflate_text(&gzip(b"records"), 7).unwrap(), b"records");
-    assert_eq!(inflate_text(&gzip(b""), 0).unwrap(), b"");
-}
-
-#[test]
-fn a_bomb_is_defused_at_the_limit() {
-    let bomb = gzip(&vec![0; 4 << 20]);
-    assert!(bomb.len() < 8 << 10);
-    let error = inflate_text(&bomb, 1 << 20).unwrap_err();
-    assert!(error.contains("more than the 1048576 bytes"), "{error}");
-    assert!(inflate_text(&bomb, (4 << 20) - 1).is_err() && inflate_text(&bomb, 4 << 20).is_ok());
-}
-
-#[test]
-fn every_cut_and_every_tail_is_seen() {
-    let whole = gzip(&header(9));
-    for length in 0..whole.len() {
-        let error = inflate_text(&whole[..length], 1 << 20).unwrap_err();
-        assert!(error.contains("ends too early"), "{length}: {error}");
-    }
-    for tail in [&b"\0"[..], &whole] {
-        let error = inflate_text(&[&whole, tail].concat(), 1 << 20).unwrap_err();
-        assert!(error.contains("more bytes follow"), "{error}");
-    }
-    let error = inflate_text(b"no gzip at all", 1 << 20).unwrap_err();
-    assert!(error.contains("not a sound gzip file"), "{error}");
-}
-
-#[test]
-fn damage_within_is_seen() {
-    let whole = gzip(&header(9));
-    // The first ten bytes are the gzip header, of which time, flags and system mean nothing.
-    for place in 10..whole.len() {
-        let mut damaged = whole.clone();
-        damaged[place] ^= 0x10;
-        assert!(inflate_text(&damaged, 1 << 20).is_err(), "byte {place}");
-    }
 }
 
 #[test]

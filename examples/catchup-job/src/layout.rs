@@ -1,11 +1,12 @@
 //! Where things are in an archive: which checkpoint a ledger belongs to, and which path a file has.
 //!
 //! Invariant: a [`Checkpoint`] or a [`LedgerRange`] that exists is valid. It lies within `u32`, its first ledger is at least 1 and not
-//! after its last one; so every path made here is a plain relative path. Nothing here reads or writes: see `source` and `workdir`.
+//! after its last one; so every path made here is a plain relative path. Nothing here reads or writes.
 
-use std::fmt;
-use std::path::PathBuf;
-use std::str::FromStr;
+use alloc::format;
+use alloc::string::{String, ToString as _};
+use core::fmt;
+use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -172,11 +173,6 @@ impl ArchiveFile {
             | ArchiveFile::Results(checkpoint) => Some(checkpoint),
         }
     }
-
-    /// The path below a directory of this machine.
-    pub fn below(self, root: &std::path::Path) -> PathBuf {
-        self.path().split('/').fold(root.to_path_buf(), |path, part| path.join(part))
-    }
 }
 
 impl fmt::Display for ArchiveFile {
@@ -211,10 +207,13 @@ pub struct ArchiveState {
 
 impl ArchiveState {
     /// The largest state file accepted, in bytes; real ones have a few thousand.
-    pub const MAX_BYTES: u64 = 1 << 20;
+    pub const MAX_BYTES: usize = 1 << 20;
 
     /// Reads the JSON text of a state file.
     pub fn parse(file: ArchiveFile, json: &[u8]) -> Result<ArchiveState, Error> {
+        if json.len() > Self::MAX_BYTES {
+            return Err(Error::new(file, Fault::TooLarge { limit: Self::MAX_BYTES as u64 }));
+        }
         let fault = |reason: String| Error::new(file, Fault::State { reason: reason.into() });
         let state: ArchiveState = serde_json::from_slice(json).map_err(|e| fault(e.to_string()))?;
         if !(1..=2).contains(&state.version) {

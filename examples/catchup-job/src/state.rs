@@ -3,17 +3,20 @@
 //! Invariant: it changes only by what a work has achieved, in the order of the tree: the range, the links of the chain, the ledgers ready to
 //! be applied, the ledger state.
 
-use std::collections::BTreeMap;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::cell::RefMut;
+use core::time::Duration;
 
 use stellar_xdr::Hash;
 use windlass::{Outcome, Retry};
 
-use super::journal::{Journal, SharedJournal};
-use super::outside::{Answer, Outside, Task};
 use crate::apply::{Closed, LedgerState};
 use crate::error::{Error, Fault};
 use crate::inspect::Found;
+use crate::journal::{Journal, SharedJournal};
 use crate::layout::{ArchiveFile, Checkpoint, Frequency, LedgerRange};
+use crate::outside::{Answer, Outside, Task};
 use crate::verify::{Chain, Link};
 
 /// What to catch up with, and how.
@@ -32,7 +35,7 @@ pub struct Ask {
     /// How often, and after what delays, a file is tried again.
     pub retry: Retry,
     /// The longest the whole may take.
-    pub deadline: std::time::Duration,
+    pub deadline: Duration,
 }
 
 /// What has been done so far.
@@ -53,15 +56,15 @@ pub struct Counts {
 /// The job, beyond its tree.
 #[derive(Debug)]
 pub struct Catchup<O> {
-    pub(super) ask: Ask,
-    pub(super) outside: O,
-    pub(super) journal: SharedJournal,
-    pub(super) range: Option<LedgerRange>,
-    pub(super) chain: Option<Chain>,
-    pub(super) links: BTreeMap<Checkpoint, Link>,
-    pub(super) ready: BTreeMap<Checkpoint, Vec<Closed>>,
-    pub(super) ledgers: LedgerState,
-    pub(super) counts: Counts,
+    pub(crate) ask: Ask,
+    pub(crate) outside: O,
+    pub(crate) journal: SharedJournal,
+    pub(crate) range: Option<LedgerRange>,
+    pub(crate) chain: Option<Chain>,
+    pub(crate) links: BTreeMap<Checkpoint, Link>,
+    pub(crate) ready: BTreeMap<Checkpoint, Vec<Closed>>,
+    pub(crate) ledgers: LedgerState,
+    pub(crate) counts: Counts,
 }
 
 impl<O: Outside> Catchup<O> {
@@ -100,13 +103,18 @@ impl<O: Outside> Catchup<O> {
         &self.journal
     }
 
+    /// The world outside.
+    pub fn outside(&self) -> &O {
+        &self.outside
+    }
+
     /// The world outside, once all is over.
     pub fn into_outside(self) -> O {
         self.outside
     }
 
     /// Takes what an errand brought.
-    pub(super) fn accept(&mut self, task: Task, answer: Answer) -> Result<(), Refusal> {
+    pub(crate) fn accept(&mut self, task: Task, answer: Answer) -> Result<(), Refusal> {
         match answer {
             Answer::State(state) => {
                 self.counts.downloads += 1;
@@ -136,21 +144,17 @@ impl<O: Outside> Catchup<O> {
     }
 
     /// What is to be said of an errand that brought an error.
-    pub(super) fn refuse(&mut self, task: Task, error: Error) -> Refusal {
-        let file = match task {
-            Task::State => ArchiveFile::State,
-            Task::Download(part, checkpoint, _) | Task::Check(part, checkpoint, _) => part.file(checkpoint),
-        };
+    pub(crate) fn refuse(&mut self, task: Task, error: Error) -> Refusal {
         if !matches!(task, Task::Check(..)) {
             self.counts.downloads += 1;
         }
         // Another download of this file cures no other file.
-        let fatal = !error.is_retryable() || error.file != file;
+        let fatal = !error.is_retryable() || error.file != task.file();
         Refusal { error, fatal }
     }
 
     /// One step along the chain.
-    pub(super) fn walk(&mut self, checkpoint: Checkpoint) -> Result<(), Refusal> {
+    pub(crate) fn walk(&mut self, checkpoint: Checkpoint) -> Result<(), Refusal> {
         let link = self.links.remove(&checkpoint).ok_or_else(|| {
             Refusal::fatal(Error::new(
                 ArchiveFile::Ledger(checkpoint),
@@ -165,7 +169,7 @@ impl<O: Outside> Catchup<O> {
     }
 
     /// Whether the ledger applied last is the one that the chain began with.
-    pub(super) fn arrived(&self) -> Result<(), Refusal> {
+    pub(crate) fn arrived(&self) -> Result<(), Refusal> {
         let (Some(range), Some((ledger, expected))) = (self.range, self.chain.as_ref().and_then(Chain::tip))
         else {
             return Ok(());
@@ -180,25 +184,25 @@ impl<O: Outside> Catchup<O> {
         Err(Refusal::fatal(Error::at(file, ledger, fault)))
     }
 
-    pub(super) fn journal_mut(&self) -> std::cell::RefMut<'_, Journal> {
+    pub(crate) fn journal_mut(&self) -> RefMut<'_, Journal> {
         self.journal.borrow_mut()
     }
 }
 
 /// An error, and whether trying again is of no use.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     error: Error,
     fatal: bool,
 }
 
 impl Refusal {
-    pub(super) fn fatal(error: Error) -> Refusal {
+    pub(crate) fn fatal(error: Error) -> Refusal {
         Refusal { error, fatal: true }
     }
 
     /// Notes the error, and says to the engine what came of the work.
-    pub(super) fn outcome(self, journal: &mut Journal) -> Outcome {
+    pub(crate) fn outcome(self, journal: &mut Journal) -> Outcome {
         let fatal = self.fatal;
         let reason = journal.note(self.error, fatal);
         if fatal { Outcome::Fatal(reason) } else { Outcome::Failure(reason) }

@@ -93,6 +93,8 @@ fn reads_the_archive_state_and_says_what_is_wrong_with_it() {
         let error = parse(json).unwrap_err().to_string();
         assert!(error.contains(about) && error.contains("stellar-history.json"), "{json}: {error}");
     }
+    let endless = "[".repeat(ArchiveState::MAX_BYTES + 1);
+    assert!(parse(&endless).unwrap_err().to_string().contains("larger than the 1048576 bytes"));
 }
 
 #[test]

@@ -15,9 +15,9 @@ use windlass::{NodeId, Retry, WakeHandle, lab};
 use crate::error::{Error, Fault};
 use crate::generate::{self, Plan};
 use crate::inspect::{Found, Part, inspect};
-use crate::job::{Answer, Ask, Catchup, Outside, Task};
 use crate::layout::{ArchiveFile, ArchiveState, Checkpoint, Frequency, LedgerRange};
 use crate::records::{Headers, Record as _};
+use crate::{Answer, Ask, Catchup, Outside, Task};
 
 pub(super) const CHECKPOINTS: u32 = 2;
 const LEDGERS: u32 = 4;
@@ -38,15 +38,14 @@ pub(super) static ARCHIVE: LazyLock<Archive> = LazyLock::new(|| {
     let (file, json) = archive.state();
     let state = ArchiveState::parse(file, &json).unwrap();
     let bytes = |part: Part, checkpoint| files[&part.file(checkpoint)].as_slice();
-    let headers = |checkpoint| Headers::read(checkpoint, bytes(Part::Headers, checkpoint));
     let (mut found, mut hashes) = (BTreeMap::new(), BTreeMap::new());
     for checkpoint in range.checkpoints() {
-        for part in [Part::Headers, Part::Transactions, Part::Results] {
-            let essence =
-                inspect(part, checkpoint, range, bytes(part, checkpoint), || headers(checkpoint)).unwrap();
+        let ledgers = bytes(Part::Headers, checkpoint);
+        for part in Part::ALL {
+            let essence = inspect(part, checkpoint, range, bytes(part, checkpoint), || Ok(ledgers)).unwrap();
             found.insert((part, checkpoint), essence);
         }
-        let headers = headers(checkpoint).unwrap();
+        let headers = Headers::read(checkpoint, ledgers).unwrap();
         hashes.extend(headers.entries().iter().map(|entry| (entry.ledger(), entry.hash.clone())));
     }
     Archive { state, range, hashes, found }
@@ -141,13 +140,13 @@ impl Desk {
     fn end(&mut self, nth: usize) {
         let UnderWay { number, task, done, cancelled } = self.under_way.remove(nth);
         let answer =
-            if cancelled { Err(Error::new(file(task), Fault::Cancelled)) } else { self.answer(task) };
+            if cancelled { Err(Error::new(task.file(), Fault::Cancelled)) } else { self.answer(task) };
         self.answers.insert(number, answer);
         done.wake();
     }
 
     fn answer(&mut self, task: Task) -> Result<Answer, Error> {
-        let file = file(task);
+        let file = task.file();
         if let Task::Check(part, checkpoint, _) = task {
             return self.check(part, checkpoint);
         }
@@ -178,13 +177,6 @@ impl Desk {
             self.wrong = Some("a file is checked that is not at hand");
         }
         Ok(Answer::Found(ARCHIVE.found[&(part, checkpoint)].clone()))
-    }
-}
-
-fn file(task: Task) -> ArchiveFile {
-    match task {
-        Task::State => ArchiveFile::State,
-        Task::Download(part, checkpoint, _) | Task::Check(part, checkpoint, _) => part.file(checkpoint),
     }
 }
 

@@ -2,15 +2,16 @@
 //!
 //! Invariant: a crank is short. What takes time is an errand outside; the walk along the chain does one checkpoint a crank, an apply one ledger.
 
-use std::fmt;
+use alloc::vec::Vec;
+use core::fmt;
 
 use windlass::{Abort, Check, Cx, NodeId, Outcome, Reason, Work, Yield};
 
-use super::outside::{Outside, Task};
-use super::state::{Catchup, Refusal};
-use super::tree;
 use crate::inspect::Part;
 use crate::layout::{Checkpoint, LedgerRange};
+use crate::outside::{Outside, Task};
+use crate::state::{Catchup, Refusal};
+use crate::tree;
 
 /// A work of the tree; `E` is the [`Outside`]'s errand.
 #[derive(Debug)]
@@ -32,19 +33,19 @@ pub enum Step<E> {
 }
 
 impl<E> Step<E> {
-    pub(super) fn errand(task: Task) -> Step<E> {
+    pub(crate) fn errand(task: Task) -> Step<E> {
         Step::Errand(task, None)
     }
 
-    pub(super) fn headers() -> Step<E> {
+    pub(crate) fn headers() -> Step<E> {
         Step::Headers(0)
     }
 
-    pub(super) fn chain() -> Step<E> {
+    pub(crate) fn chain() -> Step<E> {
         Step::Chain(0)
     }
 
-    pub(super) fn replay() -> Step<E> {
+    pub(crate) fn replay() -> Step<E> {
         Step::Replay(0, None)
     }
 }

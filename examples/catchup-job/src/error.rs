@@ -4,9 +4,10 @@
 //! Invariant: every [`Error`] names its file. Whether a fresh download may cure it is a property of the fault, decided here and nowhere
 //! else. What a person typed wrongly is an [`Invalid`], not an [`Error`].
 
-use std::fmt;
-use std::io;
-use std::time::Duration;
+use alloc::boxed::Box;
+use alloc::string::{String, ToString as _};
+use core::fmt;
+use core::time::Duration;
 
 use stellar_xdr::Hash;
 
@@ -66,7 +67,7 @@ pub enum Fault {
         /// What was tried.
         doing: &'static str,
         /// What the system said.
-        source: io::Error,
+        reason: Box<str>,
     },
     /// The archive state is not what it should be.
     State {
@@ -172,9 +173,9 @@ impl Error {
         Error { file, ledger: Some(ledger), fault }
     }
 
-    /// An error of this machine's file system.
-    pub fn io(file: ArchiveFile, doing: &'static str, source: io::Error) -> Error {
-        Error::new(file, Fault::Io { doing, source })
+    /// An error of this machine's file system, and what the system said.
+    pub fn io(file: ArchiveFile, doing: &'static str, reason: impl fmt::Display) -> Error {
+        Error::new(file, Fault::Io { doing, reason: reason.to_string().into() })
     }
 
     /// Whether fetching the file anew may help: true for trouble on the way and for contents that do not match their own hash, false
@@ -259,7 +260,7 @@ impl fmt::Display for Fault {
             }
             Fault::TooLarge { limit } => write!(f, "larger than the {limit} bytes accepted"),
             Fault::Cancelled => f.write_str("cancelled"),
-            Fault::Io { doing, source } => write!(f, "could not {doing}: {source}"),
+            Fault::Io { doing, reason } => write!(f, "could not {doing}: {reason}"),
             Fault::State { reason } => write!(f, "not a usable archive state: {reason}"),
             Fault::Gzip { reason } => write!(f, "not a sound gzip file: {reason}"),
             Fault::Bomb { limit } => write!(f, "inflates to more than the {limit} bytes accepted"),
@@ -296,14 +297,7 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.fault {
-            Fault::Io { source, .. } => Some(source),
-            _ => None,
-        }
-    }
-}
+impl core::error::Error for Error {}
 
 impl Invalid {
     /// `what` was `found`, but had to be `expected`.
@@ -318,4 +312,4 @@ impl fmt::Display for Invalid {
     }
 }
 
-impl std::error::Error for Invalid {}
+impl core::error::Error for Invalid {}

@@ -48,19 +48,3 @@ fn refuses_what_cannot_be_made() {
     assert!(refused(u32::MAX, 8, 1).contains("32 bits"));
     assert!(refused(1, 8, 10_001).contains("10000 or fewer"));
 }
-
-#[test]
-fn writes_only_where_nothing_is() {
-    let place = tempfile::tempdir().unwrap();
-    let out = place.path().join("new/archive");
-    let summary = write(&out, plan(2, 8, 2, 1)).unwrap();
-    assert_eq!(summary.ledger, 15);
-    assert!(ArchiveFile::State.below(&out).is_file());
-    let error = format!("{:#}", write(&out, plan(2, 8, 2, 1)).unwrap_err());
-    assert!(error.contains("not empty"), "{error}");
-
-    let file = place.path().join("file");
-    fs::write(&file, "").unwrap();
-    let error = format!("{:#}", write(&file, plan(1, 8, 0, 1)).unwrap_err());
-    assert!(error.contains("could not create"), "{error}");
-}

@@ -3,16 +3,16 @@
 //! Invariant: an item of a batch never has more nodes than its batch reserves for it, so a table of [`capacity`] nodes is never full, however many
 //! checkpoints there are.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use windlass::{Cx, Error, NodeId, Observer, Refused, Scheduler, Spec, Store};
 
-use super::journal::Subject;
-use super::outside::{Outside, Task};
-use super::state::{Ask, Catchup};
-use super::works::Step;
 use crate::inspect::Part;
+use crate::journal::Subject;
 use crate::layout::{Checkpoint, LedgerRange};
+use crate::outside::{Outside, Task};
+use crate::state::{Ask, Catchup};
+use crate::works::Step;
 
 /// The longest that a download may take to end after it was cancelled; then the job goes on without it.
 pub const DRAIN: Duration = Duration::from_secs(2);
@@ -53,7 +53,7 @@ where
 }
 
 /// The root and its children, for whoever plants them.
-pub(super) fn trunk<E>(ask: &Ask) -> (Spec<Step<E>>, [Spec<Step<E>>; TRUNK - 1]) {
+pub(crate) fn trunk<E>(ask: &Ask) -> (Spec<Step<E>>, [Spec<Step<E>>; TRUNK - 1]) {
     let width = u32::from(ask.concurrency);
     let batch = |name, generator, nodes| Spec::batch(name, generator).width(width).item_nodes(nodes);
     let root = Spec::sequence("catch up").timeout(ask.deadline);
@@ -68,17 +68,12 @@ pub(super) fn trunk<E>(ask: &Ask) -> (Spec<Step<E>>, [Spec<Step<E>>; TRUNK - 1])
 }
 
 /// Adds a file below `parent`, or below the running generator: what tries it, and tries it again.
-pub(super) fn add_file<O: Outside>(
+pub(crate) fn add_file<O: Outside>(
     cx: &mut Context<'_, O>,
     parent: Option<NodeId>,
     (part, checkpoint, range): (Part, Checkpoint, LedgerRange),
 ) -> Added<O> {
-    let name = match part {
-        Part::Headers => "ledgers",
-        Part::Transactions => "transactions",
-        Part::Results => "results",
-    };
-    let spec = Spec::work(name, Step::Obtain(part, checkpoint, range)).retry(cx.app().ask.retry);
+    let spec = Spec::work(part.name(), Step::Obtain(part, checkpoint, range)).retry(cx.app().ask.retry);
     let node = match parent {
         Some(parent) => cx.add(parent, spec)?,
         None => cx.add_child(spec)?,
@@ -88,7 +83,7 @@ pub(super) fn add_file<O: Outside>(
 }
 
 /// Adds what one attempt at a file does, below the running work.
-pub(super) fn add_attempt<O: Outside>(
+pub(crate) fn add_attempt<O: Outside>(
     cx: &mut Context<'_, O>,
     (part, checkpoint, range): (Part, Checkpoint, LedgerRange),
 ) -> Added<O> {
@@ -105,7 +100,7 @@ pub(super) fn add_attempt<O: Outside>(
 }
 
 /// Adds a checkpoint to replay below the running generator; `before` is the apply that comes before its own. Returns its apply.
-pub(super) fn add_replay<O: Outside>(
+pub(crate) fn add_replay<O: Outside>(
     cx: &mut Context<'_, O>,
     (checkpoint, range): (Checkpoint, LedgerRange),
     before: Option<NodeId>,

@@ -34,7 +34,7 @@ fn generated() -> Vec<Headers> {
     [1, 8, 16]
         .map(|ledger| {
             let file = ArchiveFile::Ledger(checkpoint(ledger));
-            Headers::read(checkpoint(ledger), files[&file].as_slice()).unwrap()
+            Headers::read(checkpoint(ledger), &files[&file]).unwrap()
         })
         .into()
 }
@@ -215,7 +215,7 @@ fn what_is_outside_the_range_is_not_looked_at() {
 fn another_history_does_not_fit() {
     let plan = Plan::new(3, frequency(), 1, 2).unwrap();
     let other = Archive::new(plan).nth(1).unwrap().files[0].1.clone();
-    let other = Headers::read(checkpoint(8), other.as_slice()).unwrap();
+    let other = Headers::read(checkpoint(8), &other).unwrap();
     headers(&other).unwrap();
     let mut chain = Chain::new(range(1, 23), None);
     step(&mut chain, &generated()[2]).unwrap();

@@ -10,10 +10,10 @@ use windlass::lab::{self, Disturb, INJECTED, Lab, Log, Order};
 use windlass::{NodeId, Reason, State};
 
 use self::world::{ARCHIVE, CHECKPOINTS, Errand, World};
-use super::{Catchup, Step, capacity, tree};
 use crate::error::Fault;
 use crate::inspect::Part;
 use crate::layout::ArchiveFile;
+use crate::{Catchup, Step, capacity, tree};
 
 mod world;
 
@@ -88,8 +88,6 @@ fn explained(lab: &Bench, reason: Reason) -> bool {
     }
 }
 
-const PARTS: [Part; 3] = [Part::Headers, Part::Transactions, Part::Results];
-
 fn sound(lab: &mut Bench) {
     plant(lab);
 }
@@ -109,7 +107,7 @@ fn flaky(lab: &mut Bench) {
 /// An earlier run has left one checkpoint's files.
 fn resumed(lab: &mut Bench) {
     plant(lab);
-    lab.app().outside.0.borrow_mut().kept.extend(PARTS.map(|part| file(part, 0)));
+    lab.app().outside.0.borrow_mut().kept.extend(Part::ALL.map(|part| file(part, 0)));
 }
 
 /// A file is not there at all.
@@ -227,7 +225,7 @@ fn a_wrong_turn_is_found() {
             .0
             .borrow_mut()
             .temporary
-            .extend((0..2).flat_map(|nth| PARTS.map(|part| file(part, nth))))),
+            .extend((0..2).flat_map(|nth| Part::ALL.map(|part| file(part, nth))))),
         "two files at most wait for their check in each checkpoint in flight"
     );
     assert_eq!(

@@ -3,8 +3,8 @@
 //! Invariant: what is [`Found`] was verified, by itself and against the ledger file of its checkpoint; and it is small: a few dozen bytes for a
 //! ledger file, a hundred for each ledger to apply. The files themselves are in memory one at a time, while they are looked at.
 
-use std::fmt;
-use std::io::BufRead;
+use alloc::vec::Vec;
+use core::fmt;
 
 use crate::apply::Closed;
 use crate::error::Error;
@@ -24,6 +24,18 @@ pub enum Part {
 }
 
 impl Part {
+    /// All of them.
+    pub const ALL: [Part; 3] = [Part::Headers, Part::Transactions, Part::Results];
+
+    /// What its node is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Headers => "ledgers",
+            Part::Transactions => "transactions",
+            Part::Results => "results",
+        }
+    }
+
     /// The file that holds it for a checkpoint.
     pub fn file(self, checkpoint: Checkpoint) -> ArchiveFile {
         match self {
@@ -45,22 +57,19 @@ pub enum Found {
     Ledgers(Vec<Closed>),
 }
 
-/// Reads a compressed file and checks it; `headers` reads the checkpoint's ledger file, which must be verified by itself.
+/// Reads a compressed file and checks it; `headers` brings the checkpoint's ledger file, compressed too, which is checked by itself first.
 ///
 /// An error is about the file itself, or about the ledger file if that is the one that is wrong.
-pub fn inspect(
+pub fn inspect<Bytes: AsRef<[u8]>>(
     part: Part,
     checkpoint: Checkpoint,
     range: LedgerRange,
-    compressed: impl BufRead,
-    headers: impl FnOnce() -> Result<Headers, Error>,
+    compressed: &[u8],
+    headers: impl FnOnce() -> Result<Bytes, Error>,
 ) -> Result<Found, Error> {
+    let headers = || verified(checkpoint, headers()?.as_ref());
     match part {
-        Part::Headers => {
-            let headers = Headers::read(checkpoint, compressed)?;
-            verify::headers(&headers)?;
-            Link::of(&headers, range).map(Found::Link)
-        }
+        Part::Headers => Link::of(&verified(checkpoint, compressed)?, range).map(Found::Link),
         Part::Transactions => {
             let sets = Transactions::read(checkpoint, compressed)?;
             verify::transactions(&headers()?, &sets)?;
@@ -75,12 +84,14 @@ pub fn inspect(
     }
 }
 
+fn verified(checkpoint: Checkpoint, compressed: &[u8]) -> Result<Headers, Error> {
+    let headers = Headers::read(checkpoint, compressed)?;
+    verify::headers(&headers)?;
+    Ok(headers)
+}
+
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Part::Headers => "ledgers",
-            Part::Transactions => "transactions",
-            Part::Results => "results",
-        })
+        f.pad(self.name())
     }
 }

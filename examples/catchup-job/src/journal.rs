@@ -3,10 +3,12 @@
 //! Invariant: bounded, whatever the archive holds: a label for each slot of the table, and the latest errors. The works write, and whoever shows
 //! the job to people reads; so it is shared, on one thread.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::fmt;
-use std::rc::Rc;
+use alloc::collections::VecDeque;
+use alloc::rc::Rc;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::cell::RefCell;
+use core::fmt;
 
 use windlass::{NodeId, Reason};
 
@@ -79,8 +81,13 @@ impl Journal {
         self.noted(reason).map(|noted| &noted.error)
     }
 
+    /// What a reason means, on one line: the error behind it, or the engine's own word.
+    pub fn explain(&self, reason: Reason) -> String {
+        self.error(reason).map_or_else(|| reason.to_string(), ToString::to_string)
+    }
+
     /// Whether trying again is of no use. The engine's own reasons are never worth it here.
-    pub(super) fn is_fatal(&self, reason: Reason) -> bool {
+    pub(crate) fn is_fatal(&self, reason: Reason) -> bool {
         self.noted(reason).is_none_or(|noted| noted.fatal)
     }
 
