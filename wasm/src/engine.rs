@@ -181,7 +181,7 @@ impl Engine {
         self.tell(id, |work| work.answer(ticket, answer))
     }
 
-    /// Wants a [`Ask::Woke`](asks::Ask::Woke) at this time.
+    /// Wants a `Ask::Woke` at this time.
     pub fn nap(&mut self, id: f64, ticket: u32, until: f64) -> bool {
         // Up to the next microsecond: a nap is never short.
         let until = Instant::ZERO + to_duration(until);
