@@ -1,111 +1,67 @@
 // What a running function gets: its signal, its attempt, naps, children, progress.
-// The invariant: an attempt that is over is inert. Its naps are rejected, its signal has fired, and what it still says is dropped.
+// The invariant: a call that is over is inert. Its naps are rejected, its signal has fired, and what it still says is dropped.
+// Fields with a leading underscore are the scheduler's own; the build gives them short names.
 
 import { Value } from './answers.js';
-import { Verdict, abortError } from './errors.js';
+import { SchedulerError, Verdict, abortError } from './errors.js';
 import { millis } from './plan.js';
 
-/** One call of a work's `run` or `abort`, as the scheduler sees it. */
-export class Attempt {
-  live = true;
-  controller = undefined;
-  sleepers = undefined;
-  /** Why it was cut short. */
-  reason = undefined;
-  /** Called when the function has come to its end. */
-  onEnd = undefined;
-
-  constructor(scheduler, record, ticket, number, children, failed) {
-    this.scheduler = scheduler;
-    this.record = record;
-    this.ticket = ticket;
-    this.number = number;
-    this.children = children;
-    this.failed = failed;
-  }
-
-  /** Cuts it short: the signal fires and naps are rejected. */
-  kill(reason) {
-    if (this.reason !== undefined) return;
-    this.reason = reason;
-    const { sleepers } = this;
-    this.sleepers = undefined;
-    if (sleepers) for (const sleeper of sleepers) sleeper.reject(reason);
-    this.controller?.abort(reason);
-  }
-
-  /** Ends the naps that are over by now. */
-  woke(now) {
-    const { sleepers } = this;
-    if (!sleepers) return;
-    this.sleepers = undefined;
-    for (const sleeper of sleepers) {
-      if (sleeper.until > now) this.nap(sleeper);
-      else sleeper.resolve();
-    }
-  }
-
-  nap(sleeper) {
-    (this.sleepers ??= []).push(sleeper);
-    let first = Infinity;
-    for (const { until } of this.sleepers) first = Math.min(first, until);
-    if (first < Infinity) this.scheduler._nap(this, first);
-  }
-}
-
-/** What the user's function sees of its attempt. */
+/** One call of a work's `run` or `abort`. */
 export class Context {
-  #attempt;
+  _live = true;
+  _controller = undefined;
+  _sleepers = undefined;
+  /** Why it was cut short. */
+  _reason = undefined;
+  /** Called when the function has come to its end after it was cut short. */
+  _onEnd = undefined;
 
-  constructor(attempt) {
-    this.#attempt = attempt;
+  constructor(runner, node, ticket, attempt, live, failed) {
+    this._runner = runner;
+    this._node = node;
+    this._ticket = ticket;
+    this._childrenLive = live;
+    this._childrenFailed = failed;
+    this.attempt = attempt;
   }
 
   get id() {
-    return this.#attempt.record.id;
+    return this._node.id;
   }
 
   get name() {
-    return this.#attempt.record.name;
-  }
-
-  get attempt() {
-    return this.#attempt.number;
+    return this._node.name;
   }
 
   get children() {
-    return { live: this.#attempt.children, failed: this.#attempt.failed };
-  }
-
-  get scheduler() {
-    return this.#attempt.scheduler;
+    return { live: this._childrenLive, failed: this._childrenFailed };
   }
 
   get signal() {
-    const attempt = this.#attempt;
-    if (!attempt.controller) {
-      attempt.controller = new AbortController();
-      if (attempt.reason !== undefined) attempt.controller.abort(attempt.reason);
+    if (!this._controller) {
+      this._controller = new AbortController();
+      if (this._reason !== undefined) this._controller.abort(this._reason);
     }
-    return attempt.controller.signal;
+    return this._controller.signal;
   }
 
   addChild(spec) {
-    return this.#attempt.scheduler._addBelow(this.#attempt, spec);
+    if (!this._live) throw new SchedulerError('ended', 'the function that adds this has ended');
+    return this._runner.add(this._node, spec);
   }
 
   sleep(ms) {
-    const attempt = this.#attempt;
     millis(ms, 'sleep');
-    if (attempt.reason !== undefined) return Promise.reject(attempt.reason);
-    if (!attempt.live) return Promise.reject(abortError('the function has ended'));
+    if (this._reason !== undefined) return Promise.reject(this._reason);
+    if (!this._live) return Promise.reject(abortError('the function has ended'));
     return new Promise((resolve, reject) => {
-      attempt.nap({ until: attempt.scheduler._now() + ms, resolve, reject });
+      (this._sleepers ??= []).push({ until: this._runner.now() + ms, resolve, reject });
+      this._nap();
     });
   }
 
   progress(value) {
-    if (this.#attempt.live) this.#attempt.scheduler._progress(this.#attempt.record, value);
+    if (this._live) this._runner.progress(this._node, value);
   }
 
   done(value) {
@@ -118,5 +74,29 @@ export class Context {
 
   retryAfter(ms, error) {
     throw new Verdict(error, millis(ms, 'retryAfter'));
+  }
+
+  /** Cuts it short: the signal fires and naps are rejected. */
+  _kill(reason) {
+    if (this._reason !== undefined) return;
+    this._reason = reason;
+    const sleepers = this._sleepers;
+    if (sleepers) for (const sleeper of sleepers) sleeper.reject(reason);
+    this._controller?.abort(reason);
+  }
+
+  /** Ends the naps that are over by now. */
+  _woke(now) {
+    const over = this._sleepers?.filter(({ until }) => until <= now) ?? [];
+    this._sleepers = this._sleepers?.filter(({ until }) => until > now);
+    for (const { resolve } of over) resolve();
+    this._nap();
+  }
+
+  /** Asks the engine to be told when the first nap is over. */
+  _nap() {
+    let first = Infinity;
+    for (const { until } of this._sleepers ?? []) first = Math.min(first, until);
+    if (first < Infinity) this._runner.nap(this, first);
   }
 }

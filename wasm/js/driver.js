@@ -8,7 +8,8 @@ const [NOW, ON_WAKE, DONE] = [-1, -2, -3];
 export class Driver {
   #host;
   #budget;
-  #engine;
+  #core;
+  #onEnd;
   #running = false;
   /** A turn is under way, or is to come: after this task, or in one of its own. */
   #turning = false;
@@ -24,10 +25,11 @@ export class Driver {
   #forgetPage;
   #generation = 0;
 
-  constructor(host, budget, engine) {
+  constructor(host, budget, core, onEnd) {
     this.#host = host;
     this.#budget = budget;
-    this.#engine = engine;
+    this.#core = core;
+    this.#onEnd = onEnd;
   }
 
   start() {
@@ -99,28 +101,29 @@ export class Driver {
     if (next === undefined) this.#yield();
     else if (next === DONE) {
       this.stop();
-      this.#engine.end();
-    } else this.#arm(next === ON_WAKE ? Infinity : next + this.#engine.origin);
+      this.#onEnd();
+    } else this.#arm(next === ON_WAKE ? Infinity : next + this.#core.origin);
   }
 
   /** Polls and calls functions until nothing more is to be done now; nothing if the time is up before. */
   #crank() {
+    const core = this.#core;
     for (;;) {
       while (this.#asks) {
         const asks = this.#asks;
         const at = this.#at;
         this.#at += 6;
         if (this.#at >= asks.length) this.#asks = undefined;
-        this.#engine.ask(asks, at);
+        core.runner.ask(asks, at);
         if (!this.#running) return ON_WAKE;
         if (this.#isOver()) return undefined;
       }
-      const { next, asks, isDirty } = this.#engine.poll();
-      this.#asks = asks;
+      const next = core.poll();
       this.#at = 0;
+      this.#asks = core.read();
       if (!this.#running) return ON_WAKE;
-      if (asks) continue;
-      if (next !== NOW && !isDirty()) return next;
+      if (this.#asks) continue;
+      if (next !== NOW && !core.dirty) return next;
       if (this.#isOver()) return undefined;
     }
   }

@@ -2,12 +2,11 @@
 
 /** A node failed. `cause` is what its function, or that of the node where it began, threw. */
 export class WorkError extends Error {
-  constructor(message, { cause, id, node, origin, attempts }) {
+  constructor(message, { cause, id, node, origin }) {
     super(message, { cause });
     this.id = id;
     this.node = node;
     this.origin = origin;
-    this.attempts = attempts;
   }
   get name() {
     return 'WorkError';

@@ -16,12 +16,12 @@ export class WorkEvent extends Event {
 }
 
 /** The fields of a row; none for a row that is not an event. */
-export function eventOf(what, record, at, a, b, c, errorOf) {
-  const event = { type: TYPES[what], id: record.id, node: record.name, at };
+export function eventOf(what, node, at, a, b, c, faults) {
+  const event = { type: TYPES[what], id: node.id, node: node.name, at };
   if (what === 0) event.parent = a < 0 ? undefined : a;
   else if (what === 2) [event.from, event.to] = [STATES[a], STATES[b]];
-  else if (what === 3) [event.attempt, event.delay, event.error] = [a, b, errorOf(c)];
-  else if (what === 4) [event.error, event.origin] = [errorOf(a), b];
+  else if (what === 3) [event.attempt, event.delay, event.error] = [a, b, faults.reason(c)];
+  else if (what === 4) [event.error, event.origin] = [faults.reason(a), b];
   else if (what === 5) [event.cause, event.by] = [CAUSES[a], b < 0 ? undefined : b];
   else if (what === 9 && a === 0) event.type = 'resumed';
   return event;

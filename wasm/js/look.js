@@ -7,12 +7,12 @@ const STATUSES = ['running', 'waiting', 'success', 'failure', 'aborted', 'blocke
 const ROW = 16;
 
 /** One object for each row, parents before their children. */
-export function snapshotOf(rows, records, reason) {
+export function snapshotOf(rows, labels, faults) {
   const nodes = [];
   for (let at = 0; at < rows.length; at += ROW) {
     const [label, id, parent, , state, status, attempt, retriesLeft, deadline, error, origin, cause, live, succeeded, failed, flags] =
       rows.subarray(at, at + ROW);
-    const { name, kind, progress, value } = records[label];
+    const { name, kind, extra, value } = labels[label];
     nodes.push({
       id,
       parent: parent < 0 ? undefined : parent,
@@ -23,14 +23,14 @@ export function snapshotOf(rows, records, reason) {
       attempt,
       retriesLeft,
       deadline: deadline < 0 ? undefined : deadline,
-      error: error === 0 ? undefined : reason(error),
+      error: error === 0 ? undefined : faults.reason(error),
       origin: origin < 0 ? undefined : origin,
       cause: CAUSES[cause],
       children: { live, succeeded, failed },
       paused: (flags & 1) !== 0,
       forced: (flags & 2) !== 0,
       stalled: (flags & 4) !== 0,
-      progress,
+      progress: extra?.progress,
       value,
     });
   }

@@ -1,140 +1,118 @@
-// From what people write to what the engine takes. The invariant: everything is checked here, before anything is added.
+// From what people write to nodes that can be added. The invariant: everything is checked here, before anything is added.
 
 import { graphOrder } from './graph.js';
+import { Node, Settings } from './nodes.js';
 import { batchWork, gateWork } from './sources.js';
 
-/** Numbers of the engine's kinds, and which keys a spec of that kind may have besides the common ones. */
-const KINDS = {
-  work: [0, ['run', 'abort', 'reset', 'onFailure']],
-  parallel: [1, ['children', 'concurrency', 'until', 'onFailure']],
-  sequence: [4, ['children', 'onFailure']],
-  graph: [7, ['nodes', 'concurrency', 'onFailure']],
-  batch: [0, ['items', 'each', 'concurrency', 'onFailure']],
-  when: [0, ['condition', 'every', 'after', 'mode', 'then']],
+const COMMON = ['kind', 'name', 'retries', 'backoff', 'timeout', 'drain', 'paused', 'detached', 'deps', 'onFailure'];
+const keys = (...own) => new Set([...COMMON, ...own]);
+/** The options of each kind. */
+const OPTIONS = {
+  work: keys('run', 'abort', 'reset'),
+  parallel: keys('children', 'concurrency', 'until'),
+  sequence: keys('children'),
+  graph: keys('nodes', 'concurrency'),
+  batch: keys('items', 'each', 'concurrency'),
+  when: keys('condition', 'every', 'after', 'mode', 'then'),
 };
-const COMMON = ['kind', 'name', 'retries', 'backoff', 'timeout', 'drain', 'paused', 'detached', 'deps'];
-const QUORUM = 2;
-const RACE = 3;
-const AFTER = 5;
-const AFTER_SUCCESS = 6;
+/** Numbers of the engine's kinds. */
+const [WORK, PARALLEL, QUORUM, RACE, SEQUENCE, AFTER, AFTER_SUCCESS, GRAPH] = [0, 1, 2, 3, 4, 5, 6, 7];
 const [RESETS, ABORTS, PAUSED, DETACHED, FINISH, IGNORE, POLICY] = [16, 32, 64, 128, 256, 512, 1024];
 const POLICIES = { stop: POLICY, finish: POLICY | FINISH, ignore: POLICY | IGNORE };
 
-/** Everything about one node to be added, and about those below it. */
-class Plan {
-  kind = 'work';
-  name = '';
-  shape = 0;
-  run = undefined;
-  abort = undefined;
-  reset = undefined;
-  /** What `this` is in these. */
-  owner = undefined;
-  width = 0xffffffff;
-  parameter = 0;
-  timeout = Infinity;
-  drain = Infinity;
-  retry = undefined;
-  children = undefined;
-  deps = undefined;
-  /** Nodes and edges that it takes, with all below. */
-  nodes = 1;
-  edges = 0;
-}
-
-/** Checks a spec and makes a plan of it. Throws a TypeError or a RangeError that names the field. */
-export function planOf(spec, forced) {
-  const plan = new Plan();
-  if (typeof spec === 'function') {
-    plan.run = spec;
-    plan.name = spec.name || 'work';
-    return plan;
-  }
+/** Checks a spec and makes a node of it. Throws a TypeError or a RangeError that names the field. */
+export function planOf(spec, kind = spec?.kind ?? 'work') {
+  if (typeof spec === 'function') return new Node('work', WORK, spec.name || 'work', spec, undefined);
   if (typeof spec !== 'object' || spec === null) throw new TypeError('a work is a function or an object');
-  const kind = forced ?? spec.kind ?? 'work';
-  const known = Object.hasOwn(KINDS, kind) && KINDS[kind];
-  if (!known) throw new TypeError(`kind: ${String(kind)} is not a kind of node`);
+  const options = Object.hasOwn(OPTIONS, kind) && OPTIONS[kind];
+  if (!options) throw new TypeError(`kind: ${String(kind)} is not a kind of node`);
+  let rare = false;
   for (const key in spec) {
-    if (spec[key] !== undefined && !COMMON.includes(key) && !known[1].includes(key)) {
-      throw new TypeError(`${key}: not an option of ${kind}`);
-    }
+    if (key === 'run' || key === 'name') continue;
+    if (!options.has(key) && spec[key] !== undefined) throw new TypeError(`${key}: not an option of ${kind}`);
+    rare = true;
   }
-  plan.kind = kind;
-  plan.shape = known[0];
-  common(plan, spec);
-  FILL[kind](plan, spec);
-  plan.name = spec.name ?? (plan.run?.name && kind === 'work' ? plan.run.name : kind);
-  return plan;
+  const { name } = spec;
+  if (name !== undefined && typeof name !== 'string') throw new TypeError('name: a string');
+  const node = MAKE[kind](spec);
+  node.name = name ?? (kind === 'work' ? spec.run.name || kind : kind);
+  if (rare) common(node, spec);
+  return node;
 }
 
-const FILL = {
-  work(plan, spec) {
-    plan.run = called(spec, 'run', true);
-    plan.abort = called(spec, 'abort');
-    plan.reset = called(spec, 'reset');
-    plan.owner = spec;
-    if (plan.abort) plan.shape |= ABORTS;
-    if (plan.reset) plan.shape |= RESETS;
+const composite = (kind, shape) => {
+  const node = new Node(kind, shape, kind, undefined, undefined);
+  node.settings = new Settings();
+  return node;
+};
+
+const MAKE = {
+  work(spec) {
+    let shape = WORK;
+    called(spec, 'run');
+    if (spec.abort !== undefined) shape |= (called(spec, 'abort'), ABORTS);
+    if (spec.reset !== undefined) shape |= (called(spec, 'reset'), RESETS);
+    return new Node('work', shape, 'work', spec.run, spec);
   },
-  parallel(plan, spec) {
-    const { until = 'all' } = spec;
+  parallel({ children, concurrency, until = 'all' }) {
+    const node = composite('parallel', PARALLEL);
     if (until === 'any' || typeof until === 'number') {
-      plan.shape += QUORUM - 1;
-      plan.parameter = until === 'any' ? 1 : whole(until, 'until', 0);
-    } else if (until === 'first') plan.shape += RACE - 1;
+      node.shape = QUORUM;
+      node.settings.parameter = until === 'any' ? 1 : whole(until, 'until', 0);
+    } else if (until === 'first') node.shape = RACE;
     else if (until !== 'all') throw new TypeError("until: 'all', 'any', 'first' or a number");
-    members(plan, spec.children);
-    plan.width = width(spec);
+    node.settings.width = width(concurrency);
+    return members(node, children);
   },
-  sequence(plan, spec) {
-    members(plan, spec.children);
+  sequence({ children }) {
+    return members(composite('sequence', SEQUENCE), children);
   },
-  graph(plan, spec) {
-    plan.width = width(spec);
-    const { nodes } = spec;
+  graph({ nodes, concurrency }) {
+    const node = composite('graph', GRAPH);
+    node.settings.width = width(concurrency);
     if (typeof nodes !== 'object' || nodes === null) throw new TypeError('nodes: an object of works by name');
     for (const { name, work, deps } of graphOrder(nodes)) {
       const child = planOf(work);
-      if (work.name === undefined) child.name = name;
-      child.deps = deps;
-      adopt(plan, child);
-      plan.edges += deps.length;
+      if (work.name === undefined || typeof work === 'function') child.name = name;
+      (child.settings ??= new Settings()).deps = deps;
+      child.settings.edges += deps.length;
+      adopt(node, child);
     }
+    return node;
   },
-  batch(plan, spec) {
-    Object.assign(plan, batchWork(spec, width(spec)));
-    plan.shape |= RESETS;
+  batch(spec) {
+    const source = batchWork(spec, width(spec.concurrency));
+    return new Node('batch', WORK | RESETS, 'batch', source.run, source);
   },
-  when(plan, spec) {
-    if (spec.then === undefined) throw new TypeError('then: the work behind the gate');
-    const then = planOf(spec.then);
-    if (spec.after !== undefined) {
-      if (spec.condition !== undefined) throw new TypeError('condition: not together with after');
-      const { mode = 'success' } = spec;
-      if (mode !== 'success' && mode !== 'end') throw new TypeError("mode: 'success' or 'end'");
-      plan.shape = (plan.shape & ~15) | (mode === 'end' ? AFTER : AFTER_SUCCESS);
-      plan.parameter = whole(spec.after, 'after', 1);
-      adopt(plan, then);
-    } else {
-      called(spec, 'condition', true);
-      plan.run = gateWork(spec, millis(spec.every ?? 100, 'every'));
+  when(spec) {
+    const { after, condition, every = 100, mode = 'success', then } = spec;
+    if (then === undefined) throw new TypeError('then: the work behind the gate');
+    const behind = planOf(then);
+    if (after === undefined) {
+      called(spec, 'condition');
+      return new Node('when', WORK, 'when', gateWork(spec, millis(every, 'every')), spec);
     }
+    if (condition !== undefined) throw new TypeError('condition: not together with after');
+    if (mode !== 'success' && mode !== 'end') throw new TypeError("mode: 'success' or 'end'");
+    const node = composite('when', mode === 'end' ? AFTER : AFTER_SUCCESS);
+    node.settings.parameter = whole(after, 'after', 1);
+    return adopt(node, behind);
   },
 };
 
-function common(plan, spec) {
-  const { name, deps, paused, detached, onFailure } = spec;
-  if (name !== undefined && typeof name !== 'string') throw new TypeError('name: a string');
+/** What every kind may have. */
+function common(node, spec) {
+  const { timeout, drain, deps, paused, detached, onFailure } = spec;
   if (deps !== undefined && !Array.isArray(deps)) throw new TypeError('deps: names of nodes of the same graph');
-  if (paused) plan.shape |= PAUSED;
-  if (detached) plan.shape |= DETACHED;
+  if (paused) node.shape |= PAUSED;
+  if (detached) node.shape |= DETACHED;
   if (onFailure !== undefined) {
     if (!Object.hasOwn(POLICIES, onFailure)) throw new TypeError("onFailure: 'stop', 'finish' or 'ignore'");
-    plan.shape |= POLICIES[onFailure];
+    node.shape |= POLICIES[onFailure];
   }
-  plan.timeout = millis(spec.timeout ?? Infinity, 'timeout');
-  plan.drain = millis(spec.drain ?? Infinity, 'drain');
-  if (spec.retries !== undefined || spec.backoff !== undefined) plan.retry = retryOf(spec);
+  if (timeout !== undefined) (node.settings ??= new Settings()).timeout = millis(timeout, 'timeout');
+  if (drain !== undefined) (node.settings ??= new Settings()).drain = millis(drain, 'drain');
+  if (spec.retries !== undefined || spec.backoff !== undefined) (node.settings ??= new Settings()).retry = retryOf(spec);
 }
 
 /** The seven numbers of a retry policy: times, base, percent, cap, floor, within, jitter. */
@@ -142,9 +120,12 @@ function retryOf({ retries = 0, backoff }) {
   const times = retries === Infinity ? 65535 : Math.min(whole(retries, 'retries', 0), 65535);
   if (backoff === undefined) return [times, -1, 0, 0, 0, Infinity, 0];
   if (typeof backoff === 'number') return [times, millis(backoff, 'backoff'), 100, Infinity, 0, Infinity, 0];
+  if (typeof backoff !== 'object' || backoff === null) throw new TypeError('backoff: milliseconds or an object');
   const { base = 1000, factor = 2, max = 512_000, min = 0, within = Infinity, jitter = 'none' } = backoff;
   const spread = typeof jitter === 'number' ? 2 + Math.round(jitter * 100) : ['none', 'full', 'equal'].indexOf(jitter);
-  if (spread < 0 || !(spread <= 102)) throw new RangeError("backoff.jitter: 'none', 'full', 'equal' or 0 to 1");
+  if (!(spread >= 0 && spread <= 102) || jitter < 0) {
+    throw new RangeError("backoff.jitter: 'none', 'full', 'equal', or 0 to 1");
+  }
   if (typeof factor !== 'number' || !(factor >= 0)) throw new RangeError('backoff.factor: 0 or more');
   return [
     times,
@@ -157,26 +138,25 @@ function retryOf({ retries = 0, backoff }) {
   ];
 }
 
-function members(plan, children) {
-  if (children === undefined) return;
+function members(node, children = []) {
   if (typeof children?.[Symbol.iterator] !== 'function') throw new TypeError('children: works, in an array');
-  for (const child of children) adopt(plan, planOf(child));
+  for (const child of children) adopt(node, planOf(child));
+  return node;
 }
 
-function adopt(plan, child) {
-  (plan.children ??= []).push(child);
-  plan.nodes += child.nodes;
-  plan.edges += child.edges;
+function adopt(node, child) {
+  const { settings } = node;
+  (settings.children ??= []).push(child);
+  settings.nodes += child.settings?.nodes ?? 1;
+  settings.edges += child.settings?.edges ?? 0;
+  return node;
 }
 
-function called(spec, key, needed) {
-  const hook = spec[key];
-  if (hook === undefined && !needed) return undefined;
-  if (typeof hook !== 'function') throw new TypeError(`${key}: a function`);
-  return hook;
+function called(spec, key) {
+  if (typeof spec[key] !== 'function') throw new TypeError(`${key}: a function`);
 }
 
-function width({ concurrency = Infinity }) {
+function width(concurrency = Infinity) {
   return concurrency === Infinity ? 0xffffffff : Math.min(whole(concurrency, 'concurrency', 1), 0xffffffff);
 }
 
