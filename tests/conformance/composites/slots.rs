@@ -164,3 +164,21 @@ fn remove_refuses_the_rest() {
     rig.s.remove(q).unwrap();
     assert_eq!(rig.s.metrics().nodes, 0);
 }
+
+/// A child that ends in the crank that added it gives its slot back at the end of that crank, even to a work that had no children before.
+#[test]
+fn a_child_that_lived_for_one_crank() {
+    let mut rig = Rig::new(2);
+    rig.add(
+        Act::new(|cx| {
+            let child = cx.add_child(Act::waits().spec("child")).unwrap();
+            cx.abort(child).unwrap();
+            Outcome::Running
+        })
+        .spec("parent"),
+    );
+    for _ in 0..3 {
+        rig.step();
+        assert_eq!(rig.s.metrics().nodes, 1);
+    }
+}

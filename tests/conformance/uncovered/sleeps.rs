@@ -153,3 +153,22 @@ fn equal_deadlines_expire_in_order() {
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.world.order(), ["c", "a", "b", "c", "a", "b"]);
 }
+
+/// A wake of one's own counts for the crank in which it is made: whoever says that there is more to do has used it up.
+#[test]
+fn a_wake_of_ones_own_does_not_outlive_its_crank() {
+    let mut rig = Rig::new(1);
+    let mut first = true;
+    rig.add(
+        Act::new(move |cx| {
+            if std::mem::take(&mut first) {
+                cx.wake(cx.id()).unwrap();
+                return Outcome::Running;
+            }
+            Outcome::Waiting
+        })
+        .spec("a"),
+    );
+    assert_eq!(rig.run(), Next::OnWake);
+    assert_eq!(rig.world.of("a").runs, 2);
+}
