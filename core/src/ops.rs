@@ -5,6 +5,7 @@ use crate::id::NodeId;
 use crate::node::{Kind, ROOT};
 use crate::slots::Slots;
 use crate::spec::Spec;
+use crate::state::State;
 use crate::table::Table;
 
 pub(crate) fn add<W>(
@@ -62,12 +63,17 @@ pub(crate) fn add_after<W>(
     };
     let index = insert(table, slots, parent, spec)?;
     for dependency in dependencies {
-        // If it has failed already, the new node is blocked and the rest does not matter.
-        if !table.link_dependency(parent, index, dependency.index()) {
-            return Ok(table.id(index));
-        }
+        table.link_dependency(index, dependency.index());
     }
-    table.offer_new(parent, index);
+    let has_failed = |dependency: &NodeId| {
+        let state = table.hot(dependency.index()).state;
+        state.is_done() && state != State::Success
+    };
+    if dependencies.iter().any(has_failed) {
+        table.block_new(parent, index);
+    } else {
+        table.offer_new(parent, index);
+    }
     Ok(table.id(index))
 }
 

@@ -48,29 +48,32 @@ impl Table<'_> {
         if self.free_edges() == 0 {
             return Err(Error::EdgesFull);
         }
-        if self.link_dependency(parent, dependent, dependency) && self.cold(dependent).unmet > 0 {
-            self.leave_queue(parent, dependent);
-            self.give_place_back(dependent);
-            self.fill_places(parent);
+        self.link_dependency(dependent, dependency);
+        match self.hot(dependency).state {
+            State::Success => {}
+            state if state.is_done() => self.block_new(parent, dependent),
+            _ => {
+                self.leave_queue(parent, dependent);
+                self.give_place_back(dependent);
+                self.fill_places(parent);
+            }
         }
         Ok(())
     }
 
-    /// Adds an edge that has been found good. False if the dependency has failed: then the dependent has been blocked.
-    pub(crate) fn link_dependency(&mut self, parent: u32, dependent: u32, dependency: u32) -> bool {
-        let Some(edge) = self.take_edge() else { return true };
+    /// Adds an edge that has been found good, and for which there is room.
+    pub(crate) fn link_dependency(&mut self, dependent: u32, dependency: u32) {
+        let Some(edge) = self.take_edge() else { return };
         self.link_edge(edge, Edge { dependency, dependent, next_out: edge, next_in: edge });
-        let state = self.hot(dependency).state;
-        if state == State::Success {
-            return true;
+        if self.hot(dependency).state != State::Success {
+            self.cold_mut(dependent).unmet += 1;
         }
-        self.cold_mut(dependent).unmet += 1;
-        if state.is_done() {
-            self.block(dependent);
-            self.tell_parent(parent);
-            return false;
-        }
-        true
+    }
+
+    /// Blocks a node that has just been given a dependency that has failed.
+    pub(crate) fn block_new(&mut self, parent: u32, dependent: u32) {
+        self.block(dependent);
+        self.tell_parent(parent);
     }
 
     fn take_edge(&mut self) -> Option<u32> {

@@ -4,7 +4,7 @@ use windlass::{Abort, Cause, Error, Next, Outcome, Spec, State, Status};
 use windlass_tests::Rig;
 
 use super::{ends, graph, item, run};
-use crate::act::Act;
+use crate::act::{Act, WRONG};
 
 /// Blocking is transitive and at once: with a → b → c and a failing, b and c are both blocked, each with one terminal event. (There, c stays
 /// pending for ever.)
@@ -199,4 +199,23 @@ fn an_item_is_cancelled_while_others_run() {
     assert_eq!([a, b, c].map(|id| rig.status(id)), [Status::Aborted, Status::Blocked, Status::Success]);
     assert_eq!([a, b, c].map(|id| ends(&rig, id).len()), [1; 3]);
     assert_eq!(rig.world.of("a").runs, 3);
+}
+
+/// A node that is added behind a failed one is blocked at once, and depends on all that it was told to: when the graph is run again, on the
+/// others too.
+#[test]
+fn a_node_added_behind_a_failed_one_has_all_its_dependencies() {
+    let mut rig = Rig::new(4);
+    let graph = rig.add(Spec::graph("graph"));
+    let bad = rig.add_child(graph, Act::script(&[Outcome::Failure(WRONG), Outcome::Success]).spec("bad"));
+    let slow = rig.add_child(graph, Act::steps(5).spec("slow"));
+    rig.run_until(|rig| rig.state(bad) == State::Failure);
+    let last = rig.s.add_after(graph, Act::steps(1).spec("last"), &[bad, slow]).unwrap();
+    assert_eq!((rig.status(last), rig.node(last).dependencies().count()), (Status::Blocked, 2));
+    assert_eq!(rig.run(), Next::Done);
+    rig.s.restart(graph).unwrap();
+    rig.run_until(|rig| rig.state(bad) == State::Success);
+    assert_eq!(rig.state(last), State::Pending, "it waits for the slow one");
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(rig.state(graph), State::Success);
 }

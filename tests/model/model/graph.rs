@@ -79,17 +79,17 @@ impl Model {
             return Err(Error::EdgesFull);
         }
         let key = self.insert(graph, newcomer)?;
-        for dependency in keys {
-            self.nodes[key].dependencies.push(dependency);
-            self.nodes[dependency].dependents.push(key);
-            // One that has failed blocks the new node at once, and that is the end of it.
-            if matches!(self.nodes[dependency].state, State::Failure | State::Aborted) {
-                self.block(key);
-                self.tell_parent(graph);
-                return Ok(self.nodes[key].id);
-            }
+        for dependency in &keys {
+            self.nodes[key].dependencies.push(*dependency);
+            self.nodes[*dependency].dependents.push(key);
         }
-        self.offer_new(key);
+        // One that has failed blocks the new node at once.
+        if keys.iter().any(|key| matches!(self.nodes[*key].state, State::Failure | State::Aborted)) {
+            self.block(key);
+            self.tell_parent(graph);
+        } else {
+            self.offer_new(key);
+        }
         Ok(self.nodes[key].id)
     }
 
