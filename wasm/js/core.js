@@ -5,6 +5,7 @@ import { CAUSES, SchedulerError, WorkError, abortError, checked } from './errors
 import { STATES, WorkEvent, eventOf } from './events.js';
 import { Faults } from './faults.js';
 import { Nodes } from './nodes.js';
+import { memory } from './memory.js';
 
 const [MOVED, FAILED, ABORTED, FREED] = [2, 4, 5, 10];
 const [PENDING, SUCCESS] = [0, 6];
@@ -21,12 +22,13 @@ export class Core {
   run = undefined;
   runner = undefined;
   driver = undefined;
-  #memory;
   #host;
   #origin;
   #target;
   #capacity;
   #logs = [];
+  #words = new Uint32Array(0);
+  #floats = new Float64Array(0);
   #reading = false;
 
   constructor(Engine, host, capacity, seed, target) {
@@ -35,8 +37,6 @@ export class Core {
     this.#target = target;
     this.#capacity = capacity;
     this.engine = new Engine(capacity, capacity, seed);
-    this.engine.setBudget(1024);
-    this.#memory = Engine.memory();
   }
 
   now() {
@@ -92,12 +92,21 @@ export class Core {
   /** Acts on the log, and gives the asks, if there are any. */
   read() {
     const { engine } = this;
-    const rows = engine.logCount() * 7;
-    const words = engine.askCount() * 6;
-    if (rows === 0 && words === 0) return undefined;
-    const { buffer } = this.#memory;
-    const asks = words > 0 ? new Uint32Array(buffer, engine.asks(), words).slice() : undefined;
-    if (rows > 0) this.#logs.push(new Float64Array(buffer, engine.log(), rows).slice());
+    const counts = engine.counts();
+    if (counts === 0) return undefined;
+    const rows = Math.floor(counts / 65536) * 7;
+    const words = (counts % 65536) * 6;
+    if (this.#words.buffer !== memory().buffer) {
+      // The memory has grown, or is seen for the first time.
+      this.#words = new Uint32Array(memory().buffer);
+      this.#floats = new Float64Array(memory().buffer);
+    }
+    const asksAt = words > 0 ? engine.asks() >>> 2 : 0;
+    const asks = words > 0 ? this.#words.slice(asksAt, asksAt + words) : undefined;
+    if (rows > 0) {
+      const logAt = engine.log() >>> 3;
+      this.#logs.push(this.#floats.slice(logAt, logAt + rows));
+    }
     engine.clear();
     if (!this.#reading) this.#happen();
     return asks;
@@ -149,8 +158,7 @@ export class Core {
     const { settings } = node;
     if (settings !== undefined) {
       const { width, parameter, timeout, drain, retry, deps } = settings;
-      if (timeout !== Infinity || drain !== Infinity) engine.limits(timeout, drain);
-      if (width !== 0xffffffff || parameter !== 0) engine.shape(width, parameter);
+      engine.settings(width, parameter, timeout, drain);
       if (retry !== undefined) engine.retry(...retry);
       if (deps !== undefined) for (const place of deps) engine.depend(siblings[place]);
     }

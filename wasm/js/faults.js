@@ -2,6 +2,7 @@
 // The invariant: no error is forgotten while a node may still show it, and few are kept longer.
 
 import { ownReason } from './errors.js';
+import { shownErrors } from './look.js';
 
 export class Faults {
   #errors = new Map();
@@ -27,7 +28,7 @@ export class Faults {
   /** Forgets, once there are many, the errors that no node points to. */
   sweep(engine, nodes) {
     if (this.#errors.size < 2 * nodes.labels.length + 64) return;
-    const kept = new Set(engine.reasons());
+    const kept = new Set(shownErrors(engine.rows()));
     for (const node of nodes.labels) if (node?.extra) kept.add(node.extra.error).add(node.extra.failure);
     for (const number of this.#errors.keys()) if (!kept.has(number)) this.#errors.delete(number);
   }

@@ -2,8 +2,9 @@
 
 import { readFileSync } from 'node:fs';
 import { initSync } from '../pkg/windlass_wasm.js';
+import { setExports } from './memory.js';
 
-initSync({ module: readFileSync(new URL('../pkg/windlass_wasm_bg.wasm', import.meta.url)) });
+setExports(initSync({ module: readFileSync(new URL('../pkg/windlass_wasm_bg.wasm', import.meta.url)) }));
 
 export { SchedulerError, WorkError } from './errors.js';
 export { Scheduler } from './scheduler.js';

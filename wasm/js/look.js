@@ -5,6 +5,12 @@ import { STATES } from './events.js';
 
 const STATUSES = ['running', 'waiting', 'success', 'failure', 'aborted', 'blocked'];
 const ROW = 16;
+const ERROR = 9;
+
+/** Numbers of the errors that nodes show. */
+export function* shownErrors(rows) {
+  for (let at = ERROR; at < rows.length; at += ROW) yield rows[at];
+}
 
 /** One object for each row, parents before their children. */
 export function snapshotOf(rows, labels, faults) {

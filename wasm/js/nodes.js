@@ -23,10 +23,15 @@ export class Node {
   constructor(kind, shape, name, run, owner) {
     this.kind = kind;
     this.shape = shape;
-    this.name = name;
+    this._name = name;
     this.run = run;
     /** What `this` is in `run`, and where `abort` and `reset` are. */
     this.owner = owner;
+  }
+
+  /** That of a function is looked up only when somebody asks: it takes longer than to run it. */
+  get name() {
+    return (this._name ??= (this.kind === 'work' && this.run.name) || this.kind);
   }
 
   more() {

@@ -22,7 +22,7 @@ const POLICIES = { stop: POLICY, finish: POLICY | FINISH, ignore: POLICY | IGNOR
 
 /** Checks a spec and makes a node of it. Throws a TypeError or a RangeError that names the field. */
 export function planOf(spec, kind = spec?.kind ?? 'work') {
-  if (typeof spec === 'function') return new Node('work', WORK, spec.name || 'work', spec, undefined);
+  if (typeof spec === 'function') return new Node('work', WORK, undefined, spec, undefined);
   if (typeof spec !== 'object' || spec === null) throw new TypeError('a work is a function or an object');
   const options = Object.hasOwn(OPTIONS, kind) && OPTIONS[kind];
   if (!options) throw new TypeError(`kind: ${String(kind)} is not a kind of node`);
@@ -35,7 +35,7 @@ export function planOf(spec, kind = spec?.kind ?? 'work') {
   const { name } = spec;
   if (name !== undefined && typeof name !== 'string') throw new TypeError('name: a string');
   const node = MAKE[kind](spec);
-  node.name = name ?? (kind === 'work' ? spec.run.name || kind : kind);
+  node._name = name;
   if (rare) common(node, spec);
   return node;
 }
@@ -73,7 +73,7 @@ const MAKE = {
     if (typeof nodes !== 'object' || nodes === null) throw new TypeError('nodes: an object of works by name');
     for (const { name, work, deps } of graphOrder(nodes)) {
       const child = planOf(work);
-      if (work.name === undefined || typeof work === 'function') child.name = name;
+      if (work.name === undefined || typeof work === 'function') child._name = name;
       (child.settings ??= new Settings()).deps = deps;
       child.settings.edges += deps.length;
       adopt(node, child);

@@ -109,24 +109,24 @@ export class Scheduler extends EventTarget {
     core.acted(0);
   }
 
+  wake(id) {
+    this.#act(0, id);
+  }
+
   pause(id) {
-    this.#act('pause', id);
+    this.#act(1, id);
   }
 
   resume(id) {
-    this.#act('resume', id);
+    this.#act(2, id);
   }
 
   restart(id) {
-    this.#act('restart', id);
-  }
-
-  wake(id) {
-    this.#act('wake', id);
+    this.#act(3, id);
   }
 
   remove(id) {
-    this.#act('remove', id);
+    this.#act(4, id);
   }
 
   [Symbol.dispose ?? Symbol.for('Symbol.dispose')]() {
@@ -162,7 +162,8 @@ export class Scheduler extends EventTarget {
   }
 
   state(id) {
-    return STATES[this.#core.engine.state(this.#core.find(id).id)];
+    this.#core.find(id);
+    return STATES[this.#core.engine.state(id)];
   }
 
   snapshot() {
@@ -210,7 +211,7 @@ export class Scheduler extends EventTarget {
 
   #act(what, id) {
     this.#core.find(id);
-    this.#core.acted(this.#core.engine[what](id));
+    this.#core.acted(this.#core.engine.act(what, id));
   }
 
   #end() {

@@ -29,4 +29,4 @@ const target = JSON.parse(metadata).target_directory;
 const compiled = join(target, 'wasm32-unknown-unknown/wasm/windlass_wasm.wasm');
 run('wasm-bindgen', ['--target', 'web', '--out-dir', 'pkg', '--no-typescript', compiled], install);
 const module = 'pkg/windlass_wasm_bg.wasm';
-run(process.execPath, [wasmOpt, '-Oz', '--converge', module, '-o', module], 'npm ci');
+run(process.execPath, [wasmOpt, '-Oz', '--converge', '--strip-producers', '--strip-target-features', module, '-o', module], 'npm ci');

@@ -5,7 +5,6 @@
 
 use std::num::NonZeroU32;
 
-use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use windlass::{Boxed, Error, Instant, Next, NodeId, Scheduler, State};
 
@@ -14,6 +13,9 @@ use crate::log::{self, Log, from_id, from_instant, to_duration, to_id, to_instan
 use crate::look;
 use crate::staged::{self, Staged};
 use crate::work::{Answer, JsWork};
+
+/// Cranks of one poll: a fraction of a millisecond, for no user code runs in them.
+const CRANKS: NonZeroU32 = NonZeroU32::new(1_024).unwrap();
 
 /// A scheduler whose works are JavaScript functions.
 #[wasm_bindgen]
@@ -35,12 +37,8 @@ impl Engine {
         let mut s =
             Scheduler::with_store(Boxed::with_edges(nodes, edges as usize)).observed_by(Log::default());
         s.set_seed(seed as u64);
+        s.set_budget(CRANKS);
         Self { s, asks: Asks::default(), staged: Staged::new(), is_staged: false }
-    }
-
-    /// The memory in which asks and log are read.
-    pub fn memory() -> JsValue {
-        wasm_bindgen::memory()
     }
 
     /// Cranks what can run. Answers when to poll again, in ms, or -1 for at once, -2 for after an answer or a wake, -3 for never.
@@ -53,12 +51,6 @@ impl Engine {
         }
     }
 
-    /// How many cranks a poll may make.
-    #[wasm_bindgen(js_name = setBudget)]
-    pub fn set_budget(&mut self, cranks: u32) {
-        self.s.set_budget(NonZeroU32::new(cranks).unwrap_or(NonZeroU32::MIN));
-    }
-
     /// Whether all events are written to the log, or only the necessary ones.
     pub fn watch(&mut self, watched: bool) {
         self.s.observer_mut().watched = watched;
@@ -66,26 +58,21 @@ impl Engine {
 
     // ---- asks and log ----
 
+    /// How much there is to read: rows of the log times 65,536, plus asks.
+    pub fn counts(&self) -> f64 {
+        let rows = self.s.observer().rows.len() / log::ROW;
+        let asks = self.asks.words.len() / asks::WORDS;
+        rows as f64 * 65_536.0 + asks as f64
+    }
+
     /// Where the asks are: the address of words in groups of six.
     pub fn asks(&self) -> usize {
         self.asks.words.as_ptr() as usize
     }
 
-    /// How many asks there are.
-    #[wasm_bindgen(js_name = askCount)]
-    pub fn ask_count(&self) -> usize {
-        self.asks.words.len() / asks::WORDS
-    }
-
     /// Where the log is: the address of floats in rows of seven.
     pub fn log(&self) -> usize {
         self.s.observer().rows.as_ptr() as usize
-    }
-
-    /// How many rows the log has.
-    #[wasm_bindgen(js_name = logCount)]
-    pub fn log_count(&self) -> usize {
-        self.s.observer().rows.len() / log::ROW
     }
 
     /// Forgets asks and log: they were read.
@@ -96,15 +83,10 @@ impl Engine {
 
     // ---- adding ----
 
-    /// Sets the limits of the next node, in ms.
-    pub fn limits(&mut self, timeout: f64, drain: f64) {
-        (self.staged.timeout, self.staged.drain) = (timeout, drain);
-        self.is_staged = true;
-    }
-
-    /// Sets how many children of the next node may be active at once, and how many must succeed or which node it waits for.
-    pub fn shape(&mut self, width: u32, parameter: f64) {
-        (self.staged.width, self.staged.parameter) = (width, parameter);
+    /// Sets of the next node how many children may be active at once, how many must succeed or which node it waits for, and its limits in ms.
+    pub fn settings(&mut self, width: u32, parameter: f64, timeout: f64, drain: f64) {
+        let Staged { retry, dependencies, .. } = std::mem::replace(&mut self.staged, Staged::new());
+        self.staged = Staged { width, parameter, timeout, drain, retry, dependencies };
         self.is_staged = true;
     }
 
@@ -190,19 +172,27 @@ impl Engine {
 
     // ---- acting ----
 
-    /// Wakes a node.
-    pub fn wake(&mut self, id: f64) -> f64 {
-        self.on(id, |s, id| {
-            if let Some(work) = s.work_mut(id)? {
-                work.poke();
+    /// Does something to a node: 0 wakes it, 1 pauses, 2 resumes, 3 restarts, 4 frees it, if it is at the top and has ended.
+    pub fn act(&mut self, what: u32, id: f64) -> f64 {
+        let done = to_id(id).ok_or(Error::UnknownNode).and_then(|id| match what {
+            0 => {
+                if let Some(work) = self.s.work_mut(id)? {
+                    work.poke();
+                }
+                self.s.wake(id)
             }
-            s.wake(id)
-        })
+            1 => self.s.pause(id),
+            2 => self.s.resume(id),
+            3 => self.s.restart(id),
+            _ => self.s.remove(id).map(drop),
+        });
+        done.map_or_else(code, |()| 0.0)
     }
 
     /// Aborts a node; what has not ended `by` then is ended by force.
     pub fn abort(&mut self, id: f64, by: f64) -> f64 {
-        self.on(id, |s, id| s.abort_by(id, deadline(by)))
+        let aborted = to_id(id).ok_or(Error::UnknownNode).and_then(|id| self.s.abort_by(id, deadline(by)));
+        aborted.map_or_else(code, |()| 0.0)
     }
 
     /// Aborts everything; the scheduler stays open.
@@ -220,32 +210,11 @@ impl Engine {
         self.s.shutdown(deadline(by));
     }
 
-    /// Keeps a node and all below it from being cranked.
-    pub fn pause(&mut self, id: f64) -> f64 {
-        self.on(id, Scheduler::pause)
-    }
-
-    /// Lets it go on.
-    pub fn resume(&mut self, id: f64) -> f64 {
-        self.on(id, Scheduler::resume)
-    }
-
-    /// Starts an ended node again.
-    pub fn restart(&mut self, id: f64) -> f64 {
-        self.on(id, Scheduler::restart)
-    }
-
-    /// Frees an ended top-level node.
-    pub fn remove(&mut self, id: f64) -> f64 {
-        self.on(id, |s, id| s.remove(id).map(drop))
-    }
-
     // ---- looking ----
 
-    /// The state of a node, by its place in [`State::ALL`], or a negative number.
-    pub fn state(&self, id: f64) -> f64 {
-        let state = to_id(id).ok_or(Error::UnknownNode).and_then(|id| self.s.state(id));
-        state.map_or_else(code, |state| f64::from(state as u8))
+    /// The state of a node, by its place in [`State::ALL`]; -1 if there is no such node.
+    pub fn state(&self, id: f64) -> i32 {
+        to_id(id).and_then(|id| self.s.state(id).ok()).map_or(-1, |state| state as i32)
     }
 
     /// Rows of 16 numbers, one for each node.
@@ -253,15 +222,11 @@ impl Engine {
         look::rows(self.s.view())
     }
 
-    /// Numbers of the errors that somebody may still ask for.
-    pub fn reasons(&self) -> Vec<u32> {
-        look::reasons(self.s.view())
-    }
-
     /// Why a node does not move; nothing if there is no such node.
-    pub fn explain(&self, id: f64, now: f64) -> Option<String> {
+    pub fn explain(&self, id: f64, now: f64) -> String {
         let view = self.s.view().as_of(to_instant(now));
-        to_id(id).and_then(|id| Some(view.node(id).ok()?.explain().to_string()))
+        let node = to_id(id).and_then(|id| view.node(id).ok());
+        node.map_or_else(String::new, |node| node.explain().to_string())
     }
 
     /// The tree as text.
@@ -289,15 +254,6 @@ impl Engine {
         let Some(id) = to_id(id) else { return false };
         let Ok(Some(work)) = self.s.work_mut(id) else { return false };
         tell(work) && self.s.wake(id).is_ok()
-    }
-
-    fn on(
-        &mut self,
-        id: f64,
-        act: impl FnOnce(&mut Scheduler<JsWork, Boxed<JsWork>, Log>, NodeId) -> Result<(), Error>,
-    ) -> f64 {
-        let done = to_id(id).ok_or(Error::UnknownNode).and_then(|id| act(&mut self.s, id));
-        done.map_or_else(code, |()| 0.0)
     }
 }
 

@@ -15,3 +15,9 @@ mod staged;
 mod work;
 
 pub use engine::Engine;
+
+/// Small, and slow where there is much to do: it has nothing to do but when a scheduler is made.
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: lol_alloc::LockedAllocator<lol_alloc::FreeListAllocator> =
+    lol_alloc::LockedAllocator::new(lol_alloc::FreeListAllocator::new());

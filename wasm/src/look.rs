@@ -39,11 +39,6 @@ pub(crate) fn rows(view: View<'_>) -> Vec<f64> {
     rows
 }
 
-/// The errors that a node still points to, by number.
-pub(crate) fn reasons(view: View<'_>) -> Vec<u32> {
-    view.nodes().filter_map(|node| Some(node.failure()?.reason.number())).collect()
-}
-
 const fn from_status(status: Status) -> u8 {
     match status {
         Status::Running => 0,
