@@ -36,29 +36,52 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
 
     /// Cranks so many times, or until nothing is runnable.
     ///
-    /// Plain leaves at the top are cranked right here, for they are what there are many of; whatever needs more is left to
-    /// [`Engine::crank_below`].
+    /// Plain leaves at the top are cranked right here, for they are what there are many of; whatever needs more, an observer's event
+    /// included, is left to [`Engine::crank_below`].
     pub(crate) fn crank_up_to(&mut self, cranks: u32) {
+        let plain_turn = if self.table.sink.is_some() { flag::NEVER } else { flag::TURN };
         let mut left = cranks;
         while left > 0 {
-            left -= 1;
             let Table { hot, root, .. } = &mut self.table;
             let above = &mut root.hot;
-            let mut child = above.cursor;
-            if child == ROOT {
-                if above.ring == ROOT {
-                    return;
+            let child = above.cursor;
+            let Some(node) = hot.get(child as usize) else {
+                if hot.get(above.ring as usize).is_none() {
+                    break;
                 }
+                // The pass is over, and the next one begins.
                 above.pass = above.pass.wrapping_add(1);
-                child = above.ring;
-            }
-            let Some(node) = hot.get(child as usize) else { return };
+                above.cursor = above.ring;
+                continue;
+            };
+            left -= 1;
             above.cursor = if node.next == above.ring { ROOT } else { node.next };
-            if node.has_plain_turn() {
-                self.run(child);
-            } else if !self.crank_below(child) {
-                return;
+            if node.has_plain(plain_turn) {
+                self.run_plain(child);
+                continue;
             }
+            self.table.root.running = ROOT;
+            if !self.crank_below(child) {
+                break;
+            }
+        }
+        self.table.root.running = ROOT;
+    }
+
+    /// A crank of a plain leaf that nobody observes: [`Engine::run`] without its detours. Leaves the leaf marked as running.
+    #[inline(always)]
+    fn run_plain(&mut self, index: u32) {
+        let at = index as usize;
+        let split = if at < self.works.len() { self.works.split_at_mut(at) } else { Default::default() };
+        let (lower, [Some(work), upper @ ..]) = split else { return };
+        self.table.root.counts.cranks += 1;
+        self.table.root.running = index;
+        let mut cx = Cx { lend: &mut self.table, slots: Slots { lower, upper }, app: &mut *self.app };
+        let outcome = work.on_run(&mut cx);
+        if !matches!(outcome, Outcome::Running) || self.table.root.stirred {
+            // The mark says who it was, so that nothing has to be kept across the call.
+            let index = core::mem::replace(&mut self.table.root.running, ROOT);
+            self.ran(index, outcome);
         }
     }
 
@@ -69,7 +92,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         loop {
             let Some(hot) = self.table.hot.get_mut(at as usize) else { return false };
             if hot.has(flag::TURN) {
-                if hot.has_plain_turn() {
+                if hot.has_plain(flag::TURN) {
                     self.run(at);
                     return true;
                 }

@@ -133,6 +133,9 @@ pub(crate) mod flag {
     /// The node that asked for the abort.
     pub(crate) const ABORTER: u32 = 1 << 24;
 
+    /// No flag: what no node has.
+    pub(crate) const NEVER: u32 = 1 << 25;
+
     /// The cause of the abort, as its place in [`Cause::ALL`](crate::reason::Cause::ALL), from this bit on.
     pub(crate) const CAUSE_SHIFT: u32 = 29;
     pub(crate) const CAUSE: u32 = 7 << CAUSE_SHIFT;
@@ -195,11 +198,12 @@ impl Hot {
         self.flags = self.flags & !flag::CAUSE | (cause as u32) << flag::CAUSE_SHIFT;
     }
 
-    /// Whether it is this node's own turn, and that means a call of its work and nothing else.
+    /// Whether it is this node's own turn (`turn` is [`flag::TURN`]), and that means a call of its work and nothing else. Never, if `turn` is
+    /// [`flag::NEVER`].
     #[inline]
-    pub(crate) const fn has_plain_turn(&self) -> bool {
+    pub(crate) const fn has_plain(&self, turn: u32) -> bool {
         // The two bytes as one number: one comparison.
-        self.flags & (flag::TURN | flag::PARENT | flag::SETTLING | flag::TIMED_OUT) == flag::TURN
+        self.flags & (flag::TURN | flag::PARENT | flag::SETTLING | flag::TIMED_OUT) == turn
             && u16::from_ne_bytes([self.kind as u8, self.state as u8])
                 == u16::from_ne_bytes([Kind::Work as u8, State::Running as u8])
     }
