@@ -23,6 +23,7 @@ pub(crate) const TEST: &[Step] = &[
     Step { name: "doc", about: "the documentation builds and every link in it leads somewhere", run: doc },
     Step { name: "no-std", about: "engine and traces compile for bare metal and wasm32", run: no_std },
     Step { name: "size", about: "the engine has not grown, in flash and in memory", run: size },
+    Step { name: "wasm", about: "the engine for JavaScript compiles for wasm32", run: wasm },
     Step { name: "msrv", about: "everything compiles with the oldest supported Rust", run: msrv },
     Step { name: "test-core", about: "the engine's tests, without any of its features", run: test_core },
     Step { name: "test", about: "all tests and doc tests of the workspace, all features", run: test },
@@ -89,6 +90,16 @@ fn size() -> Result<Outcome> {
     if !size::run(&size::Question::Compare)? {
         bail!("the engine has grown; `cargo xtask size --bless` keeps the new figures");
     }
+    Ok(Outcome::Passed)
+}
+
+/// What must run there, in Node and in a browser, wants tools that rustup has not: `npm` in `wasm` runs it.
+fn wasm() -> Result<Outcome> {
+    toolchain::need_target("wasm32-unknown-unknown")?;
+    toolchain::need_component("clippy", "clippy")?;
+    cargo(&["clippy", "--package", "windlass-wasm", "--all-targets", "--target", "wasm32-unknown-unknown"])
+        .args(&["--", "-D", "warnings"])
+        .run()?;
     Ok(Outcome::Passed)
 }
 
