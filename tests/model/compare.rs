@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use windlass::{Next, NodeId, State};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Watch};
 use crate::model::Model;
 use crate::program::{Program, Step};
 use crate::script::{Effect, Hands, Line, Log, Seen, Side, take};
@@ -28,12 +28,13 @@ pub(crate) fn compare(program: &Program) -> Result<Vec<Line>, String> {
     for step in &program.steps {
         pair.step(step)?;
     }
+    pair.unobserved(&program)?;
     pair.end()?;
     Ok(pair.logs.0.take())
 }
 
 struct Pair {
-    engine: Engine,
+    engine: Engine<Watch>,
     model: Model,
     /// The engine's and the model's.
     logs: (Log, Log),
@@ -89,6 +90,25 @@ impl Pair {
         let first = (self.compared..lines).find(|at| engine.get(*at) != model.get(*at));
         self.compared = lines;
         first
+    }
+
+    /// Runs the program once more with nobody looking: works must be called alike, and everything must be the same afterwards.
+    fn unobserved(&self, program: &Rc<Program>) -> Result<(), String> {
+        let mut engine = Engine::unobserved(program);
+        for step in &program.steps {
+            take(&mut engine, step);
+        }
+        let calls = |log: &Log| -> Vec<Line> {
+            log.borrow().iter().filter(|line| !matches!(line, Line::Event(_))).cloned().collect()
+        };
+        let (blind, seen) = (calls(&engine.world().log), calls(&self.logs.0));
+        let line = blind.iter().zip(&seen).find(|(blind, seen)| blind != seen);
+        line.and_then(|(blind, seen)| differ("lines", blind, seen))
+            .or_else(|| differ("numbers of lines", &blind.len(), &seen.len()))
+            .or_else(|| differ("nodes", &engine.nodes(), &self.engine.nodes()))
+            .or_else(|| differ("next polls", &engine.next(), &self.engine.next()))
+            .or_else(|| differ("metrics", &engine.metrics(), &self.engine.metrics()))
+            .map_or(Ok(()), |difference| Err(format!("without an observer (the first), {difference}")))
     }
 
     /// Lets everything end, wakes what waits for nothing, removes it all, and looks that nothing is left.

@@ -14,8 +14,8 @@ use crate::program::Program;
 use crate::script::{self, Hands, Inside, Line, Log, Me, Method, Newcomer, Place, Seen, Side, Sight, World};
 
 /// The engine with its world.
-pub(crate) struct Engine {
-    scheduler: Scheduler<Scripted, Boxed<Scripted>, Watch>,
+pub(crate) struct Engine<O> {
+    scheduler: Scheduler<Scripted, Boxed<Scripted>, O>,
     wakes: &'static WakeSet,
     world: World,
     /// One count for each work that is still somewhere, and one for this.
@@ -30,7 +30,7 @@ pub(crate) struct Scripted {
     wakes: Option<&'static WakeSet>,
 }
 
-struct Watch(Log);
+pub(crate) struct Watch(Log);
 
 impl Observer for Watch {
     fn on_event(&mut self, event: &Event) {
@@ -38,11 +38,25 @@ impl Observer for Watch {
     }
 }
 
-impl Engine {
+impl Engine<Watch> {
+    /// Its events are written among the other lines.
     pub(crate) fn new(program: &Rc<Program>) -> Self {
+        Self::observed(program, |log| Watch(Rc::clone(log)))
+    }
+}
+
+impl Engine<()> {
+    /// Nobody looks: it goes shorter ways where it can.
+    pub(crate) fn unobserved(program: &Rc<Program>) -> Self {
+        Self::observed(program, |_| ())
+    }
+}
+
+impl<O: Observer> Engine<O> {
+    fn observed(program: &Rc<Program>, observer: impl FnOnce(&Log) -> O) -> Self {
         let world = World::new(Rc::clone(program));
         let store = Boxed::with_edges(program.capacity, program.edges);
-        let mut scheduler = Scheduler::with_store(store).observed_by(Watch(Rc::clone(&world.log)));
+        let mut scheduler = Scheduler::with_store(store).observed_by(observer(&world.log));
         let wakes = WakeSet::leaked(program.capacity, None);
         scheduler.set_wakes(wakes);
         scheduler.set_seed(program.seed);
@@ -97,7 +111,7 @@ pub(crate) fn answer(
     })
 }
 
-impl Hands for Engine {
+impl<O: Observer> Hands for Engine<O> {
     fn world(&mut self) -> &mut World {
         &mut self.world
     }
@@ -144,7 +158,7 @@ impl Hands for Engine {
     }
 }
 
-impl Side for Engine {
+impl<O: Observer> Side for Engine<O> {
     fn add_after(
         &mut self,
         graph: NodeId,
