@@ -1,4 +1,5 @@
-//! A server for one archive directory, on loopback only, that spoils requests as [`Faults`] say.
+//! A server for one archive directory, on loopback only, that spoils requests as [`Faults`] say. A request may ask to be spoiled in its own way, by a list
+//! of faults after a question mark: so a page, which it serves as well, chooses its own bad line.
 //!
 //! Invariant: it serves regular files inside its directory and nothing else, whatever is asked, and after [`Server::stop`] none of its threads
 //! runs. It is written by hand since spoiling needs the bare connection: a body cut short of its announced length is what no HTTP
@@ -172,9 +173,12 @@ impl Shared {
         connection.set_read_timeout(Some(PATIENCE))?;
         connection.set_write_timeout(Some(PATIENCE))?;
         let head = read_head(&mut connection)?;
-        let (status, body) = match request_path(&head) {
-            Err(status) => (status, None),
-            Ok(path) => self.treat(&path),
+        let (status, body, kind) = match request(&head) {
+            Err(status) => (status, None, ""),
+            Ok((path, faults)) => {
+                let (status, body) = self.treat(&path, faults.as_ref().unwrap_or(&self.faults));
+                (status, body, content_type(&path))
+            }
         };
         let Some((treatment, file, length)) = body else {
             write!(connection, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?;
@@ -182,8 +186,8 @@ impl Shared {
         };
         write!(
             connection,
-            "HTTP/1.1 {status}\r\nContent-Type: application/octet-stream\r\nContent-Length: {length}\r\n\
-             Connection: close\r\n\r\n"
+            "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\
+             Cache-Control: no-store\r\nConnection: close\r\n\r\n"
         )?;
         match treatment {
             Treatment::Cut(thousandths) => {
@@ -204,7 +208,7 @@ impl Shared {
     }
 
     /// Finds the file, decides its fate and counts it.
-    fn treat(&self, path: &str) -> (&'static str, Option<(Treatment, File, u64)>) {
+    fn treat(&self, path: &str, faults: &Faults) -> (&'static str, Option<(Treatment, File, u64)>) {
         let found = self.find(path);
         let mut state = self.lock();
         state.counts.requests += 1;
@@ -215,7 +219,7 @@ impl Shared {
         let asked = state.asked.entry(path.to_owned()).or_default();
         let nth = *asked;
         *asked += 1;
-        let treatment = self.faults.treat(self.seed, path, nth);
+        let treatment = faults.treat(self.seed, path, nth);
         let count = match treatment {
             Treatment::Plain => &mut state.counts.plain,
             Treatment::Missing => &mut state.counts.missing,
@@ -273,12 +277,13 @@ fn read_head(connection: &mut TcpStream) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// The relative path that is asked for, or the status that refuses it. Archive paths need no escapes, so none are understood.
-fn request_path(head: &[u8]) -> Result<String, &'static str> {
+/// The relative path that is asked for and the faults that come with it, or the status that refuses it. Archive paths need no escapes, so none are
+/// understood.
+fn request(head: &[u8]) -> Result<(String, Option<Faults>), &'static str> {
     const BAD: &str = "400 Bad Request";
     let line = head.split(|&byte| byte == b'\r').next().and_then(|line| std::str::from_utf8(line).ok());
     let mut words = line.ok_or(BAD)?.split(' ');
-    let (Some(method), Some(path), Some("HTTP/1.0" | "HTTP/1.1"), None) =
+    let (Some(method), Some(target), Some("HTTP/1.0" | "HTTP/1.1"), None) =
         (words.next(), words.next(), words.next(), words.next())
     else {
         return Err(BAD);
@@ -286,10 +291,27 @@ fn request_path(head: &[u8]) -> Result<String, &'static str> {
     if method != "GET" {
         return Err("405 Method Not Allowed");
     }
+    let (path, faults) = match target.split_once('?') {
+        Some((path, list)) => (path, Some(list.parse().map_err(|_| BAD)?)),
+        None => (target, None),
+    };
     let path = path.strip_prefix('/').ok_or(BAD)?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte);
     if !path.bytes().all(plain) {
         return Err(BAD);
     }
-    Ok(path.to_owned())
+    Ok((if path.is_empty() { "index.html".into() } else { path.to_owned() }, faults))
+}
+
+/// What a browser must know of a file to take it for what it is. A compressed file of an archive is just bytes: nobody is to inflate it on the way.
+fn content_type(path: &str) -> &'static str {
+    match Path::new(path).extension().and_then(|extension| extension.to_str()) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("json") => "application/json",
+        Some("svg") => "image/svg+xml",
+        Some("wasm") => "application/wasm",
+        _ => "application/octet-stream",
+    }
 }

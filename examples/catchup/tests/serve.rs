@@ -35,11 +35,16 @@ fn all_files(fixture: &Fixture) -> Vec<ArchiveFile> {
 
 /// Sends a request as it is, and returns the status line.
 fn raw(server: &Server, request: &[u8]) -> String {
+    whole(server, request).lines().next().unwrap_or_default().to_owned()
+}
+
+/// Sends a request as it is, and returns all of the answer.
+fn whole(server: &Server, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(server.url().strip_prefix("http://").unwrap()).unwrap();
     stream.write_all(request).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
-    String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned()
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 #[test]
@@ -151,6 +156,40 @@ fn nothing_outside_the_archive_is_served() {
         let answer = raw(&server, format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes());
         assert!(answer.contains(status), "{path}: {answer}");
     }
+}
+
+#[test]
+fn a_page_is_served_as_what_it_is() {
+    let fixture = Fixture::new(1);
+    for (name, kind) in [
+        ("index.html", "text/html; charset=utf-8"),
+        ("a.js", "text/javascript; charset=utf-8"),
+        ("a.css", "text/css; charset=utf-8"),
+        ("a.wasm", "application/wasm"),
+        ("a.xdr.gz", "application/octet-stream"),
+    ] {
+        fs::write(fixture.archive().join(name), name).unwrap();
+        let (server, _) = start(&fixture, "", 1);
+        let path = if name == "index.html" { "" } else { name };
+        let answer = whole(&server, format!("GET /{path} HTTP/1.1\r\n\r\n").as_bytes());
+        assert!(answer.contains(&format!("Content-Type: {kind}\r\n")), "{answer}");
+        assert!(answer.ends_with(&format!("\r\n\r\n{name}")) && !answer.contains("Encoding"), "{answer}");
+    }
+}
+
+#[test]
+fn a_request_may_bring_its_own_faults() {
+    let fixture = Fixture::new(1);
+    let (server, source) = start(&fixture, "503=1", 1);
+    let path = ArchiveFile::State;
+    for (list, status) in
+        [("?503=1", "503"), ("?missing=a", "200"), ("?", "200"), ("?503=2", "400"), ("", "503")]
+    {
+        let answer = raw(&server, format!("GET /{path}{list} HTTP/1.1\r\n\r\n").as_bytes());
+        assert!(answer.contains(status), "{list}: {answer}");
+    }
+    assert!(fetch(&source, path).is_err());
+    assert_eq!(server.stop(), Counts { requests: 5, plain: 2, unavailable: 3, ..Counts::default() });
 }
 
 #[test]
