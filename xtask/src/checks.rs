@@ -23,7 +23,7 @@ pub(crate) const TEST: &[Step] = &[
     Step { name: "doc", about: "the documentation builds and every link in it leads somewhere", run: doc },
     Step { name: "no-std", about: "engine and traces compile for bare metal and wasm32", run: no_std },
     Step { name: "size", about: "the engine has not grown, in flash and in memory", run: size },
-    Step { name: "wasm", about: "the engine for JavaScript compiles for wasm32", run: wasm },
+    Step { name: "wasm", about: "the engine for JavaScript and the demo compile for wasm32", run: wasm },
     Step { name: "msrv", about: "everything compiles with the oldest supported Rust", run: msrv },
     Step { name: "test-core", about: "the engine's tests, without any of its features", run: test_core },
     Step { name: "test", about: "all tests and doc tests of the workspace, all features", run: test },
@@ -98,6 +98,9 @@ fn wasm() -> Result<Outcome> {
     toolchain::need_target("wasm32-unknown-unknown")?;
     toolchain::need_component("clippy", "clippy")?;
     cargo(&["clippy", "--package", "windlass-wasm", "--all-targets", "--target", "wasm32-unknown-unknown"])
+        .args(&["--", "-D", "warnings"])
+        .run()?;
+    cargo(&["clippy", "--package", "windlass-demo", "--target", "wasm32-unknown-unknown"])
         .args(&["--", "-D", "warnings"])
         .run()?;
     Ok(Outcome::Passed)

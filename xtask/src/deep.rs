@@ -4,7 +4,8 @@
 //! changes a file that is kept. What a fuzzer finds lies in `tests/fuzz/artifacts`, and belongs into `tests/fuzz/corpus`
 //! when it is mended, where a plain test runs it for ever.
 //!
-//! Nightly, Miri and cargo-fuzz are fetched; where that cannot be, the step is skipped, aloud.
+//! Nightly, Miri and cargo-fuzz are fetched; where that cannot be, or where the demo lacks a browser, the step is skipped,
+//! aloud.
 
 use std::env;
 use std::fs;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use crate::command::{Invocation, cargo};
+use crate::demo;
 use crate::steps::{Outcome, Step};
 use crate::tally::Tally;
 use crate::toolchain;
@@ -22,6 +24,7 @@ pub(crate) const DEEP: &[Step] = &[
     Step { name: "loom", about: "wakes, drains, sleeps and stops in every order of threads", run: loom },
     Step { name: "miri", about: "no undefined behaviour and no data race, interpreted", run: miri },
     Step { name: "model", about: "100,000 random programs on the engine and on the model", run: model },
+    Step { name: "demo", about: "the demo page, clicked through in Chromium", run: demo },
     Step { name: "fuzz", about: "a minute of each fuzz target, from the kept corpus", run: fuzz },
 ];
 
@@ -37,6 +40,14 @@ const MIRIFLAGS: &str = "-Zmiri-strict-provenance -Zmiri-symbolic-alignment-chec
 /// The same, with four schedules of the threads.
 const MIRIFLAGS_THREADS: &str = "-Zmiri-strict-provenance -Zmiri-symbolic-alignment-check \
     -Zmiri-disable-isolation -Zmiri-ignore-leaks -Zmiri-many-seeds=0..4";
+
+fn demo() -> Result<Outcome> {
+    if let Err(why) = demo::need_browser() {
+        return Ok(Outcome::Skipped(format!("{why:#}")));
+    }
+    demo::run(&demo::Ask::Test)?;
+    Ok(Outcome::Passed)
+}
 
 fn loom() -> Result<Outcome> {
     // A folder of its own: another set of flags would rebuild everything, twice.

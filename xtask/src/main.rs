@@ -7,6 +7,7 @@ mod bench;
 mod checks;
 mod command;
 mod deep;
+mod demo;
 mod size;
 mod steps;
 mod tally;
@@ -29,7 +30,9 @@ usage: cargo xtask <command>
   bench [OPTIONS]               measure against the peers, side by side; --help tells more
   size [--bless]                memory and flash of the engine; fails if a kept figure grew, or keeps the new ones
   size --symbols IMAGE [--target TARGET]
-                                what an image (leaves, composites) is made of, the largest functions first";
+                                what an image (leaves, composites) is made of, the largest functions first
+  demo [--port N | --build-only | --test]
+                                the page that verifies an archive: build and serve it, or click through it in Chromium";
 
 /// One command line, understood.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,6 +42,7 @@ enum Task {
     Ci(Selection),
     Bench(Vec<String>),
     Size(size::Question),
+    Demo(demo::Ask),
     Usage,
 }
 
@@ -85,6 +89,11 @@ fn run(task: Task) -> Result<ExitCode> {
             env::set_current_dir(top)?;
             Ok(if size::run(&question)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Task::Demo(ask) => {
+            env::set_current_dir(top)?;
+            demo::run(&ask)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Task::Usage => {
             println!("{USAGE}");
             Ok(ExitCode::SUCCESS)
@@ -114,6 +123,7 @@ fn parse(args: &[String]) -> Result<Task> {
         ["ci", rest @ ..] => Ok(Task::Ci(parse_selection(rest)?)),
         ["bench", rest @ ..] => Ok(Task::Bench(rest.iter().map(ToString::to_string).collect())),
         ["size", rest @ ..] => Ok(Task::Size(size::parse(rest)?)),
+        ["demo", rest @ ..] => Ok(Task::Demo(demo::parse(rest)?)),
         ["help" | "--help" | "-h"] => Ok(Task::Usage),
         [] => bail!("a command is needed\n\n{USAGE}"),
         other => bail!("`{}` is not understood\n\n{USAGE}", other.join(" ")),
@@ -147,6 +157,7 @@ mod tests {
         assert_eq!(parsed("ci --only deny")?, Task::Ci(Selection::Only("deny".into())));
         assert_eq!(parsed("bench --json f")?, Task::Bench(vec!["--json".into(), "f".into()]));
         assert_eq!(parsed("size")?, Task::Size(size::Question::Compare));
+        assert_eq!(parsed("demo --port 8000")?, Task::Demo(demo::Ask::Serve(8000)));
         assert_eq!(parsed("--help")?, Task::Usage);
         Ok(())
     }

@@ -1,9 +1,10 @@
-//! What a machine may lack: components, compile targets, an older and a nightly compiler, Miri, cargo-deny, cargo-fuzz. Each is installed when first
+//! What a machine may lack: components, compile targets, an older and a nightly compiler, Miri, cargo-deny, cargo-fuzz, wasm-bindgen. Each is installed when first
 //! needed.
 //!
 //! An installation either makes the thing usable or says why not; nothing already there is touched or updated.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -75,6 +76,39 @@ pub(crate) fn need_cargo_fuzz() -> Result<()> {
         return Ok(());
     }
     command::cargo(&["install", "cargo-fuzz", "--version", "^0.13", "--locked"]).run()
+}
+
+/// Makes wasm-bindgen's tool runnable, in the version of the library, and says what it is called; compiling it takes two minutes. One of another version
+/// stays where it is, and ours goes below the target directory.
+pub(crate) fn need_wasm_bindgen() -> Result<String> {
+    let workspace = fs::read_to_string("Cargo.toml").context("cannot read Cargo.toml")?;
+    let version =
+        workspace.lines().find_map(|line| line.strip_prefix("wasm-bindgen = \"=")?.strip_suffix('"'));
+    let version = version.context("Cargo.toml names no exact version of wasm-bindgen")?;
+    let root = target_directory()?.join("tools");
+    let own = root.join("bin/wasm-bindgen").display().to_string();
+    let has_version = |tool: &str| {
+        let said = command::program(tool, &["--version"]).read();
+        said.is_ok_and(|said| said.split_whitespace().nth(1) == Some(version))
+    };
+    for tool in ["wasm-bindgen", &own] {
+        if has_version(tool) {
+            return Ok(tool.into());
+        }
+    }
+    command::cargo(&["install", "wasm-bindgen-cli", "--version", version, "--no-default-features", "--root"])
+        .args(&[root.display().to_string()])
+        .run()
+        .with_context(|| format!("wasm-bindgen {version} is missing and could not be installed"))?;
+    Ok(own)
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target_directory() -> Result<PathBuf> {
+    let metadata = command::cargo(&["metadata", "--format-version", "1", "--no-deps"]).read()?;
+    let rest = metadata.split_once("\"target_directory\":\"").context("cargo names no target directory")?.1;
+    let path = rest.split_once('"').context("cargo's answer is cut off")?.0;
+    Ok(PathBuf::from(path.replace("\\\\", "\\")))
 }
 
 /// Cargo of the nightly compiler.
