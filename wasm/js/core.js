@@ -73,7 +73,7 @@ export class Core {
   }
 
   /** After a call of the engine: its error, its events, and a turn of the driver. */
-  acted(answer) {
+  acted(answer = 0) {
     checked(answer);
     this.read();
     this.stir();

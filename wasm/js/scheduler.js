@@ -11,6 +11,9 @@ import { snapshotOf } from './look.js';
 import { millis, planOf, whole } from './plan.js';
 import { Runner } from './runner.js';
 
+/** In the place of an id. */
+const [ALL, ALL_FOR_EVER] = [-1, -2];
+
 export class Scheduler extends EventTarget {
   #core;
   #capacity;
@@ -63,8 +66,8 @@ export class Scheduler extends EventTarget {
       const stop = () => {
         run.stop ??= { reason: signal.reason };
         core.blame(signal.reason);
-        core.engine.abortAll(Infinity);
-        core.acted(0);
+        core.engine.abort(ALL, Infinity);
+        core.acted();
       };
       if (signal.aborted) stop();
       else {
@@ -97,7 +100,8 @@ export class Scheduler extends EventTarget {
     const node = core.find(id);
     const by = core.now() + millis(drain, 'drain');
     if (node.state === undefined && reason !== undefined) node.more().abortReason = reason;
-    core.acted(core.engine.abort(id, by));
+    core.engine.abort(id, by);
+    core.acted();
   }
 
   shutdown({ reason, drain = Infinity } = {}) {
@@ -105,8 +109,8 @@ export class Scheduler extends EventTarget {
     core.alive();
     const by = core.now() + millis(drain, 'drain');
     core.blame(reason);
-    core.engine.shutdown(by);
-    core.acted(0);
+    core.engine.abort(ALL_FOR_EVER, by);
+    core.acted();
   }
 
   wake(id) {
@@ -175,13 +179,13 @@ export class Scheduler extends EventTarget {
   explain(id) {
     const core = this.#core;
     core.find(id);
-    return core.text(core.engine.explain(id, core.now()));
+    return core.text(core.engine.text(id, core.now()));
   }
 
   tree() {
     const core = this.#core;
     core.alive();
-    return core.text(core.engine.tree(core.now()));
+    return core.text(core.engine.text(ALL, core.now()));
   }
 
   // ---- events ----

@@ -29,4 +29,5 @@ const target = JSON.parse(metadata).target_directory;
 const compiled = join(target, 'wasm32-unknown-unknown/wasm/windlass_wasm.wasm');
 run('wasm-bindgen', ['--target', 'web', '--out-dir', 'pkg', '--no-typescript', compiled], install);
 const module = 'pkg/windlass_wasm_bg.wasm';
-run(process.execPath, [wasmOpt, '-Oz', '--converge', '--strip-producers', '--strip-target-features', module, '-o', module], 'npm ci');
+// Nothing of Rust's lies in the lowest kilobyte, which is the far end of the stack.
+run(process.execPath, [wasmOpt, '-Oz', '--converge', '-ocimfs', '32', '--low-memory-unused', '--strip-producers', '--strip-target-features', module, '-o', module], 'npm ci');

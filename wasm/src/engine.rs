@@ -189,25 +189,20 @@ impl Engine {
         done.map_or_else(code, |()| 0.0)
     }
 
-    /// Aborts a node; what has not ended `by` then is ended by force.
-    pub fn abort(&mut self, id: f64, by: f64) -> f64 {
-        let aborted = to_id(id).ok_or(Error::UnknownNode).and_then(|id| self.s.abort_by(id, deadline(by)));
-        aborted.map_or_else(code, |()| 0.0)
-    }
-
-    /// Aborts everything; the scheduler stays open.
-    #[wasm_bindgen(js_name = abortAll)]
-    pub fn abort_all(&mut self, by: f64) {
-        let tops: Vec<NodeId> =
-            self.s.nodes().filter(|node| node.parent().is_none()).map(|node| node.id()).collect();
-        for top in tops {
-            let _ = self.s.abort_by(top, deadline(by));
+    /// Aborts a node, or all for -1, or all for ever for -2; what has not ended `by` then is ended by force.
+    pub fn abort(&mut self, id: f64, by: f64) {
+        let by = if by == f64::INFINITY { Instant::MAX } else { to_instant(by) };
+        if id == -2.0 {
+            return self.s.shutdown(by);
         }
-    }
-
-    /// Aborts everything, and takes nothing new from now on.
-    pub fn shutdown(&mut self, by: f64) {
-        self.s.shutdown(deadline(by));
+        // What is not there any more needs no abort.
+        let aborted: Vec<NodeId> = match to_id(id) {
+            Some(id) => vec![id],
+            None => self.s.nodes().filter(|node| node.parent().is_none()).map(|node| node.id()).collect(),
+        };
+        for id in aborted {
+            let _ = self.s.abort_by(id, by);
+        }
     }
 
     // ---- looking ----
@@ -222,16 +217,13 @@ impl Engine {
         look::rows(self.s.view())
     }
 
-    /// Why a node does not move; nothing if there is no such node.
-    pub fn explain(&self, id: f64, now: f64) -> String {
+    /// Why a node does not move; the tree for -1, and for a node that does not exist.
+    pub fn text(&self, id: f64, now: f64) -> String {
         let view = self.s.view().as_of(to_instant(now));
-        let node = to_id(id).and_then(|id| view.node(id).ok());
-        node.map_or_else(String::new, |node| node.explain().to_string())
-    }
-
-    /// The tree as text.
-    pub fn tree(&self, now: f64) -> String {
-        self.s.view().as_of(to_instant(now)).tree().to_string()
+        match to_id(id).and_then(|id| view.node(id).ok()) {
+            Some(node) => node.explain().to_string(),
+            None => view.tree().to_string(),
+        }
     }
 }
 
@@ -255,10 +247,6 @@ impl Engine {
         let Ok(Some(work)) = self.s.work_mut(id) else { return false };
         tell(work) && self.s.wake(id).is_ok()
     }
-}
-
-fn deadline(by: f64) -> Instant {
-    if by == f64::INFINITY { Instant::MAX } else { to_instant(by) }
 }
 
 fn code(error: Error) -> f64 {
