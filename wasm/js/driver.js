@@ -108,7 +108,7 @@ export class Driver {
   /** Polls and calls functions until nothing more is to be done now; nothing if the time is up before. */
   #crank() {
     const core = this.#core;
-    for (;;) {
+    for (let next = NOW; ; ) {
       while (this.#asks) {
         const asks = this.#asks;
         const at = this.#at;
@@ -118,12 +118,11 @@ export class Driver {
         if (!this.#running) return ON_WAKE;
         if (this.#isOver()) return undefined;
       }
-      const next = core.poll();
+      if (next !== NOW && !core.dirty) return next;
+      next = core.poll();
       this.#at = 0;
       this.#asks = core.read();
       if (!this.#running) return ON_WAKE;
-      if (this.#asks) continue;
-      if (next !== NOW && !core.dirty) return next;
       if (this.#isOver()) return undefined;
     }
   }

@@ -5,6 +5,8 @@ import { SchedulerError } from './errors.js';
 
 /** Ids of the engine: generation times this, plus index. */
 const SPAN = 2 ** 21;
+/** The index in an id. Faster than a remainder, which is a call for numbers beyond 32 bits. */
+const indexOf = (id) => id - Math.floor(id / SPAN) * SPAN;
 
 export class Node {
   id = -1;
@@ -85,14 +87,14 @@ export class Nodes {
     node.id = id;
     node.label = label;
     this.labels[label] = node;
-    this.#byIndex[id % SPAN] = node;
+    this.#byIndex[indexOf(id)] = node;
     this.used += 1;
     this.edges += node.settings?.deps?.length ?? 0;
   }
 
   free(node) {
     this.labels[node.label] = undefined;
-    this.#byIndex[node.id % SPAN] = undefined;
+    this.#byIndex[indexOf(node.id)] = undefined;
     this.#holes.push(node.label);
     this.used -= 1;
     this.edges -= node.settings?.deps?.length ?? 0;
@@ -100,7 +102,7 @@ export class Nodes {
 
   /** The node with this id, if there is one. */
   at(id) {
-    const node = this.#byIndex[id % SPAN];
+    const node = this.#byIndex[indexOf(id)];
     return node !== undefined && node.id === id ? node : undefined;
   }
 
