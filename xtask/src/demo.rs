@@ -1,7 +1,7 @@
 //! `cargo xtask demo`: builds the page of `examples/browser`, puts an archive beside it, and serves both on loopback.
 //!
 //! Invariant: all that is written lies below the target directory, and what is served is exactly what was built: the page's own files, the compiled
-//! job, the driver of the npm package, the archive. Compile target and wasm-bindgen are installed when they are missing; Node and Chromium, which only
+//! job, the archive. Compile target and wasm-bindgen are installed when they are missing; Node and Chromium, which only
 //! the test needs, are named.
 
 use std::fs;
@@ -17,8 +17,6 @@ use crate::toolchain;
 const TARGET: &str = "wasm32-unknown-unknown";
 const PAGE: &str = "examples/browser/page";
 const TEST: &str = "examples/browser/test";
-/// The npm package's driver, which is the page's, too.
-const DRIVER: [&str; 2] = ["wasm/js/driver.js", "wasm/js/host.js"];
 /// What the archive is generated with; its directory is named for it, so that another one does not pass for it.
 const ARCHIVE: [&str; 4] = ["--checkpoints", "48", "--seed", "7"];
 
@@ -105,9 +103,6 @@ fn build() -> Result<Built> {
         .run()?;
     for entry in fs::read_dir(PAGE).with_context(|| format!("cannot read {PAGE}"))? {
         place(&entry?.path(), &site)?;
-    }
-    for file in DRIVER {
-        place(Path::new(file), &site)?;
     }
     generate(&catchup, &site)?;
     Ok(Built { site, catchup })

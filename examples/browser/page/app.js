@@ -143,7 +143,7 @@ function show(standing) {
   $('abort').disabled = !live;
 }
 
-function sentence(phase, { wanted, applied, transactions, checkpoints, explain }) {
+function sentence(phase, { wanted, applied, transactions, checkpoints, explain, forced }) {
   const so = `${count(applied)} of ${count(wanted)} ledgers were applied`;
   switch (phase) {
     case 'success':
@@ -151,7 +151,7 @@ function sentence(phase, { wanted, applied, transactions, checkpoints, explain }
     case 'failure':
       return `${explain.replace(/^failed: /, '')}. Until then ${so}.`;
     case 'aborted':
-      return `The job was aborted, and has cleaned up. Until then ${so}.`;
+      return `The job was aborted, and ${forced ? `${count(forced)} works did not clean up in time` : 'has cleaned up'}. Until then ${so}.`;
     case 'aborting':
       return 'The downloads under way are being cancelled.';
     case 'paused':
@@ -243,11 +243,20 @@ const point = (event) => {
 canvas.addEventListener('pointermove', point);
 canvas.addEventListener('pointerdown', point);
 
+/** What is no failure of the job's, but of the page. */
+function giveUp(title, error) {
+  job = undefined;
+  $('phase').dataset.phase = 'failure';
+  put($('phase'), title);
+  put($('summary'), `${error?.message ?? error}. Loading the page again may help.`);
+  for (const button of document.querySelectorAll('button')) button.disabled = true;
+}
+
+addEventListener('error', (event) => event.error && giveUp('Broken', event.error));
+addEventListener('unhandledrejection', (event) => giveUp('Broken', event.reason));
 try {
   await init();
   start();
 } catch (error) {
-  $('phase').dataset.phase = 'failure';
-  put($('phase'), 'Not loaded');
-  put($('summary'), `The job could not be loaded: ${error?.message ?? error}`);
+  giveUp('Not loaded', error);
 }

@@ -4,7 +4,6 @@
 
 import { Driver } from './driver.js';
 import { Fetcher } from './fetcher.js';
-import { systemHost } from './host.js';
 import { Demo } from './pkg/windlass_demo.js';
 
 /** Ledgers in a checkpoint of the archive. */
@@ -24,23 +23,22 @@ export class Job {
 
   /** `changed()` is called after each poll, `over()` once, after the last. */
   constructor({ concurrency, conditions, changed, over }) {
-    const host = systemHost();
-    this.origin = host.now();
+    this.origin = performance.now();
     const fetcher = new Fetcher('archive', conditions, () => this.#driver.stir());
     const seed = crypto.getRandomValues(new Uint32Array(1))[0];
     this.#demo = new Demo(fetcher, FREQUENCY, concurrency, RETRIES, BASE, seed);
-    const poll = () => {
-      const next = this.#demo.poll(this.now());
-      changed();
-      // Downloads end in tasks of their own, so nothing has changed since.
-      return { next, asks: undefined, isDirty: () => false };
-    };
-    const end = () => {
-      this.isOver = true;
-      over();
-    };
-    this.#driver = new Driver(host, BUDGET, { poll, end, origin: this.origin });
-    this.#driver.start();
+    this.#driver = new Driver({
+      budget: BUDGET,
+      now: () => this.now(),
+      poll: () => {
+        changed();
+        return this.#demo.poll(this.now());
+      },
+      over: () => {
+        this.isOver = true;
+        over();
+      },
+    });
   }
 
   /** Milliseconds since it began. */

@@ -26,6 +26,8 @@ struct Standing {
     nodes: usize,
     high_water: usize,
     capacity: usize,
+    /// Works that did not clean up in time.
+    forced: u64,
     /// The ledger applied last, and its hash.
     last: Option<(u32, String)>,
 }
@@ -57,6 +59,7 @@ where
         nodes: scheduler.nodes().count(),
         high_water: metrics.high_water,
         capacity: scheduler.capacity(),
+        forced: metrics.forced,
         last: ledgers.last().map(|(ledger, hash)| (ledger, hash.to_string())),
     };
     // Text and numbers: there is nothing in it that JSON could not say.

@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { chromium } from 'playwright-core';
 
 const [address, catchup, archive] = process.argv.slice(2);
@@ -95,6 +96,7 @@ const steps = {
     await page.waitForSelector('.row:has-text("download")');
     await page.click('#abort');
     await phase(page, 'aborted');
+    assert.match(await page.textContent('#summary'), /has cleaned up/);
     assert.equal(await page.isDisabled('#pause'), true);
     await page.click('#restart');
     await phase(page, 'running');
@@ -102,6 +104,25 @@ const steps = {
     await page.waitForSelector('.row:has-text("download")');
     await page.click('#restart');
     await arrives(page);
+  },
+
+  async 'notices what was tampered with'(page) {
+    const name = 'results-0000007f.xdr.gz';
+    let asked = 0;
+    await page.route(`**/${name}*`, async (route) => {
+      asked += 1;
+      const response = await route.fetch();
+      const records = gunzipSync(await response.body());
+      records[records.length >> 1] ^= 1;
+      await route.fulfill({ response, body: gzipSync(records) });
+    });
+    await page.click('#restart');
+    await phase(page, 'failure');
+    await page.unroute(`**/${name}*`);
+    assert.ok((await page.textContent('#summary')).includes(name));
+    assert.equal(asked, 6);
+    // The checkpoint before is the last that was applied.
+    assert.equal(await page.$eval('#applied', (bar) => bar.value), 63);
   },
 
   async 'is walked through with keys, and one work can be aborted'(page) {
