@@ -200,6 +200,8 @@ export interface EventStream extends AsyncIterableIterator<WorkEvent> {
 /** Where the scheduler gets its time from; for tests on virtual time, and for places without the usual timers. */
 export interface Host {
   now(): number;
+  /** A cheap clock for the budget of a task; the default is `now`. */
+  tick?(): number;
   setTimer(go: () => void, ms: number): unknown;
   clearTimer(timer: any): void;
   /** Calls `go` soon, in a task of its own. */
