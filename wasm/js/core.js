@@ -86,6 +86,7 @@ export class Core {
 
   poll() {
     this.dirty = false;
+    this.faults.sweep(this.engine, this.nodes);
     return this.engine.poll(this.now());
   }
 
@@ -221,7 +222,6 @@ export class Core {
     if (state === SUCCESS) summary.succeeded += 1;
     else if (state === FIRST_END) summary.aborted += 1;
     else summary.failures.push(this.workError(node));
-    if (node.extra) this.faults.sweep(this.engine, this.nodes);
   }
 
   #tell(event) {

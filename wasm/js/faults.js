@@ -27,7 +27,8 @@ export class Faults {
 
   /** Forgets, once there are many, the errors that no node points to. */
   sweep(engine, nodes) {
-    if (this.#errors.size < 2 * nodes.labels.length + 64) return;
+    // A node points to three at most, so that each sweep makes room for many more.
+    if (this.#errors.size < 6 * nodes.labels.length + 64) return;
     const kept = new Set(shownErrors(engine.rows()));
     for (const node of nodes.labels) if (node?.extra) kept.add(node.extra.error).add(node.extra.failure);
     for (const number of this.#errors.keys()) if (!kept.has(number)) this.#errors.delete(number);

@@ -9,6 +9,7 @@ export function graphOrder(nodes) {
   const followers = new Map(names.map((name) => [name, []]));
   for (const name of names) {
     const deps = nodes[name]?.deps ?? [];
+    if (!Array.isArray(deps)) throw new TypeError(`nodes.${name}: deps are names, in an array`);
     for (const dep of deps) {
       if (!followers.has(dep)) throw new TypeError(`nodes.${name}: depends on ${String(dep)}, which is not there`);
       followers.get(dep).push(name);

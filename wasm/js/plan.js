@@ -4,7 +4,7 @@ import { graphOrder } from './graph.js';
 import { Node, Settings } from './nodes.js';
 import { batchWork, gateWork } from './sources.js';
 
-const COMMON = ['kind', 'name', 'retries', 'backoff', 'timeout', 'drain', 'paused', 'detached', 'deps', 'onFailure'];
+const COMMON = ['kind', 'name', 'retries', 'backoff', 'timeout', 'drain', 'paused', 'detached', 'onFailure'];
 const keys = (...own) => new Set([...COMMON, ...own]);
 /** The options of each kind. */
 const OPTIONS = {
@@ -21,7 +21,7 @@ const [RESETS, ABORTS, PAUSED, DETACHED, FINISH, IGNORE, POLICY] = [16, 32, 64, 
 const POLICIES = { stop: POLICY, finish: POLICY | FINISH, ignore: POLICY | IGNORE };
 
 /** Checks a spec and makes a node of it. Throws a TypeError or a RangeError that names the field. */
-export function planOf(spec, kind = spec?.kind ?? 'work') {
+export function planOf(spec, kind = spec?.kind ?? 'work', inGraph = false) {
   if (typeof spec === 'function') return new Node('work', WORK, undefined, spec, undefined);
   if (typeof spec !== 'object' || spec === null) throw new TypeError('a work is a function or an object');
   const options = Object.hasOwn(OPTIONS, kind) && OPTIONS[kind];
@@ -29,7 +29,7 @@ export function planOf(spec, kind = spec?.kind ?? 'work') {
   let rare = false;
   for (const key in spec) {
     if (key === 'run' || key === 'name') continue;
-    if (!options.has(key) && spec[key] !== undefined) throw new TypeError(`${key}: not an option of ${kind}`);
+    if (!options.has(key) && spec[key] !== undefined && !(inGraph && key === 'deps')) throw new TypeError(`${key}: not an option of ${kind}`);
     rare = true;
   }
   const { name } = spec;
@@ -72,7 +72,7 @@ const MAKE = {
     node.settings.width = width(concurrency);
     if (typeof nodes !== 'object' || nodes === null) throw new TypeError('nodes: an object of works by name');
     for (const { name, work, deps } of graphOrder(nodes)) {
-      const child = planOf(work);
+      const child = planOf(work, undefined, true);
       if (work.name === undefined || typeof work === 'function') child._name = name;
       (child.settings ??= new Settings()).deps = deps;
       child.settings.edges += deps.length;
@@ -102,8 +102,7 @@ const MAKE = {
 
 /** What every kind may have. */
 function common(node, spec) {
-  const { timeout, drain, deps, paused, detached, onFailure } = spec;
-  if (deps !== undefined && !Array.isArray(deps)) throw new TypeError('deps: names of nodes of the same graph');
+  const { timeout, drain, paused, detached, onFailure } = spec;
   if (paused) node.shape |= PAUSED;
   if (detached) node.shape |= DETACHED;
   if (onFailure !== undefined) {

@@ -205,6 +205,9 @@ test('bad options are named, and nothing is added', () => {
     [{ kind: 'parallel', concurrency: 0 }, /concurrency/],
     [{ kind: 'graph', nodes: { a: { run() {}, deps: ['b'] } } }, /depends on b/],
     [{ kind: 'graph', nodes: { a: { run() {}, deps: ['b'] }, b: { run() {}, deps: ['a'] } } }, /a, b wait for each other/],
+    [{ kind: 'graph', nodes: { a: { run() {}, deps: 'b' }, b: () => {} } }, /nodes.a: deps/],
+    [{ kind: 'graph', nodes: { a: { run() {}, deps: ['b', 'b'] }, b: () => {} } }, /twice/],
+    [{ run() {}, deps: ['a'] }, /deps: not an option of work/],
     [{ kind: 'batch' }, /items/],
     [{ kind: 'when', condition() {} }, /then/],
   ];
