@@ -264,3 +264,49 @@ fn code(error: Error) -> f64 {
         _ => -11.0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words of the last ask.
+    fn asked(engine: &Engine) -> &[u32] {
+        engine.asks.words.rchunks(asks::WORDS).next().unwrap_or(&[])
+    }
+
+    #[test]
+    fn only_the_answer_that_is_waited_for_counts() {
+        let mut engine = Engine::new(4, 0, 0.0);
+        let id = engine.add(-1.0, 0, 0);
+        assert_eq!(engine.poll(0.0), -2.0);
+        let first = asked(&engine)[2];
+        assert!(!engine.answer(id, first + 1, 3, 0.0, 0), "no such ask");
+        assert!(engine.answer(id, first, 0, 0.0, 0));
+        assert!(!engine.answer(id, first, 3, 0.0, 0), "answered already");
+        let _ = engine.poll(1.0);
+        let second = asked(&engine)[2];
+        assert_ne!(second, first);
+        assert!(!engine.answer(id, first, 3, 0.0, 0), "of an earlier call");
+        assert_eq!(engine.state(id), State::Waiting as i32);
+        assert!(engine.answer(id, second, 3, 0.0, 0));
+        assert_eq!(engine.poll(2.0), -3.0);
+        assert_eq!(engine.state(id), State::Success as i32);
+    }
+
+    #[test]
+    fn no_number_is_a_panic() {
+        let mut engine = Engine::new(2, 0, f64::NAN);
+        let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0, 0.0, 0.5, 1e300, 2_097_152.0];
+        for number in odd {
+            engine.settings(0, number, number, number);
+            engine.retry(u32::MAX, number, number, number, number, number, u32::MAX);
+            engine.depend(number);
+            assert!(engine.add(number, u32::MAX, 0) < 0.0);
+            let _ =
+                (engine.poll(number), engine.act(9, number), engine.claim(number, 0), engine.state(number));
+            assert!(!engine.answer(number, 0, 99, number, 0) && !engine.nap(number, 0, number));
+            engine.abort(number, number);
+            assert_eq!(engine.text(number, number), "");
+        }
+    }
+}

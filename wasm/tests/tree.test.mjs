@@ -135,6 +135,20 @@ test('a work that says waiting is called when a child ends, and sees how they do
   assert.deepEqual(seen, [0, 1, 0]);
 });
 
+test('a child that ends while the function runs is not missed by a function that then waits', async () => {
+  const { host, s } = stage();
+  let calls = 0;
+  s.add(async (ctx) => {
+    calls += 1;
+    if (calls === 2) return 'success';
+    ctx.addChild(async (child) => child.sleep(5));
+    await ctx.sleep(50);
+    return 'waiting';
+  });
+  await host.until(s.run());
+  assert.equal(calls, 2);
+});
+
 for (const [kind, items] of [
   ['an array', () => [1, 2, 3, 4, 5, 6, 7]],
   ['a generator', function* () { yield* [1, 2, 3, 4, 5, 6, 7]; }],
