@@ -111,8 +111,9 @@ pub(crate) struct Human(pub Duration);
 
 impl fmt::Display for Human {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let micros = self.0.as_micros();
+        // In 64 bits, for code for 128 is large, and nobody reads the microseconds of 584,000 years.
         let secs = self.0.as_secs();
+        let micros = secs.saturating_mul(1_000_000).saturating_add(u64::from(self.0.subsec_micros()));
         match micros {
             0 => f.write_str("0 s"),
             1..1_000 => write!(f, "{micros} us"),
