@@ -28,6 +28,11 @@ class Node {
     return this.about?.slice(this.about.lastIndexOf('/') + 1) ?? '';
   }
 
+  /** The file's number alone, where the name says of what kind it is, and room is scarce. */
+  get number() {
+    return /-([0-9a-f]{8})\./.exec(this.about ?? '')?.[1] ?? this.shortAbout;
+  }
+
   /** The state for people. */
   get says() {
     if (this.isPaused && !this.isDone) return 'paused';

@@ -149,7 +149,7 @@ function newRow(node, depth) {
 function paint(row, node) {
   const [, , about, says] = row.children;
   row.dataset.state = node.isRetrying ? 'retrying' : node.state;
-  put(about, node.shortAbout);
+  put(about, node.number);
   put(says, node.attempt > 1 && !node.isDone ? `${node.says}, attempt ${node.attempt}` : node.says);
 }
 
