@@ -16,7 +16,7 @@ pub(crate) struct Invocation {
     program: OsString,
     shown: String,
     args: Vec<String>,
-    envs: Vec<(&'static str, &'static str)>,
+    envs: Vec<(&'static str, String)>,
 }
 
 /// The cargo that runs us.
@@ -36,8 +36,8 @@ impl Invocation {
         self
     }
 
-    pub(crate) fn env(mut self, key: &'static str, value: &'static str) -> Self {
-        self.envs.push((key, value));
+    pub(crate) fn env(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.envs.push((key, value.into()));
         self
     }
 
@@ -91,7 +91,7 @@ impl Invocation {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(&self.args).envs(self.envs.iter().copied());
+        command.args(&self.args).envs(self.envs.iter().map(|(key, value)| (key, value)));
         command
     }
 
