@@ -71,12 +71,10 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     /// A crank of a plain leaf that nobody observes: [`Engine::run`] without its detours. Leaves the leaf marked as running.
     #[inline(always)]
     fn run_plain(&mut self, index: u32) {
-        let at = index as usize;
-        let split = if at < self.works.len() { self.works.split_at_mut(at) } else { Default::default() };
-        let (lower, [Some(work), upper @ ..]) = split else { return };
+        let Some((work, slots)) = Slots::around(self.works, index) else { return };
         self.table.root.counts.cranks += 1;
         self.table.root.running = index;
-        let mut cx = Cx { lend: &mut self.table, slots: Slots { lower, upper }, app: &mut *self.app };
+        let mut cx = Cx { lend: &mut self.table, slots, app: &mut *self.app };
         let outcome = work.on_run(&mut cx);
         if !matches!(outcome, Outcome::Running) || self.table.root.stirred {
             // The mark says who it was, so that nothing has to be kept across the call.
@@ -158,13 +156,9 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         none: R,
         call: impl FnOnce(&mut W, &mut Cx<'_, W, A>) -> R,
     ) -> R {
-        let index = index as usize;
-        if index >= self.works.len() {
-            return none;
-        }
-        let (lower, [Some(work), upper @ ..]) = self.works.split_at_mut(index) else { return none };
+        let Some((work, slots)) = Slots::around(self.works, index) else { return none };
         self.table.root.running = running;
-        let mut cx = Cx { lend: &mut self.table, slots: Slots { lower, upper }, app: &mut *self.app };
+        let mut cx = Cx { lend: &mut self.table, slots, app: &mut *self.app };
         let result = call(work, &mut cx);
         self.table.root.running = ROOT;
         result

@@ -198,12 +198,8 @@ impl Table<'_> {
         self.go(index, to);
         let hot = self.hot(index);
         let (parent, flags) = (hot.parent, hot.flags);
-        if flags & flag::ARMED != 0 {
-            self.cancel_deadlines(index);
-        }
-        if flags & flag::QUEUED != 0 {
-            self.leave_queue(parent, index);
-        }
+        self.cancel_deadlines(index);
+        self.leave_queue(parent, index);
         self.hot_mut(index).clear(OVER);
         if flags & flag::IN_RING != 0 {
             self.refresh(index);

@@ -18,6 +18,17 @@ impl<'a, W> Slots<'a, W> {
         Self { lower: works, upper: &mut [] }
     }
 
+    /// The work at `index`, and all others; none if there is none. The length is looked at first, so that the split needs no second look.
+    #[inline(always)]
+    pub(crate) fn around(works: &'a mut [Option<W>], index: u32) -> Option<(&'a mut W, Self)> {
+        let index = index as usize;
+        if index >= works.len() {
+            return None;
+        }
+        let (lower, [Some(work), upper @ ..]) = works.split_at_mut(index) else { return None };
+        Some((work, Self { lower, upper }))
+    }
+
     /// The index of the work that is running; the number of slots if none is.
     pub(crate) const fn running(&self) -> u32 {
         // A table has fewer than 2^32 slots.

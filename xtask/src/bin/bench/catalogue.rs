@@ -37,7 +37,7 @@ pub(crate) const ALL: &[Workload] = &[
         about: "A thousand works side by side are cranked in turns, each a hundred times.",
         rounds: 51,
         contenders: || flat::contenders(1_000, 100),
-        explain: "Of the 68 instructions of a crank, 8 are the leaf's and 8 are what the loop does, too. The others find out whose turn it \
+        explain: "Of the 65 instructions of a crank, 8 are the leaf's and 8 are what the loop does, too. The others find out whose turn it \
                   is (13) and that it is nobody else's business (7: no child, no timeout, no end under way), split the table of works so that the leaf may fill \
                   every other slot (13), make its context (8), see that nothing has woken it meanwhile (5), and keep totals and a mark of who \
                   runs, by which a panic is laid at the right door (3). Times follow: the processor does about six instructions a cycle on either side.",
