@@ -4,13 +4,14 @@
 //! a fresh machine compiles it for minutes, and its answer changes with the dependencies, not with the code.
 //!
 //! What is missing is fetched, and the network may refuse. Without a target the step fails, because `no_std` is a
-//! promise of every commit. Without the old compiler or cargo-deny it is skipped, aloud: a later run can catch up.
+//! promise of every commit. Without the old compiler, QEMU or cargo-deny it is skipped, aloud: a later run can catch up.
 
 use anyhow::{Result, bail};
 
 use crate::bench;
 use crate::command::cargo;
 use crate::deep;
+use crate::device;
 use crate::size;
 use crate::steps::{Outcome, Step};
 use crate::tally::Tally;
@@ -23,6 +24,7 @@ pub(crate) const TEST: &[Step] = &[
     Step { name: "doc", about: "the documentation builds and every link in it leads somewhere", run: doc },
     Step { name: "no-std", about: "engine and traces compile for bare metal and wasm32", run: no_std },
     Step { name: "size", about: "the engine has not grown, in flash and in memory", run: size },
+    Step { name: "device", about: "golden traces and interrupts on devices, in QEMU", run: device::run },
     Step { name: "wasm", about: "the engine for JavaScript and the demo compile for wasm32", run: wasm },
     Step { name: "msrv", about: "everything compiles with the oldest supported Rust", run: msrv },
     Step { name: "test-core", about: "the engine's tests, without any of its features", run: test_core },
@@ -50,7 +52,9 @@ const TARGETS: &[(&str, &[&str])] = &[
 fn fmt() -> Result<Outcome> {
     toolchain::need_component("fmt", "rustfmt")?;
     cargo(&["fmt", "--all", "--check"]).run()?;
-    cargo(&["fmt", "--manifest-path", size::MANIFEST, "--check"]).run()?;
+    for manifest in outside() {
+        cargo(&["fmt", "--manifest-path", &manifest, "--check"]).run()?;
+    }
     cargo(&["fmt", "--manifest-path", &format!("{}/Cargo.toml", deep::FUZZ), "--check"]).run()?;
     Ok(Outcome::Passed)
 }
@@ -65,6 +69,7 @@ fn clippy() -> Result<Outcome> {
             .run()?;
     }
     size::lint()?;
+    device::lint()?;
     Ok(Outcome::Passed)
 }
 
@@ -135,10 +140,15 @@ fn deny() -> Result<Outcome> {
     if let Err(why) = toolchain::need_cargo_deny() {
         return Ok(Outcome::Skipped(format!("cargo-deny could not be installed: {why:#}")));
     }
-    for manifest in ["Cargo.toml", size::MANIFEST] {
-        cargo(&["deny", "--manifest-path", manifest, "check", "licenses", "bans", "sources"]).run()?;
+    for manifest in ["Cargo.toml".to_string()].into_iter().chain(outside()) {
+        cargo(&["deny", "--manifest-path", &manifest, "check", "licenses", "bans", "sources"]).run()?;
     }
     Ok(Outcome::Passed)
+}
+
+/// The manifests of what is built for devices, which the workspace's own commands do not see.
+fn outside() -> impl Iterator<Item = String> {
+    std::iter::once(size::MANIFEST.into()).chain(device::manifests())
 }
 
 /// `cargo test` with these arguments, doc tests and all.

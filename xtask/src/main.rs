@@ -8,6 +8,7 @@ mod checks;
 mod command;
 mod deep;
 mod demo;
+mod device;
 mod size;
 mod steps;
 mod tally;

@@ -1,0 +1,236 @@
+//! Tests that run on devices, which QEMU plays: builds each image of a list, runs it, and looks at its exit code.
+//!
+//! Invariant: an image that hangs is ended by us, and is a failure that says so; QEMU ends with 1 if it cannot run an image, so no image
+//! is expected to. The images lie in workspaces of their own, whose sources are linted here as well. What they test is written in them.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::command::{self, Invocation};
+use crate::steps::Outcome;
+use crate::tally::Tally;
+use crate::toolchain;
+
+/// What is run, in this order.
+const IMAGES: &[Image] = &[
+    Image::new("tests/device", "golden", &LM3S6965),
+    Image::new("tests/device", "golden", &VIRT),
+    Image::new("tests/device", "golden", &LM3S6965).with("doctored").finds_fault(),
+];
+
+/// Cortex-M3, 256 kB of flash, 64 kB of memory.
+const LM3S6965: Board = Board {
+    target: "thumbv7m-none-eabi",
+    qemu: "qemu-system-arm",
+    machine: &["-machine", "lm3s6965evb", "-cpu", "cortex-m3"],
+};
+
+/// RISC-V, QEMU's own machine.
+const VIRT: Board = Board {
+    target: "riscv32imac-unknown-none-elf",
+    qemu: "qemu-system-riscv32",
+    machine: &["-machine", "virt", "-bios", "none"],
+};
+
+/// What an image ends with that has found a fault.
+const FAULT: i32 = 3;
+
+/// No image takes a quarter of this on two slow cores.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// A program for a device, and how it must end.
+struct Image {
+    /// The folder of its manifest.
+    package: &'static str,
+    bin: &'static str,
+    board: &'static Board,
+    features: &'static str,
+    exit: i32,
+}
+
+/// A device, and what plays it.
+#[derive(Debug)]
+struct Board {
+    target: &'static str,
+    qemu: &'static str,
+    machine: &'static [&'static str],
+}
+
+impl Image {
+    /// An image that must pass.
+    const fn new(package: &'static str, bin: &'static str, board: &'static Board) -> Self {
+        Self { package, bin, board, features: "", exit: 0 }
+    }
+
+    const fn with(mut self, features: &'static str) -> Self {
+        self.features = features;
+        self
+    }
+
+    /// The same, but broken on purpose.
+    const fn finds_fault(mut self) -> Self {
+        self.exit = FAULT;
+        self
+    }
+
+    fn manifest(&self) -> String {
+        format!("{}/Cargo.toml", self.package)
+    }
+
+    fn build(&self) -> Result<()> {
+        self.cargo("build")?.run()
+    }
+
+    fn lint(&self) -> Result<()> {
+        self.cargo("clippy")?.args(&["--", "-D", "warnings"]).run()
+    }
+
+    fn cargo(&self, subcommand: &str) -> Result<Invocation> {
+        toolchain::need_target(self.board.target)?;
+        let directory = directory();
+        let shown = directory.to_str().context("the target directory's name is not UTF-8")?;
+        let cargo =
+            command::cargo(&[subcommand, "--release", "--locked", "--manifest-path", &self.manifest()])
+                .args(&["--target-dir", shown, "--target", self.board.target, "--bin", self.bin]);
+        Ok(if self.features.is_empty() { cargo } else { cargo.args(&["--features", self.features]) })
+    }
+
+    fn run(&self) -> Result<()> {
+        let path = directory().join(self.board.target).join("release").join(self.bin);
+        let path = path.to_str().context("the target directory's name is not UTF-8")?;
+        let args = [self.board.machine, QUIET, &["-kernel", path]].concat();
+        println!("$ {} {}", self.board.qemu, args.join(" "));
+        let mut device = Command::new(self.board.qemu);
+        device.args(&args).stdin(Stdio::null());
+        let Some(status) = run_within(LIMIT, &mut device)? else {
+            bail!("`{}` still ran after {} s, and was ended", self.bin, LIMIT.as_secs());
+        };
+        ensure!(
+            status.code() == Some(self.exit),
+            "`{}` on {} ended with {status}, not with {}",
+            self.bin,
+            self.board.target,
+            self.exit
+        );
+        if self.exit == FAULT {
+            println!("  it was broken on purpose, and the fault was found");
+        }
+        Ok(())
+    }
+}
+
+/// A device without a screen, whose serial line and semihosting are our terminal.
+const QUIET: &[&str] = &[
+    "-display",
+    "none",
+    "-monitor",
+    "none",
+    "-serial",
+    "stdio",
+    "-semihosting-config",
+    "enable=on,target=native",
+];
+
+/// Builds and runs all images.
+pub(crate) fn run() -> Result<Outcome> {
+    if let Err(why) = need_qemu() {
+        return Ok(Outcome::Skipped(format!("{why:#}")));
+    }
+    let mut tally = Tally::default();
+    for image in IMAGES {
+        image.build()?;
+        image.run()?;
+        tally.passed += 1;
+    }
+    Ok(Outcome::Tested(tally))
+}
+
+/// The manifests of all images, which the workspace's own commands do not see.
+pub(crate) fn manifests() -> BTreeSet<String> {
+    IMAGES.iter().map(Image::manifest).collect()
+}
+
+/// Lints the images' sources, as they are built.
+pub(crate) fn lint() -> Result<()> {
+    IMAGES.iter().try_for_each(Image::lint)
+}
+
+/// Makes the devices of the list playable; a machine on which that is not for us to do is told how.
+fn need_qemu() -> Result<()> {
+    let missing = || {
+        let needed: BTreeSet<_> = IMAGES.iter().map(|image| image.board.qemu).collect();
+        needed.into_iter().find(|qemu| !command::program(qemu, &["--version"]).succeeds())
+    };
+    let Some(absent) = missing() else { return Ok(()) };
+    let is_root = command::program("id", &["-u"]).read().is_ok_and(|id| id.trim() == "0");
+    if is_root {
+        command::program("apt-get", &["update"]).run()?;
+        command::program("apt-get", &["install", "--yes", "--no-install-recommends"])
+            .args(&["qemu-system-arm", "qemu-system-misc"])
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .run()?;
+    }
+    missing().map_or(Ok(()), |_| {
+        bail!("`{absent}` is missing: sudo apt-get install qemu-system-arm qemu-system-misc")
+    })
+}
+
+/// Where no other build puts its files.
+fn directory() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from).join("device")
+}
+
+/// How it ended; none if it did not within `limit`, and was ended.
+fn run_within(limit: Duration, command: &mut Command) -> Result<Option<ExitStatus>> {
+    let started = Instant::now();
+    let mut child = command.spawn().with_context(|| format!("cannot start {:?}", command.get_program()))?;
+    while started.elapsed() < limit {
+        if let Some(status) = child.try_wait()? {
+            println!("  took {:.1} s", started.elapsed().as_secs_f64());
+            return Ok(Some(status));
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    child.kill()?;
+    child.wait()?;
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn what_hangs_is_ended() -> Result<()> {
+        // It waits for a line that never comes.
+        let mut hangs = Command::new("cat");
+        assert_eq!(run_within(Duration::ZERO, hangs.stdin(Stdio::piped()))?, None);
+        Ok(())
+    }
+
+    #[test]
+    fn what_ends_says_how() -> Result<()> {
+        let mut fine = Command::new(env!("CARGO"));
+        assert!(run_within(LIMIT, fine.arg("--version"))?.is_some_and(|status| status.success()));
+        let mut wrong = Command::new(env!("CARGO"));
+        assert!(run_within(LIMIT, wrong.arg("--no-such-flag"))?.is_some_and(|status| !status.success()));
+        assert!(run_within(LIMIT, &mut Command::new("windlass-no-such-program")).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn every_broken_image_has_a_sound_one() {
+        for broken in IMAGES.iter().filter(|image| image.exit != 0) {
+            let sound = |image: &&Image| (image.bin, image.exit) == (broken.bin, 0);
+            assert!(IMAGES.iter().any(|image| sound(&image)), "{}", broken.bin);
+            assert_ne!(broken.exit, 1, "that is QEMU's own");
+        }
+    }
+}
