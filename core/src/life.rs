@@ -3,8 +3,6 @@
 //!
 //! A call from outside the crank loop can do this much and no more; what needs user code is left to the node's, or its parent's, next turn.
 
-use core::time::Duration;
-
 use crate::error::Error;
 use crate::node::{Kind, ROOT, flag};
 use crate::observe::What;
@@ -12,6 +10,7 @@ use crate::reason::{Cause, Failure, Reason};
 use crate::spec::UNLIMITED;
 use crate::state::State;
 use crate::table::Table;
+use crate::time::micros;
 
 impl Table<'_> {
     // ---- wake, pause ----
@@ -97,13 +96,13 @@ impl Table<'_> {
     }
 
     /// Arms the delay before the next attempt; the state is `Retrying` on entry and `Waiting` on return.
-    pub(crate) fn wait_for_retry(&mut self, index: u32, delay: Duration) {
-        let at = self.now() + delay;
+    pub(crate) fn wait_for_retry(&mut self, index: u32, delay: u64) {
         let used = self.cold(index).retries_used;
         if let Some(failure) = self.cold(index).failure {
+            let delay = micros(delay);
             self.emit(index, What::Retry { attempt: u32::from(used) + 2, delay, failure });
         }
-        self.cold_mut(index).wake_at = at.as_micros();
+        self.cold_mut(index).wake_at = self.root.now.saturating_add(delay);
         self.go(index, State::Waiting);
         let hot = self.hot_mut(index);
         hot.set(flag::RETRY);

@@ -19,6 +19,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::span::{SECOND, Span};
+use crate::time::{divide, divide_up, micros};
 
 mod schedule;
 #[cfg(test)]
@@ -200,7 +201,12 @@ impl Retry {
         if self.within.is_forever() {
             return None;
         }
-        Some(Duration::from_micros(self.within.micros()))
+        Some(micros(self.within.micros()))
+    }
+
+    /// Whether an attempt may still start so many microseconds after the start of the first.
+    pub(crate) const fn lasts(&self, elapsed: u64) -> bool {
+        self.within.is_forever() || elapsed <= self.within.micros()
     }
 
     /// The wait before the next retry, when `used` retries are used up already.
@@ -216,21 +222,24 @@ impl Retry {
     /// ```
     #[must_use]
     pub const fn delay(&self, seed: u64, key: u64, used: u16) -> Duration {
+        micros(self.delay_micros(seed, key, used))
+    }
+
+    pub(crate) const fn delay_micros(&self, seed: u64, key: u64, used: u16) -> u64 {
         let (low, high) = self.range(self.nominal(used));
-        let step = match self.spread {
-            Spread::WholeSeconds => SECOND,
-            Spread::Named(_) => 1,
+        let (width, step) = match self.spread {
+            Spread::WholeSeconds => (divide(high - low, SECOND as u32).0, SECOND),
+            Spread::Named(_) => (high - low, 1),
         };
-        let choices = (high - low) / step + 1;
-        let pick = (draw(seed, key, used) as u128 * choices as u128) >> 64;
-        Duration::from_micros(low + pick as u64 * step)
+        let pick = (draw(seed, key, used) as u128 * (width + 1) as u128) >> 64;
+        low + pick as u64 * step
     }
 
     /// The shortest and the longest wait [`Retry::delay`] can answer, both possible. Costs the same.
     #[must_use]
     pub const fn bounds(&self, used: u16) -> (Duration, Duration) {
         let (low, high) = self.range(self.nominal(used));
-        (Duration::from_micros(low), Duration::from_micros(high))
+        (micros(low), micros(high))
     }
 
     /// The longest time that all waits together can take: not more than the elapsed limit, the attempts not counted.
@@ -239,7 +248,7 @@ impl Retry {
     #[must_use]
     pub fn worst_total(&self) -> Duration {
         let total = self.runs().fold(0, |sum: u64, run| sum.saturating_add(run.total().1));
-        let total = Duration::from_micros(total);
+        let total = micros(total);
         self.elapsed_limit().map_or(total, |limit| limit.min(total))
     }
 
@@ -284,10 +293,8 @@ impl Retry {
     const fn range(&self, nominal: u64) -> (u64, u64) {
         let floor = self.floor.micros();
         let (low, high, floor) = match self.spread {
-            Spread::WholeSeconds if nominal < 2 * SECOND => {
-                (nominal, nominal, floor.next_multiple_of(SECOND))
-            }
-            Spread::WholeSeconds => (nominal / 2 + SECOND, nominal, floor.next_multiple_of(SECOND)),
+            Spread::WholeSeconds if nominal < 2 * SECOND => (nominal, nominal, whole_seconds(floor)),
+            Spread::WholeSeconds => (nominal / 2 + SECOND, nominal, whole_seconds(floor)),
             Spread::Named(Jitter::None) => (nominal, nominal, floor),
             Spread::Named(Jitter::Full) => (0, nominal, floor),
             Spread::Named(Jitter::Equal) => (nominal.div_ceil(2), nominal, floor),
@@ -363,8 +370,12 @@ const fn mix(mut z: u64) -> u64 {
 
 /// Rounded up, saturating. Divides first, so that nothing overflows on the way; the result is exact.
 const fn percent_of(micros: u64, percent: u16) -> u64 {
-    let percent = percent as u64;
-    (micros / 100).saturating_mul(percent).saturating_add((micros % 100 * percent).div_ceil(100))
+    let (hundreds, rest) = divide(micros, 100);
+    hundreds.saturating_mul(percent as u64).saturating_add((rest * percent as u32).div_ceil(100) as u64)
+}
+
+const fn whole_seconds(micros: u64) -> u64 {
+    divide_up(micros, SECOND as u32).saturating_mul(SECOND)
 }
 
 const fn min(a: u64, b: u64) -> u64 {

@@ -3,8 +3,6 @@
 //! A child's end may decide its parent, whose end may decide the next one; that goes on level by level, without recursion. The order of hooks and
 //! state changes is that of the reference: see [`state`](crate::state).
 
-use core::time::Duration;
-
 use crate::engine::Engine;
 use crate::node::{Kind, ROOT, Verdict, flag};
 use crate::observe::What;
@@ -132,25 +130,22 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     }
 
     /// The delay before the next attempt, if there is one: what the work asked for, or what the policy says.
-    fn next_delay(&self, index: u32, asked: bool) -> Option<Duration> {
+    fn next_delay(&self, index: u32, asked: bool) -> Option<u64> {
         let cold = self.table.cold(index);
         let used = cold.retries_used;
         if used >= cold.retry.budget() {
             return None;
         }
         let delay = if asked {
-            Duration::from_micros(cold.param)
+            cold.param
         } else {
-            cold.retry.delay(self.table.root.seed, self.table.id(index).to_bits(), used)
+            cold.retry.delay_micros(self.table.root.seed, self.table.id(index).to_bits(), used)
         };
-        let elapsed = Duration::from_micros(self.table.root.now.saturating_sub(cold.started_at));
-        match cold.retry.elapsed_limit() {
-            Some(limit) if elapsed.saturating_add(delay) > limit => None,
-            _ => Some(delay),
-        }
+        let elapsed = self.table.root.now.saturating_sub(cold.started_at);
+        cold.retry.lasts(elapsed.saturating_add(delay)).then_some(delay)
     }
 
-    fn retry(&mut self, index: u32, delay: Duration) {
+    fn retry(&mut self, index: u32, delay: u64) {
         self.hook(index, W::on_failure_retry);
         self.hook(index, W::on_reset);
         self.table.root.hook = index;

@@ -7,7 +7,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::spec::UNLIMITED;
-use crate::time::micros_ceil;
+use crate::time::{divide_up, micros, micros_ceil};
 
 pub(crate) const SECOND: u64 = 1_000_000;
 
@@ -21,18 +21,19 @@ impl Span {
     const LARGEST: u64 = (1 << 30) - 1;
     /// Microsecond, millisecond, second, hour; the largest count of hours still fits 64 bits of microseconds.
     const UNITS: [u64; 4] = [1, 1_000, SECOND, 3_600 * SECOND];
+    /// What each unit is to the one before.
+    const STEPS: [u32; 3] = [1_000, 1_000, 3_600];
 
     pub(crate) const fn ceil(duration: Duration) -> Self {
-        let micros = micros_ceil(duration);
-        let mut unit = 0;
-        while unit < Self::UNITS.len() {
-            let count = micros.div_ceil(Self::UNITS[unit]);
-            if count <= Self::LARGEST {
-                return Self((unit as u32) << 30 | count as u32);
+        let (mut count, mut unit) = (micros_ceil(duration), 0);
+        while count > Self::LARGEST {
+            if unit == Self::STEPS.len() {
+                return Self::FOREVER;
             }
+            count = divide_up(count, Self::STEPS[unit]);
             unit += 1;
         }
-        Self::FOREVER
+        Self((unit as u32) << 30 | count as u32)
     }
 
     pub(crate) const fn micros(self) -> u64 {
@@ -54,6 +55,6 @@ impl fmt::Debug for Span {
         if self.is_forever() {
             return f.write_str("forever");
         }
-        Duration::from_micros(self.micros()).fmt(f)
+        micros(self.micros()).fmt(f)
     }
 }

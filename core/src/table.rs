@@ -304,16 +304,17 @@ impl Table<'_> {
         if !settings.timeout.is_forever() || settings.retry.elapsed_limit().is_some() {
             hot.set(flag::LIMITED);
         }
-        *self.cold_mut(index) = Cold {
-            name: settings.name,
-            width: settings.width,
-            param: settings.param,
-            on_failure: settings.on_failure,
-            retry: settings.retry,
-            timeout: settings.timeout,
-            drain: settings.drain,
-            ..Cold::EMPTY
-        };
+        let cold = self.cold_mut(index);
+        // A copy of it is a third of the code of writing each field, for ten instructions more.
+        static EMPTY: Cold = Cold::EMPTY;
+        *cold = EMPTY;
+        cold.name = settings.name;
+        cold.width = settings.width;
+        cold.param = settings.param;
+        cold.on_failure = settings.on_failure;
+        cold.retry = settings.retry;
+        cold.timeout = settings.timeout;
+        cold.drain = settings.drain;
         self.link_sibling(parent, index);
         self.cold_mut(parent).live += 1;
         self.hot_mut(parent).set(flag::PARENT);

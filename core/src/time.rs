@@ -70,7 +70,7 @@ impl Instant {
     /// The time from `earlier` to this instant; zero if `earlier` is later.
     #[must_use]
     pub const fn saturating_since(self, earlier: Self) -> Duration {
-        Duration::from_micros(self.0.saturating_sub(earlier.0))
+        micros(self.0.saturating_sub(earlier.0))
     }
 }
 
@@ -97,6 +97,45 @@ impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000)
     }
+}
+
+/// Quotient and remainder. `by` is at most 2 to the power of 31.
+///
+/// A processor without a division of 64 bits would bring a kilobyte of library for it; there it is done bit by bit, in 64 steps.
+pub(crate) const fn divide(micros: u64, by: u32) -> (u64, u32) {
+    if cfg!(not(target_os = "none")) {
+        return (micros / by as u64, (micros % by as u64) as u32);
+    }
+    divide_bit_by_bit(micros, by)
+}
+
+#[inline(never)]
+const fn divide_bit_by_bit(mut number: u64, by: u32) -> (u64, u32) {
+    let (mut rest, mut bits) = (0, 64);
+    while bits > 0 {
+        // The quotient moves in from below as the number moves out.
+        rest = rest << 1 | (number >> 63) as u32;
+        number <<= 1;
+        if rest >= by {
+            rest -= by;
+            number |= 1;
+        }
+        bits -= 1;
+    }
+    (number, rest)
+}
+
+/// [`divide`], rounded up.
+pub(crate) const fn divide_up(micros: u64, by: u32) -> u64 {
+    let (quotient, rest) = divide(micros, by);
+    quotient + (rest > 0) as u64
+}
+
+/// So many microseconds.
+pub(crate) const fn micros(micros: u64) -> Duration {
+    let (secs, rest) = divide(micros, 1_000_000);
+    // No remainder is that long.
+    Duration::from_secs(secs).saturating_add(Duration::from_micros(rest as u64))
 }
 
 /// Whole microseconds in `duration`, rounded up, saturating.
@@ -153,6 +192,17 @@ mod tests {
         assert_eq!(Instant::MAX + Duration::from_secs(1), Instant::MAX);
         assert_eq!(Instant::from_secs(u64::MAX), Instant::MAX);
         assert_eq!(Instant::ZERO - Instant::MAX, Duration::ZERO);
+    }
+
+    #[test]
+    fn division_bit_by_bit_is_division() {
+        let numbers = [0, 1, 99, 100, 999_999, 1_000_000, 1 << 31, 1 << 32, u64::MAX - 1, u64::MAX];
+        for by in [1, 2, 100, 1_000, 3_600, 1_000_000, 1 << 31] {
+            for number in numbers.into_iter().chain((0..64).map(|bit| 0x9e37_79b9_7f4a_7c15 >> bit)) {
+                let quotient = (number / u64::from(by), (number % u64::from(by)) as u32);
+                assert_eq!(divide_bit_by_bit(number, by), quotient, "{number} by {by}");
+            }
+        }
     }
 
     #[test]

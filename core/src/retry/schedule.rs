@@ -4,10 +4,9 @@
 //! It rounds down what it prints: to three decimals, from a quarter of an hour to seconds, from an hour to minutes.
 
 use core::fmt;
-use core::time::Duration;
 
 use super::{Retry, SECOND};
-use crate::time::Human;
+use crate::time::{Human, micros};
 
 /// What [`Retry::schedule`] prints.
 pub(super) struct Schedule(pub(super) Retry);
@@ -60,9 +59,9 @@ fn write_range(f: &mut fmt::Formatter<'_>, low: u64, high: u64) -> fmt::Result {
         SECOND..1_000_000_000 => (SECOND, "s"),
         _ => {
             if low < high {
-                write!(f, "{} to ", Human(Duration::from_micros(low)))?;
+                write!(f, "{} to ", Human(micros(low)))?;
             }
-            return write!(f, "{}", Human(Duration::from_micros(high)));
+            return write!(f, "{}", Human(micros(high)));
         }
     };
     if low < high {
