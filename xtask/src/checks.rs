@@ -22,7 +22,7 @@ pub(crate) const TEST: &[Step] = &[
     Step { name: "fmt", about: "the code is formatted", run: fmt },
     Step { name: "clippy", about: "no lint fires, in any feature set of the engine", run: clippy },
     Step { name: "doc", about: "the documentation builds and every link in it leads somewhere", run: doc },
-    Step { name: "no-std", about: "engine and traces compile for bare metal and wasm32", run: no_std },
+    Step { name: "no-std", about: "engine, Embassy adapter and traces compile for bare metal and wasm32", run: no_std },
     Step { name: "size", about: "the engine has not grown, in flash and in memory", run: size },
     Step { name: "device", about: "golden traces and interrupts on devices, in QEMU", run: device::run },
     Step { name: "wasm", about: "the engine for JavaScript and the demo compile for wasm32", run: wasm },
@@ -82,7 +82,8 @@ fn no_std() -> Result<Outcome> {
     for (target, feature_sets) in TARGETS {
         toolchain::need_target(target)?;
         for features in *feature_sets {
-            cargo(&["check", "--package", "windlass", "--package", "windlass-golden", "--target", target])
+            cargo(&["check", "--package", "windlass", "--package", "windlass-embassy"])
+                .args(&["--package", "windlass-golden", "--target", target])
                 .args(&with_features(features))
                 .run()?;
         }
