@@ -1,4 +1,4 @@
-// The golden traces in Node and in headless Chromium. What is missing is named; `--node` leaves the browser out.
+// The golden traces in Node and in headless Chromium. What is missing is named; `--node` and `--chromium` leave the other out.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 
 const here = join(dirname(fileURLToPath(import.meta.url)), '..');
 const driver = process.env.CHROMEDRIVER ?? '/usr/bin/chromedriver';
-const runs = [['Node', {}]];
+const runs = [];
+if (!process.argv.includes('--chromium')) runs.push(['Node', {}]);
 if (!process.argv.includes('--node')) {
   if (!existsSync(driver)) {
     console.error('chromedriver is not installed: install Chromium with its driver, or set CHROMEDRIVER');

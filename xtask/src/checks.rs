@@ -4,7 +4,8 @@
 //! a fresh machine compiles it for minutes, and its answer changes with the dependencies, not with the code.
 //!
 //! What is missing is fetched, and the network may refuse. Without a target the step fails, because `no_std` is a
-//! promise of every commit. Without the old compiler, QEMU or cargo-deny it is skipped, aloud: a later run can catch up.
+//! promise of every commit. Without the old compiler, QEMU, npm's packages, a browser or cargo-deny it is skipped, aloud: a later run can
+//! catch up.
 
 use anyhow::{Result, bail};
 
@@ -16,6 +17,7 @@ use crate::size;
 use crate::steps::{Outcome, Step};
 use crate::tally::Tally;
 use crate::toolchain;
+use crate::web;
 
 /// What `test` and `ci` run.
 pub(crate) const TEST: &[Step] = &[
@@ -27,6 +29,8 @@ pub(crate) const TEST: &[Step] = &[
     Step { name: "device", about: "golden traces and interrupts on devices, in QEMU", run: device::run },
     Step { name: "wasm", about: "the engine for JavaScript and the demo compile for wasm32", run: wasm },
     Step { name: "msrv", about: "everything compiles with the oldest supported Rust", run: msrv },
+    Step { name: "js", about: "the npm package, its size, and the golden traces in Node", run: web::js },
+    Step { name: "browser", about: "package, golden traces and demo page in Chromium", run: web::browser },
     Step { name: "test-core", about: "the engine's tests, without any of its features", run: test_core },
     Step { name: "test", about: "all tests and doc tests of the workspace, all features", run: test },
 ];
@@ -99,7 +103,7 @@ fn size() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// What must run there, in Node and in a browser, wants tools that rustup has not: `npm` in `wasm` runs it.
+/// This needs rustup alone; [`web`] runs what was compiled.
 fn wasm() -> Result<Outcome> {
     toolchain::need_target("wasm32-unknown-unknown")?;
     toolchain::need_component("clippy", "clippy")?;

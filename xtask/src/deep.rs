@@ -4,8 +4,7 @@
 //! changes a file that is kept. What a fuzzer finds lies in `tests/fuzz/artifacts`, and belongs into `tests/fuzz/corpus`
 //! when it is mended, where a plain test runs it for ever.
 //!
-//! Nightly, Miri and cargo-fuzz are fetched; where that cannot be, or where the demo lacks a browser, the step is skipped,
-//! aloud.
+//! Nightly, Miri and cargo-fuzz are fetched; where that cannot be, the step is skipped, aloud.
 
 use std::env;
 use std::fs;
@@ -13,8 +12,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::command::{Invocation, cargo, program};
-use crate::demo;
+use crate::command::{Invocation, cargo};
 use crate::steps::{Outcome, Step};
 use crate::tally::Tally;
 use crate::toolchain;
@@ -24,12 +22,6 @@ pub(crate) const DEEP: &[Step] = &[
     Step { name: "loom", about: "wakes, drains, sleeps and stops in every order of threads", run: loom },
     Step { name: "miri", about: "no undefined behaviour and no data race, interpreted", run: miri },
     Step { name: "model", about: "100,000 random programs on the engine and on the model", run: model },
-    Step {
-        name: "js",
-        about: "the npm package, built and tested in Node, and no larger than it may be",
-        run: js,
-    },
-    Step { name: "demo", about: "the demo page, clicked through in Chromium", run: demo },
     Step { name: "fuzz", about: "a minute of each fuzz target, from the kept corpus", run: fuzz },
 ];
 
@@ -45,34 +37,6 @@ const MIRIFLAGS: &str = "-Zmiri-strict-provenance -Zmiri-symbolic-alignment-chec
 /// The same, with four schedules of the threads.
 const MIRIFLAGS_THREADS: &str = "-Zmiri-strict-provenance -Zmiri-symbolic-alignment-check \
     -Zmiri-disable-isolation -Zmiri-ignore-leaks -Zmiri-many-seeds=0..4";
-
-/// The npm package, built and tested in Node. Golden traces and pages in Chromium are left to `npm` in `wasm`.
-fn js() -> Result<Outcome> {
-    for tool in ["node", "npm"] {
-        if !program(tool, &["--version"]).succeeds() {
-            return Ok(Outcome::Skipped(format!("`{tool}` is missing: Node 20 or later brings it")));
-        }
-    }
-    toolchain::need_target("wasm32-unknown-unknown")?;
-    let wasm_bindgen = PathBuf::from(toolchain::need_wasm_bindgen()?);
-    // The build script looks for it on the path.
-    let own = wasm_bindgen.parent().filter(|folder| folder.is_absolute()).map(PathBuf::from);
-    let path = env::var_os("PATH").unwrap_or_default();
-    let path = env::join_paths(own.into_iter().chain(env::split_paths(&path)))?;
-    let path = path.to_string_lossy();
-    for script in [&["ci"][..], &["run", "build"], &["test"], &["run", "size"]] {
-        program("npm", &["--prefix", "wasm"]).args(script).env("PATH", path.as_ref()).run()?;
-    }
-    Ok(Outcome::Passed)
-}
-
-fn demo() -> Result<Outcome> {
-    if let Err(why) = demo::need_browser() {
-        return Ok(Outcome::Skipped(format!("{why:#}")));
-    }
-    demo::run(&demo::Ask::Test)?;
-    Ok(Outcome::Passed)
-}
 
 fn loom() -> Result<Outcome> {
     // A folder of its own: another set of flags would rebuild everything, twice.

@@ -1,8 +1,7 @@
 //! `cargo xtask demo`: builds the page of `examples/browser`, puts an archive beside it, and serves both on loopback.
 //!
 //! Invariant: all that is written lies below the target directory, and what is served is exactly what was built: the page's own files, the compiled
-//! job, the archive. Compile target and wasm-bindgen are installed when they are missing; Node and Chromium, which only
-//! the test needs, are named.
+//! job, the archive. What is missing is installed or named: see [`toolchain`].
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -45,7 +44,8 @@ pub(crate) fn parse(args: &[&str]) -> Result<Ask> {
 /// Does it.
 pub(crate) fn run(ask: &Ask) -> Result<()> {
     if *ask == Ask::Test {
-        need_browser()?;
+        toolchain::need_node()?;
+        toolchain::need_chromium(false)?;
     }
     let built = build()?;
     match ask {
@@ -131,7 +131,7 @@ fn place(file: &Path, site: &Path) -> Result<()> {
 }
 
 fn test(built: &Built) -> Result<()> {
-    program("npm", &["ci", "--prefix", TEST, "--no-audit", "--no-fund"]).run()?;
+    toolchain::need_npm_packages(TEST)?;
     let mut command = built.server(0);
     let child = command.stdout(Stdio::piped()).spawn().context("cannot start the server")?;
     let mut server = Server(child);
@@ -152,22 +152,6 @@ impl Drop for Server {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-/// Fails where Node or Chromium is missing, and says how to get it.
-pub(crate) fn need_browser() -> Result<()> {
-    for (name, install) in [("node", "Node 20 or newer"), ("npm", "npm, which comes with Node")] {
-        if !program(name, &["--version"]).succeeds() {
-            bail!("`{name}` is missing; the test needs {install}");
-        }
-    }
-    let chosen = std::env::var("CHROMIUM").unwrap_or_else(|_| "chromium".into());
-    if !program(&chosen, &["--version"]).succeeds() {
-        bail!(
-            "`{chosen}` is missing: sudo apt-get install chromium, or say where a Chromium is with CHROMIUM=PATH"
-        );
-    }
-    Ok(())
 }
 
 fn text(path: &Path) -> Result<&str> {

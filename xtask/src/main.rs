@@ -13,6 +13,7 @@ mod size;
 mod steps;
 mod tally;
 mod toolchain;
+mod web;
 
 use std::env;
 use std::path::Path;

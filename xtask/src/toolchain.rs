@@ -1,12 +1,13 @@
-//! What a machine may lack: components, compile targets, an older and a nightly compiler, Miri, cargo-deny, cargo-fuzz, wasm-bindgen. Each is installed when first
-//! needed.
+//! What a machine may lack: components, compile targets, an older and a nightly compiler, Miri, cargo-deny, cargo-fuzz, wasm-bindgen, npm's packages,
+//! Chromium. Each is installed when first needed; Node is named.
 //!
 //! An installation either makes the thing usable or says why not; nothing already there is touched or updated.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::command::{self, Invocation};
 
@@ -15,6 +16,13 @@ pub(crate) const MSRV: &str = concat!(env!("CARGO_PKG_RUST_VERSION"), ".0");
 
 /// What Miri and the fuzzers need.
 const NIGHTLY: &str = "nightly";
+
+/// The oldest Node that the npm package promises to run in.
+const NODE: u32 = 20;
+
+/// Where Chromium and its driver are unless a variable says otherwise; the scripts look there, too.
+const CHROMIUM: &str = "/usr/bin/chromium";
+const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
 
 /// Makes `cargo fmt` and `cargo clippy` runnable, which a minimal toolchain lacks.
 pub(crate) fn need_component(subcommand: &str, component: &str) -> Result<()> {
@@ -78,8 +86,8 @@ pub(crate) fn need_cargo_fuzz() -> Result<()> {
     command::cargo(&["install", "cargo-fuzz", "--version", "^0.13", "--locked"]).run()
 }
 
-/// Makes wasm-bindgen's tool runnable, in the version of the library, and says what it is called; compiling it takes two minutes. One of another version
-/// stays where it is, and ours goes below the target directory.
+/// Makes wasm-bindgen's tools runnable, in the version of the library, and says what the first is called; compiling them takes two minutes. One of
+/// another version stays where it is, and ours go below the target directory.
 pub(crate) fn need_wasm_bindgen() -> Result<String> {
     let workspace = fs::read_to_string("Cargo.toml").context("cannot read Cargo.toml")?;
     let version =
@@ -88,8 +96,10 @@ pub(crate) fn need_wasm_bindgen() -> Result<String> {
     let root = target_directory()?.join("tools");
     let own = root.join("bin/wasm-bindgen").display().to_string();
     let has_version = |tool: &str| {
-        let said = command::program(tool, &["--version"]).read();
-        said.is_ok_and(|said| said.split_whitespace().nth(1) == Some(version))
+        ["", "-test-runner"].iter().all(|which| {
+            let said = command::program(&format!("{tool}{which}"), &["--version"]).read();
+            said.is_ok_and(|said| said.split_whitespace().nth(1) == Some(version))
+        })
     };
     for tool in ["wasm-bindgen", &own] {
         if has_version(tool) {
@@ -101,6 +111,74 @@ pub(crate) fn need_wasm_bindgen() -> Result<String> {
         .run()
         .with_context(|| format!("wasm-bindgen {version} is missing and could not be installed"))?;
     Ok(own)
+}
+
+/// Fails where there is no Node that is new enough, or no npm.
+pub(crate) fn need_node() -> Result<()> {
+    let node = command::program("node", &["--version"]).read().unwrap_or_default();
+    let major = node.strip_prefix('v').and_then(|version| version.split('.').next()?.parse().ok());
+    if major.unwrap_or(0) < NODE {
+        bail!("Node {NODE} or later is missing: see nodejs.org");
+    }
+    if !command::program("npm", &["--version"]).succeeds() {
+        bail!("npm is missing, which comes with Node");
+    }
+    Ok(())
+}
+
+/// Puts the packages that a folder's lock file names into its `node_modules`, unless just those are there.
+pub(crate) fn need_npm_packages(folder: &str) -> Result<()> {
+    let folder = Path::new(folder);
+    let read = |name: &str| {
+        fs::read_to_string(folder.join(name))
+            .with_context(|| format!("cannot read {name} of {}", folder.display()))
+    };
+    let wanted = read("package.json")? + &read("package-lock.json")?;
+    // Written when all the rest is.
+    let installed = folder.join("node_modules/.installed");
+    if fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    let command = command::program("npm", &["ci", "--no-audit", "--no-fund", "--prefix"])
+        .args(&[folder.display().to_string()]);
+    println!("$ {command}");
+    command.read().context("npm's packages are missing and could not be fetched")?;
+    fs::write(&installed, wanted).with_context(|| format!("cannot write {}", installed.display()))
+}
+
+/// Makes headless Chromium startable, and its driver if that is wanted. Only root can install them.
+pub(crate) fn need_chromium(with_driver: bool) -> Result<()> {
+    let starts = |variable, usual: &str| {
+        let chosen = env::var(variable).unwrap_or_else(|_| usual.into());
+        command::program(&chosen, &["--version"]).succeeds()
+    };
+    let lacks = || {
+        if !starts("CHROMIUM", CHROMIUM) {
+            return Some(("Chromium", "CHROMIUM"));
+        }
+        (with_driver && !starts("CHROMEDRIVER", CHROMEDRIVER)).then_some(("chromedriver", "CHROMEDRIVER"))
+    };
+    if lacks().is_none() {
+        return Ok(());
+    }
+    if is_root() && command::program("apt-get", &["--version"]).succeeds() {
+        // Lists of packages may be old, or not there; where that cannot be mended, those there are may do.
+        let _ = command::program("apt-get", &["update", "-q"]).run();
+        let _ = command::program("apt-get", &["install", "-q", "-y", "--no-install-recommends"])
+            .args(&["chromium", "chromium-driver"])
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .run();
+    }
+    if let Some((what, variable)) = lacks() {
+        bail!(
+            "{what} is missing: apt-get install chromium chromium-driver, or say where it is with {variable}=PATH"
+        );
+    }
+    Ok(())
+}
+
+fn is_root() -> bool {
+    command::program("id", &["-u"]).read().is_ok_and(|user| user.trim() == "0")
 }
 
 /// Where cargo puts what it builds.
