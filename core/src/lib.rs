@@ -91,10 +91,12 @@
 //! # Features
 //!
 //! None is on by default. `alloc`: tables on the heap and boxed works; all allocation happens when they are made.
-//! `portable-atomic`: wake handles on targets without compare-and-swap. `lab`: the laboratory in which you test your works, on virtual time and
+//! `portable-atomic`: wake handles on targets without compare-and-swap. `waker`: works that poll futures (`AsyncWork`), without allocation;
+//! it brings the crate's one file with unsafe code. `lab`: the laboratory in which you test your works, on virtual time and
 //! with faults at every step; for tests only.
 
 #![no_std]
+#![cfg_attr(not(feature = "waker"), forbid(unsafe_code))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "alloc")]
@@ -142,6 +144,10 @@ mod table;
 mod time;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 mod wake;
+// The one file with unsafe code.
+#[cfg(all(feature = "waker", any(target_has_atomic = "32", feature = "portable-atomic")))]
+#[allow(unsafe_code)]
+mod waker;
 mod work;
 
 pub use cx::{Children, Cx};
@@ -166,6 +172,8 @@ pub use store::{Borrowed, Inline, Store, Tables};
 pub use time::Instant;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub use wake::{Notify, WakeHandle, WakeSet, WakeWord};
+#[cfg(all(feature = "waker", any(target_has_atomic = "32", feature = "portable-atomic")))]
+pub use waker::{AsyncLeaf, AsyncWork, Rerun, Routine, WakeCell};
 pub use work::{Abort, Check, Outcome, Work, Yield};
 
 /// The code of the project's front page, as tests.

@@ -39,6 +39,9 @@ impl Reason {
     pub const TABLE_FULL: Self = Self::new("table full");
     /// A batch's generator said that it added a child and did not.
     pub const NOTHING_ADDED: Self = Self::new("generator added nothing");
+    /// An async work's node has no wake set, or no cell of that set's row; see [`Cx::waker`](crate::Cx::waker).
+    #[cfg(all(feature = "waker", any(target_has_atomic = "32", feature = "portable-atomic")))]
+    pub const NO_WAKER: Self = Self::new("no waker");
 
     /// A reason with this text.
     #[must_use]

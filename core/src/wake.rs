@@ -28,7 +28,7 @@ use crate::id::NodeId;
 use crate::sync::{AtomicU32, Ordering};
 
 #[cfg(all(test, loom))]
-mod models;
+pub(crate) mod models;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
@@ -181,7 +181,7 @@ impl WakeSet {
     }
 
     /// Sets the leaf bit of `index`, and what must follow of the levels above.
-    fn raise(&self, index: usize) {
+    pub(crate) fn raise(&self, index: usize) {
         let (leaves, summaries) = self.levels();
         let (word, bit) = place(index);
         let Some(leaf) = leaves.get(word) else { return };
@@ -238,6 +238,12 @@ impl WakeHandle {
     /// for nothing.
     pub fn wake(&self) {
         self.set.raise(self.id.index() as usize);
+    }
+
+    /// Whether it raises bits of this set.
+    #[cfg(feature = "waker")]
+    pub(crate) fn is_of(&self, set: &WakeSet) -> bool {
+        core::ptr::eq(self.set, set)
     }
 }
 

@@ -29,6 +29,18 @@ pub enum Outcome {
     RetryAfter(Duration, Reason),
 }
 
+impl From<()> for Outcome {
+    fn from((): ()) -> Self {
+        Self::Success
+    }
+}
+
+impl From<Result<(), Reason>> for Outcome {
+    fn from(result: Result<(), Reason>) -> Self {
+        result.map_or_else(Self::Failure, Self::from)
+    }
+}
+
 /// What a work says when it is cranked while aborting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]

@@ -42,14 +42,17 @@ pub(crate) const CI_ONLY: &[Step] = &[
 ];
 
 /// The engine's feature sets besides all of them together, which the workspace-wide commands cover.
-const FEATURE_SETS: &[&str] = &["", "alloc", "portable-atomic", "lab"];
+const FEATURE_SETS: &[&str] = &["", "alloc", "portable-atomic", "lab", "waker"];
+
+/// For targets without compare-and-swap. Which way `portable-atomic` shall go is for the binary to say, so we say it as one.
+const SINGLE_CORE: &str = "waker,portable-atomic,portable-atomic/unsafe-assume-single-core";
 
 /// Where the engine must compile, with every set of features that makes sense there.
 const TARGETS: &[(&str, &[&str])] = &[
-    // Without compare-and-swap. Which way `portable-atomic` shall go is for the binary to say, so we say it as one.
-    ("thumbv6m-none-eabi", &["", "alloc", "portable-atomic,portable-atomic/unsafe-assume-single-core"]),
-    ("thumbv7em-none-eabihf", &["", "alloc"]),
-    ("riscv32imac-unknown-none-elf", &["", "alloc"]),
+    ("thumbv6m-none-eabi", &["", "alloc", SINGLE_CORE]),
+    ("riscv32imc-unknown-none-elf", &["", SINGLE_CORE]),
+    ("thumbv7em-none-eabihf", &["", "alloc", "waker"]),
+    ("riscv32imac-unknown-none-elf", &["", "alloc", "waker"]),
     ("wasm32-unknown-unknown", &["", "alloc"]),
 ];
 

@@ -43,7 +43,7 @@ fn loom() -> Result<Outcome> {
     let target = target("loom");
     tested(
         &cargo(&["test", "--package", "windlass", "--package", "windlass-std"])
-            .args(&["--features", "windlass/alloc", "--lib", "--target-dir"])
+            .args(&["--features", "windlass/alloc,windlass/waker", "--lib", "--target-dir"])
             .args(&[target.to_string_lossy()])
             .args(&["models::"])
             .env("RUSTFLAGS", "--cfg loom")
@@ -56,9 +56,9 @@ fn miri() -> Result<Outcome> {
         return Ok(Outcome::Skipped(format!("Miri could not be installed: {why:#}")));
     }
     let miri = |package| toolchain::with_nightly(&["miri", "test", "--package", package]);
-    // The engine has no unsafe code, so this tries what it stands on; a work that panics, and wakes from threads.
+    // One file of the engine has unsafe code. The rest tries what it stands on; a work that panics, and wakes from threads.
     let engine = miri("windlass")
-        .args(&["--features", "alloc", "--lib", "--"])
+        .args(&["--features", "alloc,waker", "--lib", "--"])
         // Arithmetic, a hundred thousand times; mutations of the laboratory.
         .args(&["--skip", "retry::tests", "--skip", "mutations"])
         .env("WINDLASS_PROGRAMS", "1")

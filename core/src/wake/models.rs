@@ -21,17 +21,17 @@ const PAIRS: [[usize; 2]; 3] = [[0, 1], [0, 40], [0, 1_030]];
 const NODES: usize = 1_040;
 
 /// What a driver sleeps on.
-struct Bell {
+pub(crate) struct Bell {
     rung: Mutex<bool>,
     condvar: Condvar,
 }
 
 impl Bell {
-    fn leaked() -> &'static Self {
+    pub(crate) fn leaked() -> &'static Self {
         Box::leak(Box::new(Self { rung: Mutex::new(false), condvar: Condvar::new() }))
     }
 
-    fn wait(&self) {
+    pub(crate) fn wait(&self) {
         let mut rung = self.rung.lock().unwrap();
         while !*rung {
             rung = self.condvar.wait(rung).unwrap();
