@@ -22,6 +22,8 @@ const IMAGES: &[Image] = &[
     Image::new("tests/device", "golden", &LM3S6965),
     Image::new("tests/device", "golden", &VIRT),
     Image::new("tests/device", "golden", &LM3S6965).with("doctored").finds_fault(),
+    Image::new("embassy-adapter/tests/device", "embassy", &LM3S6965),
+    Image::new("embassy-adapter/tests/device", "embassy", &LM3S6965).with("doctored").finds_fault(),
 ];
 
 /// Cortex-M3, 256 kB of flash, 64 kB of memory.

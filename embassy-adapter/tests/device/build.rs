@@ -1,0 +1,11 @@
+//! Tells the linker of a bare-metal program where the memory is.
+
+use std::env;
+
+fn main() {
+    println!("cargo::rerun-if-changed=memory.x");
+    println!("cargo::rerun-if-changed=build.rs");
+    let directory = env::var("CARGO_MANIFEST_DIR").expect("cargo says where the package is");
+    println!("cargo::rustc-link-search={directory}");
+    println!("cargo::rustc-link-arg-bins=-Tlink.x");
+}
