@@ -53,7 +53,7 @@ impl<'a> Checker<'a> {
     }
 
     fn alarm(&self, index: u32) -> &'a Alarm {
-        self.view.nodes.alarms.get(index as usize).unwrap_or(&Alarm::EMPTY)
+        self.view.nodes.alarms.get(index as usize).unwrap_or(&Alarm::UNUSED)
     }
 
     fn ensure(&self, holds: bool, oracle: Oracle, index: u32, detail: &'static str) -> Checked {
@@ -238,7 +238,7 @@ impl<'a> Checker<'a> {
 
     fn node(&self, index: u32) -> Checked {
         let (hot, cold) = (self.hot(index), self.cold(index));
-        let armed = self.alarm(index).place != ROOT;
+        let armed = self.alarm(index).place() != ROOT;
         let running = self.view.root.running == index;
         let ensure = |holds, oracle, detail| self.ensure(holds, oracle, index, detail);
         let ring = hot.has(flag::IN_RING) == hot.is_runnable();
@@ -290,7 +290,7 @@ impl<'a> Checker<'a> {
     /// A node that waits has something that will wake it, exactly if it is not listed as stalled.
     fn wake_source(&self, index: u32) -> Checked {
         let (hot, cold) = (self.hot(index), self.cold(index));
-        let armed = self.alarm(index).place != ROOT;
+        let armed = self.alarm(index).place() != ROOT;
         let waits = hot.state == State::Waiting || hot.state == State::Aborting && !hot.has(flag::TURN);
         if !waits || self.view.root.running == index {
             return Ok(());
@@ -340,7 +340,7 @@ impl<'a> Checker<'a> {
         for index in live {
             let cold = self.cold(*index);
             let at = cold.wake_at.min(cold.limit_at);
-            let place = self.alarm(*index).place;
+            let place = self.alarm(*index).place();
             let armed = place != ROOT;
             let ensure = |holds, detail| self.ensure(holds, Oracle::TablesAgree, *index, detail);
             ensure(armed == (at != UNLIMITED), "its deadline is not armed, or without need")?;

@@ -224,7 +224,7 @@ impl<W, A: ?Sized> Cx<'_, W, A> {
     /// The name of this node.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        self.lend.view().cold(self.index()).name
+        self.lend.view().cold(self.index()).name()
     }
 
     /// Which attempt this is, from 1.

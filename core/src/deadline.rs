@@ -115,16 +115,16 @@ impl Table<'_> {
 
     /// Places and indices come from the heap itself; one that is out of range would be its end.
     fn entry(&self, place: u32) -> Entry {
-        self.alarms.get(place as usize).unwrap_or(&Alarm::EMPTY).entry
+        self.alarms.get(place as usize).unwrap_or(&Alarm::UNUSED).entry
     }
 
     fn place(&self, index: u32) -> u32 {
-        self.alarms.get(index as usize).map_or(ROOT, |alarm| alarm.place)
+        self.alarms.get(index as usize).map_or(ROOT, Alarm::place)
     }
 
     fn set_place(&mut self, index: u32, place: u32) {
         if let Some(alarm) = self.alarms.get_mut(index as usize) {
-            alarm.place = place;
+            alarm.set_place(place);
         }
     }
 }

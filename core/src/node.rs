@@ -163,6 +163,22 @@ pub struct Hot {
 }
 
 impl Hot {
+    /// A slot that no node has had. All zeros, as the unused others are: a table in a `static` takes no flash.
+    pub(crate) const UNUSED: Self = Self {
+        parent: 0,
+        next: 0,
+        prev: 0,
+        ring: 0,
+        cursor: 0,
+        pass: 0,
+        mark: 0,
+        generation: 0,
+        flags: 0,
+        state: State::Pending,
+        kind: Kind::Work,
+    };
+
+    /// What a new node begins with.
     pub(crate) const EMPTY: Self = Self {
         parent: ROOT,
         next: ROOT,
@@ -241,12 +257,21 @@ impl Verdict {
 #[derive(Clone, Copy, Debug)]
 pub struct Alarm {
     pub(crate) entry: Entry,
-    /// Where in the heap this node's entry is; none if it has none.
-    pub(crate) place: u32,
+    /// One more than where in the heap this node's entry is; zero if it has none.
+    after: u32,
 }
 
 impl Alarm {
-    pub(crate) const EMPTY: Self = Self { entry: Entry { at: 0, sequence: 0, index: ROOT }, place: ROOT };
+    pub(crate) const UNUSED: Self = Self { entry: Entry { at: 0, sequence: 0, index: 0 }, after: 0 };
+
+    /// Where in the heap this node's entry is; `ROOT` if it has none.
+    pub(crate) const fn place(&self) -> u32 {
+        self.after.wrapping_sub(1)
+    }
+
+    pub(crate) const fn set_place(&mut self, place: u32) {
+        self.after = place.wrapping_add(1);
+    }
 }
 
 /// One entry of the deadline heap.
@@ -313,11 +338,34 @@ pub struct Cold {
 
     // Texts and failures.
     pub(crate) retry: Retry,
-    pub(crate) name: &'static str,
+    /// None only in an unused slot.
+    pub(crate) name: Option<&'static str>,
     pub(crate) failure: Option<Failure>,
 }
 
 impl Cold {
+    pub(crate) const UNUSED: Self = Self {
+        first_child: 0,
+        last_child: 0,
+        next_sibling: 0,
+        prev_sibling: 0,
+        width: 0,
+        queue: 0,
+        ended: 0,
+        last_out: 0,
+        last_in: 0,
+        wake_at: 0,
+        limit_at: 0,
+        timeout: Span::ZERO,
+        drain: Span::ZERO,
+        watchers: 0,
+        next_watcher: 0,
+        retry: Retry::ZERO,
+        name: None,
+        ..Self::EMPTY
+    };
+
+    /// What a new node begins with.
     pub(crate) const EMPTY: Self = Self {
         first_child: ROOT,
         last_child: ROOT,
@@ -349,9 +397,16 @@ impl Cold {
         on_failure: OnFailure::Stop,
         awaited_succeeded: false,
         retry: Retry::NEVER,
-        name: "",
+        name: Some(""),
         failure: None,
     };
+
+    pub(crate) const fn name(&self) -> &'static str {
+        match self.name {
+            Some(name) => name,
+            None => "",
+        }
+    }
 
     /// All children of this attempt.
     pub(crate) const fn total(&self) -> u32 {
@@ -371,7 +426,7 @@ pub struct Edge {
 }
 
 impl Edge {
-    pub(crate) const EMPTY: Self = Self { dependency: ROOT, dependent: ROOT, next_out: ROOT, next_in: ROOT };
+    pub(crate) const UNUSED: Self = Self { dependency: 0, dependent: 0, next_out: 0, next_in: 0 };
 
     const fn next(&self, way: Way) -> u32 {
         match way {

@@ -75,6 +75,16 @@ pub enum Jitter {
 impl Retry {
     /// No retry: the first failure is final. This is the default.
     pub const NEVER: Self = Self::times(0);
+    /// All zeros: no retry.
+    pub(crate) const ZERO: Self = Self {
+        base: Span::ZERO,
+        cap: Span::ZERO,
+        floor: Span::ZERO,
+        within: Span::ZERO,
+        percent: 0,
+        budget: 0,
+        spread: Spread::Named(Jitter::None),
+    };
     /// One retry, after 1 s.
     pub const ONCE: Self = Self::times(1);
     /// Five retries, 20 to 31 s of waiting in all.

@@ -32,7 +32,8 @@ const DEFAULT_BUDGET: u32 = 256;
 pub struct Scheduler<W, S, O = ()> {
     store: S,
     root: Root,
-    budget: u32,
+    /// Cranks of one poll, unless it is the usual number.
+    budget: Option<NonZeroU32>,
     observer: O,
     works: PhantomData<W>,
 }
@@ -62,7 +63,7 @@ impl<W> Scheduler<W, crate::store::Boxed<W>> {
 
 impl<W, S> Scheduler<W, S> {
     const fn over(store: S) -> Self {
-        Self { store, root: Root::new(), budget: DEFAULT_BUDGET, observer: (), works: PhantomData }
+        Self { store, root: Root::UNUSED, budget: None, observer: (), works: PhantomData }
     }
 
     /// An empty scheduler over these tables.
@@ -85,7 +86,7 @@ impl<W, S> Scheduler<W, S> {
 impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     /// Sets how many cranks one poll may make; the default is 256.
     pub fn set_budget(&mut self, cranks: NonZeroU32) {
-        self.budget = cranks.get();
+        self.budget = Some(cranks);
     }
 
     /// Sets the seed of the retry jitter; the default is 0. The same seed gives the same delays on every target.
@@ -129,7 +130,7 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     where
         W: Work<A, W>,
     {
-        let budget = self.budget;
+        let budget = self.budget();
         self.turn(now, app, budget)
     }
 
@@ -149,12 +150,16 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
         self.turn(now, app, 1)
     }
 
+    fn budget(&self) -> u32 {
+        self.budget.map_or(DEFAULT_BUDGET, NonZeroU32::get)
+    }
+
     fn turn<A: ?Sized>(&mut self, now: Instant, app: &mut A, cranks: u32) -> Next
     where
         W: Work<A, W>,
     {
         self.root.now = self.root.now.max(now.as_micros());
-        let budget = self.budget;
+        let budget = self.budget();
         let (table, works) = self.parts();
         let mut engine = Engine { table, works, app, budget };
         engine.table.root.polling = true;
@@ -168,6 +173,7 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     /// When the scheduler wants to be polled next, without polling it. O(1). Ask again after anything that may have changed it: a wake, an
     /// addition, an abort.
     pub fn next(&self) -> Next {
+        // One that has not begun has no nodes.
         if self.root.cold.live == 0 {
             return Next::Done;
         }
@@ -194,7 +200,8 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     /// The node whose work a panic has left, if one has left the last poll: the next poll fails it.
     #[must_use]
     pub fn interrupted(&self) -> Option<NodeId> {
-        (self.root.running != ROOT).then(|| self.view().id(self.root.running))
+        let running = self.view().root.running;
+        (running != ROOT).then(|| self.view().id(running))
     }
 
     /// The node with the earliest deadline, and that deadline: who asked for [`Next::At`].
@@ -209,8 +216,12 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
         (self.root.heap_len > 0).then_some(first.entry)
     }
 
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn parts(&mut self) -> (Table<'_>, &mut [Option<W>]) {
+        if !self.root.has_begun() {
+            self.root.begin();
+        }
         // A panic may have left it set.
         self.root.polling = false;
         let Tables { hot, cold, alarms, works, edges } = self.store.tables();
@@ -386,7 +397,8 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     /// Everything there is to see.
     #[must_use]
     pub fn view(&self) -> View<'_> {
-        View::new(self.store.nodes(), &self.root)
+        let root = if self.root.has_begun() { &self.root } else { &Root::EMPTY };
+        View::new(self.store.nodes(), root)
     }
 
     /// All nodes, parents before their children.

@@ -17,6 +17,7 @@ pub(crate) const SECOND: u64 = 1_000_000;
 pub(crate) struct Span(u32);
 
 impl Span {
+    pub(crate) const ZERO: Self = Self(0);
     pub(crate) const FOREVER: Self = Self(u32::MAX);
     const LARGEST: u64 = (1 << 30) - 1;
     /// Microsecond, millisecond, second, hour; the largest count of hours still fits 64 bits of microseconds.

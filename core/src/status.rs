@@ -245,7 +245,7 @@ impl<'a> NodeView<'a> {
     /// The name.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        self.cold().name
+        self.cold().name()
     }
 
     /// What kind of node it is.

@@ -43,7 +43,9 @@ pub trait Store<W>: sealed::Sealed {
 
 /// Tables inside the scheduler itself: `N` nodes and `E` edges (for graphs; none by default).
 ///
-/// `const`, so that a scheduler can live in a `static` and never crosses a stack.
+/// `const`, so that a scheduler can live in a `static` and never crosses a stack. Unused tables are all zeros, so such a `static` takes no flash for
+/// initial values (it lies in `.bss`), if `None::<W>` is zeros as well. That is so for boxes and references, and for an enum of works that
+/// is counted from one: `#[repr(u8)] enum Job { Fetch(Fetch) = 1, Flash(Flash) = 2 }`.
 #[derive(Debug)]
 pub struct Inline<W, const N: usize, const E: usize = 0> {
     hot: [Hot; N],
@@ -58,11 +60,11 @@ impl<W, const N: usize, const E: usize> Inline<W, N, E> {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            hot: [Hot::EMPTY; N],
-            cold: [Cold::EMPTY; N],
-            alarms: [Alarm::EMPTY; N],
+            hot: [Hot::UNUSED; N],
+            cold: [Cold::UNUSED; N],
+            alarms: [Alarm::UNUSED; N],
             works: [const { None }; N],
-            edges: [Edge::EMPTY; E],
+            edges: [Edge::UNUSED; E],
         }
     }
 }
@@ -116,13 +118,13 @@ pub struct Borrowed<'a, W> {
 
 impl Borrowed<'_, ()> {
     /// An unused hot half of a node.
-    pub const HOT: Hot = Hot::EMPTY;
+    pub const HOT: Hot = Hot::UNUSED;
     /// An unused cold half of a node.
-    pub const COLD: Cold = Cold::EMPTY;
+    pub const COLD: Cold = Cold::UNUSED;
     /// An unused alarm of a node.
-    pub const ALARM: Alarm = Alarm::EMPTY;
+    pub const ALARM: Alarm = Alarm::UNUSED;
     /// An unused edge.
-    pub const EDGE: Edge = Edge::EMPTY;
+    pub const EDGE: Edge = Edge::UNUSED;
 }
 
 impl<'a, W> Borrowed<'a, W> {
@@ -135,10 +137,10 @@ impl<'a, W> Borrowed<'a, W> {
         works: &'a mut [Option<W>],
         edges: &'a mut [Edge],
     ) -> Self {
-        hot.fill(Hot::EMPTY);
-        cold.fill(Cold::EMPTY);
-        alarms.fill(Alarm::EMPTY);
-        edges.fill(Edge::EMPTY);
+        hot.fill(Hot::UNUSED);
+        cold.fill(Cold::UNUSED);
+        alarms.fill(Alarm::UNUSED);
+        edges.fill(Edge::UNUSED);
         works.iter_mut().for_each(|work| *work = None);
         Self { hot, cold, alarms, works, edges }
     }
@@ -182,11 +184,11 @@ impl<W> Boxed<W> {
     #[must_use]
     pub fn with_edges(nodes: usize, edges: usize) -> Self {
         Self {
-            hot: alloc::vec![Hot::EMPTY; nodes].into_boxed_slice(),
-            cold: alloc::vec![Cold::EMPTY; nodes].into_boxed_slice(),
-            alarms: alloc::vec![Alarm::EMPTY; nodes].into_boxed_slice(),
+            hot: alloc::vec![Hot::UNUSED; nodes].into_boxed_slice(),
+            cold: alloc::vec![Cold::UNUSED; nodes].into_boxed_slice(),
+            alarms: alloc::vec![Alarm::UNUSED; nodes].into_boxed_slice(),
             works: core::iter::repeat_with(|| None).take(nodes).collect(),
-            edges: alloc::vec![Edge::EMPTY; edges].into_boxed_slice(),
+            edges: alloc::vec![Edge::UNUSED; edges].into_boxed_slice(),
         }
     }
 }

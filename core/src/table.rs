@@ -68,19 +68,45 @@ pub(crate) struct Counts {
     pub forced: u64,
 }
 
+/// A copy of it is a third of the code of writing each field, for ten instructions more.
+static EMPTY: Cold = Cold::EMPTY;
+
 impl Root {
-    pub(crate) const fn new() -> Self {
-        let mut hot = Hot::EMPTY;
-        hot.flags = flag::LIVE | flag::ACTIVE | flag::STARTED;
-        hot.state = State::Running;
+    /// Before its first use: all zeros, so that a scheduler in a `static` takes no flash.
+    pub(crate) const UNUSED: Self = Self::new();
+    /// As [`Root::begin`] leaves it.
+    pub(crate) const EMPTY: Self = {
+        let mut root = Self::new();
+        root.begin();
+        root
+    };
+
+    /// Whether [`Root::begin`] was called.
+    #[inline]
+    pub(crate) const fn has_begun(&self) -> bool {
+        self.hot.flags != 0
+    }
+
+    /// Makes it usable. The settings stay.
+    #[cold]
+    #[inline(never)]
+    pub(crate) const fn begin(&mut self) {
+        self.hot = Hot::EMPTY;
+        self.hot.flags = flag::LIVE | flag::ACTIVE | flag::STARTED;
+        self.hot.state = State::Running;
+        self.cold = EMPTY;
+        (self.free, self.free_edges, self.running, self.hook) = (ROOT, ROOT, ROOT, ROOT);
+    }
+
+    const fn new() -> Self {
         Self {
-            hot,
-            cold: Cold::EMPTY,
-            free: ROOT,
+            hot: Hot::UNUSED,
+            cold: Cold::UNUSED,
+            free: 0,
             fresh: 0,
             used: 0,
             high_water: 0,
-            free_edges: ROOT,
+            free_edges: 0,
             fresh_edges: 0,
             used_edges: 0,
             heap_len: 0,
@@ -88,8 +114,8 @@ impl Root {
             now: 0,
             seed: 0,
             polling: false,
-            running: ROOT,
-            hook: ROOT,
+            running: 0,
+            hook: 0,
             stirred: false,
             disturbed: false,
             closed: false,
@@ -208,7 +234,7 @@ impl Table<'_> {
 
     #[cold]
     fn send(&mut self, index: u32, what: What) {
-        let event = Event { at: self.now(), node: self.id(index), name: self.cold(index).name, what };
+        let event = Event { at: self.now(), node: self.id(index), name: self.cold(index).name(), what };
         if let Some(sink) = &mut self.sink {
             sink.event(&event);
         }
@@ -289,7 +315,8 @@ impl Table<'_> {
 
         let pass = self.hot(parent).pass;
         let hot = self.hot_mut(index);
-        let generation = hot.generation;
+        // None has been here if it is zero.
+        let generation = hot.generation.max(1);
         let (kind, flags) = (settings.kind, flag::LIVE | flag::TURN);
         *hot = Hot { parent, generation, kind, flags, mark: pass.wrapping_sub(1), ..Hot::EMPTY };
         if settings.paused {
@@ -305,10 +332,8 @@ impl Table<'_> {
             hot.set(flag::LIMITED);
         }
         let cold = self.cold_mut(index);
-        // A copy of it is a third of the code of writing each field, for ten instructions more.
-        static EMPTY: Cold = Cold::EMPTY;
         *cold = EMPTY;
-        cold.name = settings.name;
+        cold.name = Some(settings.name);
         cold.width = settings.width;
         cold.param = settings.param;
         cold.on_failure = settings.on_failure;

@@ -16,13 +16,15 @@ wake_set!(static WAKES: 16);
 /// Wakes the work that listens.
 static LISTENER: Mutex<Cell<Option<WakeHandle>>> = Mutex::new(Cell::new(None));
 
+// Counted from one, so that an empty slot is zero, and the whole table needs no initial values in flash.
+#[repr(u8)]
 enum Task {
     /// Sleeps between its steps.
-    Blink { left: u32 },
+    Blink { left: u32 } = 1,
     /// Computes, step by step.
-    Count { left: u32 },
+    Count { left: u32 } = 2,
     /// Waits for the interrupt.
-    Listen { heard: u32 },
+    Listen { heard: u32 } = 3,
 }
 
 impl Work for Task {
