@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod leaves;
 mod rest;
 mod rig;
 mod stop;
