@@ -6,6 +6,7 @@
 
 mod image;
 mod kept;
+mod page;
 mod symbols;
 
 use std::fs;
@@ -21,6 +22,9 @@ pub(crate) use crate::size::image::{MANIFEST, lint};
 
 /// Where the figures are kept.
 const FILE: &str = "xtask/size.txt";
+
+/// Where the table of them is.
+const PAGE: &str = "README.md";
 
 /// Of a node, by width of a pointer: what the engine may take of memory, without the work.
 const NODE_AIMS: [(u32, u64); 2] = [(32, 64), (64, 96)];
@@ -79,9 +83,10 @@ pub(crate) fn run(question: &Question) -> Result<bool> {
     let compiler = command::program("rustc", &["--version"]).read()?;
     let compiler = compiler.trim();
     if *question == Question::Bless {
-        fs::write(FILE, Kept::of(compiler, &figures).to_string())
-            .with_context(|| format!("cannot write {FILE}"))?;
-        println!("\n{}\n{FILE} written.", kept::table(&figures, None));
+        let kept = Kept::of(compiler, &figures);
+        fs::write(FILE, kept.to_string()).with_context(|| format!("cannot write {FILE}"))?;
+        fs::write(PAGE, renewed_page(&kept)?).with_context(|| format!("cannot write {PAGE}"))?;
+        println!("\n{}\n{FILE} and the table in {PAGE} written.", kept::table(&figures, None));
         return Ok(true);
     }
     let kept = match fs::read_to_string(FILE) {
@@ -95,7 +100,17 @@ pub(crate) fn run(question: &Question) -> Result<bool> {
     if figures.iter().any(|figure| figure.aim.is_some_and(|aim| figure.bytes > aim)) {
         println!("\n{LIMITS}");
     }
-    Ok(!comparison.fails())
+    let stale = fs::read_to_string(PAGE)? != renewed_page(&kept)?;
+    if stale {
+        println!("\nerror: the table in {PAGE} is not that of {FILE}; `cargo xtask size --bless` writes it");
+    }
+    Ok(!comparison.fails() && !stale)
+}
+
+/// The front page with the table of these figures.
+fn renewed_page(kept: &Kept) -> Result<String> {
+    let page = fs::read_to_string(PAGE).with_context(|| format!("cannot read {PAGE}"))?;
+    page::renewed(&page, &kept.figures).with_context(|| format!("{PAGE} has no place for the table"))
 }
 
 fn symbols_of(image: &str, target: &str) -> Result<Question> {
