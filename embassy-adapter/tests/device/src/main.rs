@@ -1,4 +1,4 @@
-//! The adapter under Embassy's own executor and timer queue, with a timer interrupt that wakes a node.
+//! The adapter under Embassy's own executor, with a timer interrupt that wakes a node.
 //!
 //! What must hold: nothing runs before its time, on a clock whose ticks are no whole microseconds; no wake of the
 //! interrupt is lost; another task has its turn between polls; a shutdown names who did not finish. A lost wake is a
@@ -12,14 +12,18 @@ mod clock;
 mod works;
 
 use core::num::NonZeroU32;
+use core::pin::pin;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use embassy_executor::Spawner;
 use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::signal::Signal;
+use embassy_time::{Duration, Instant, Timer};
 use semihosting::{print, println, process};
-use windlass::{Error, Inline, Retry, Scheduler, Spec, State, wake_set};
+use windlass::{
+    AsyncLeaf, Error, Inline, Reason, Retry, Routine, Scheduler, Spec, State, WakeCell, wake_set,
+};
 use windlass_embassy::{Bell, run_with};
 
 use crate::works::{BACK_OFF, BUSY_CRANKS, LETTERS, NAPS, NAPS_BESIDE, RETRIES, Report, Step, TIMED_RUNS};
@@ -30,10 +34,11 @@ const FAULT: i32 = 3;
 /// Cranks of one poll, so that there are many polls.
 const BUDGET: NonZeroU32 = NonZeroU32::new(4).expect("4 is not 0");
 
-type Table = Scheduler<Step, Inline<Step, 16>>;
+type Table<'a> = Scheduler<Step<'a>, Inline<Step<'a>, 16>>;
 
 static BELL: Bell = Bell::new();
 wake_set!(static WAKES: 16, notify = &BELL);
+static CELLS: [WakeCell; 16] = WakeCell::row(&WAKES);
 
 /// Lets the neighbour want every turn that it can have, until it has had enough.
 static EAGER: Signal<CriticalSectionRawMutex, ()> = Signal::new();
@@ -48,9 +53,10 @@ async fn main(spawner: Spawner) {
         Ok(task) => spawner.spawn(task),
         Err(_) => process::exit(FAULT),
     }
-    let mut scheduler: Table = Scheduler::new();
+    let future = pin!(Routine::new(waits));
+    let mut scheduler = Scheduler::new();
     let mut report = Report::new();
-    let passed = match test(&mut scheduler, &mut report).await {
+    let passed = match test(&mut scheduler, AsyncLeaf::new(future, &CELLS), &mut report).await {
         Ok(passed) => passed,
         Err(error) => {
             println!("{error}");
@@ -69,7 +75,23 @@ async fn neighbour() {
     }
 }
 
-async fn test(scheduler: &mut Table, report: &mut Report) -> Result<bool, Error> {
+/// A work that is a future: its timers must not go off early either.
+async fn waits() -> Result<(), Reason> {
+    for ticks in [1, 7, 400] {
+        let due = Instant::now() + Duration::from_ticks(ticks);
+        Timer::at(due).await;
+        if Instant::now() < due {
+            return Err(Reason::new("early"));
+        }
+    }
+    Ok(())
+}
+
+async fn test<'a>(
+    scheduler: &mut Table<'a>,
+    future: AsyncLeaf<'a>,
+    report: &mut Report,
+) -> Result<bool, Error> {
     scheduler.set_wakes(&WAKES);
     scheduler.set_budget(BUDGET);
     let job = scheduler.add(Spec::sequence("job"))?;
@@ -78,6 +100,7 @@ async fn test(scheduler: &mut Table, report: &mut Report) -> Result<bool, Error>
         .add_child(job, Spec::work("fetch", Step::fetch(RETRIES)).retry(Retry::A_FEW.constant(BACK_OFF)))?;
     scheduler.add_child(job, Spec::work("busy", Step::Busy { cranks_left: BUSY_CRANKS }))?;
     scheduler.add_child(job, Spec::work("post", Step::Post))?;
+    scheduler.add_child(job, Spec::work("future", Step::Future(future)))?;
     scheduler.add_child(job, Spec::work("close", Step::Close))?;
     scheduler.add(Spec::work("beside", Step::naps(NAPS_BESIDE)))?;
     scheduler.add(Spec::work("stubborn", Step::Stubborn))?;

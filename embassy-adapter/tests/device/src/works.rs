@@ -7,7 +7,7 @@ use core::fmt;
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 
-use windlass::{Abort, Cx, Instant, Outcome, Reason, Work};
+use windlass::{Abort, AsyncLeaf, Cx, Instant, Outcome, Reason, Work};
 use windlass_embassy::to_alarm;
 
 use crate::{BELL, EAGER, ENOUGH, clock};
@@ -28,7 +28,7 @@ pub const BUSY_CRANKS: u32 = 400;
 pub const LETTERS: u32 = 100;
 
 /// A work of the test.
-pub enum Step {
+pub enum Step<'a> {
     /// Sleeps so many microseconds, one after the other.
     Naps { left: &'static [u64], due: Option<Instant> },
     /// Fails so many times, and is then content.
@@ -37,6 +37,8 @@ pub enum Step {
     Busy { cranks_left: u32 },
     /// Waits for the interrupt's letters.
     Post,
+    /// A future, which awaits Embassy's timers.
+    Future(AsyncLeaf<'a>),
     /// Ends everything.
     Close,
     /// Waits, and does not end when it is told to.
@@ -59,7 +61,7 @@ struct Line {
     tick: u64,
 }
 
-impl Step {
+impl Step<'_> {
     /// Naps of so many microseconds.
     pub const fn naps(micros: &'static [u64]) -> Self {
         Self::Naps { left: micros, due: None }
@@ -71,7 +73,7 @@ impl Step {
     }
 }
 
-impl Work<Report, Self> for Step {
+impl Work<Report, Self> for Step<'_> {
     fn on_run(&mut self, cx: &mut Cx<'_, Self, Report>) -> Outcome {
         match self {
             Self::Naps { left, due } => {
@@ -108,6 +110,7 @@ impl Work<Report, Self> for Step {
                 }
                 Outcome::Waiting
             }
+            Self::Future(leaf) => leaf.on_run(cx),
             Self::Close => {
                 BELL.shutdown(Duration::from_millis(50));
                 Outcome::Success
@@ -116,8 +119,18 @@ impl Work<Report, Self> for Step {
         }
     }
 
-    fn on_abort(&mut self, _: &mut Cx<'_, Self, Report>) -> Abort {
-        if matches!(self, Self::Stubborn) { Abort::Wake } else { Abort::Done }
+    fn on_abort(&mut self, cx: &mut Cx<'_, Self, Report>) -> Abort {
+        match self {
+            Self::Future(leaf) => leaf.on_abort(cx),
+            Self::Stubborn => Abort::Wake,
+            _ => Abort::Done,
+        }
+    }
+
+    fn on_reset(&mut self, cx: &mut Cx<'_, Self, Report>) {
+        if let Self::Future(leaf) = self {
+            leaf.on_reset(cx);
+        }
     }
 }
 
@@ -148,7 +161,7 @@ impl Report {
     }
 
     /// Writes down a crank that waited until `due`, if it has waited.
-    fn note(cx: &mut Cx<'_, Step, Self>, due: Option<Instant>) {
+    fn note(cx: &mut Cx<'_, Step<'_>, Self>, due: Option<Instant>) {
         let Some(due) = due else { return };
         let clock = embassy_time::Instant::now();
         let line = Line { name: cx.name(), due, now: cx.now(), tick: clock.as_ticks() };
