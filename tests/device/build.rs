@@ -1,4 +1,4 @@
-//! Tells the linker where the memory of the board is that belongs to the target.
+//! Tells the linker where the memory of the board is that belongs to the target, and the sources which board that is.
 
 use std::env;
 
@@ -17,6 +17,8 @@ fn main() {
         println!("cargo::error=there is no board for {target}");
         return;
     };
+    println!("cargo::rustc-check-cfg=cfg(board, values(\"microbit\", \"lm3s6965\", \"virt\"))");
+    println!("cargo::rustc-cfg=board=\"{board}\"");
     let package = env::var("CARGO_MANIFEST_DIR").expect("cargo says where the package is");
     println!("cargo::rustc-link-search={package}/memory/{board}");
     if target.starts_with("riscv") {

@@ -6,6 +6,9 @@
 #![no_std]
 
 #[cfg(target_arch = "arm")]
+pub mod timers;
+
+#[cfg(target_arch = "arm")]
 pub use cortex_m_rt::entry;
 #[cfg(target_arch = "riscv32")]
 pub use riscv_rt::entry;
