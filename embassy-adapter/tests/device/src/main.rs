@@ -24,7 +24,7 @@ use semihosting::{print, println, process};
 use windlass::{
     AsyncLeaf, Error, Inline, Reason, Retry, Routine, Scheduler, Spec, State, WakeCell, wake_set,
 };
-use windlass_embassy::{Bell, run_with};
+use windlass_embassy::{Bell, run_with, to_alarm, to_instant};
 
 use crate::works::{BACK_OFF, BUSY_CRANKS, LETTERS, NAPS, NAPS_BESIDE, RETRIES, Report, Step, TIMED_RUNS};
 
@@ -110,7 +110,8 @@ async fn test<'a>(
     print!("{}", scheduler.tree());
     println!("{report}");
     let forced = scheduler.view().drain().forced().map(|node| node.name());
-    Ok(check("the job succeeded", scheduler.state(job)? == State::Success)
+    Ok(check("alarms round up and readings round down", rounds())
+        & check("the job succeeded", scheduler.state(job)? == State::Success)
         & check("every timed run came, and none early", report.runs() == TIMED_RUNS && report.early() == 0)
         & check("every letter of the interrupt was seen", report.letters() == LETTERS)
         & check(
@@ -118,6 +119,15 @@ async fn test<'a>(
             TURNS.load(Ordering::Relaxed) >= BUSY_CRANKS / BUDGET,
         )
         & check("only the stubborn one was ended by force", forced.eq(["stubborn"])))
+}
+
+/// Whether an alarm is the first tick at which its instant has come, at a tick rate that the host's mock clock cannot have.
+fn rounds() -> bool {
+    (0..200_000).map(windlass::Instant::from_micros).all(|at| {
+        let first = to_alarm(at);
+        let before = first.as_ticks().checked_sub(1).map(Instant::from_ticks);
+        to_instant(first) >= at && before.is_none_or(|before| to_instant(before) < at)
+    })
 }
 
 /// Says what was checked, and how it went.
