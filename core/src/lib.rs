@@ -92,8 +92,8 @@
 //!
 //! None is on by default. `alloc`: tables on the heap and boxed works; all allocation happens when they are made.
 //! `portable-atomic`: wake handles on targets without compare-and-swap. `waker`: works that poll futures (`AsyncWork`), without allocation;
-//! it brings the crate's one file with unsafe code. `lab`: the laboratory in which you test your works, on virtual time and
-//! with faults at every step; for tests only.
+//! it brings the crate's one file with unsafe code. `defmt`: formats for the logger of firmware, and an observer that logs. `lab`: the
+//! laboratory in which you test your works, on virtual time and with faults at every step; for tests only.
 
 #![no_std]
 #![cfg_attr(not(feature = "waker"), forbid(unsafe_code))]
@@ -111,6 +111,8 @@ mod check;
 mod compose;
 mod cx;
 mod deadline;
+#[cfg(feature = "defmt")]
+mod defmt_log;
 mod draw;
 #[cfg(feature = "alloc")]
 mod dynamic;
@@ -151,6 +153,8 @@ mod waker;
 mod work;
 
 pub use cx::{Children, Cx};
+#[cfg(feature = "defmt")]
+pub use defmt_log::DefmtLog;
 #[cfg(feature = "alloc")]
 pub use dynamic::{DynWork, SendWork};
 pub use error::{Error, Refused};

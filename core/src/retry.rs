@@ -46,6 +46,7 @@ mod tests;
 /// assert_eq!(FETCH.delay(1, 7, 3), FETCH.delay(1, 7, 3)); // same seed, node and retry: same wait
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Retry {
     base: Span,
     cap: Span,
@@ -60,6 +61,7 @@ pub struct Retry {
 ///
 /// Jitter keeps nodes that failed together from coming back together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Jitter {
     /// Exactly `d`.
@@ -342,6 +344,7 @@ impl Default for Retry {
 
 /// Where in its range a wait falls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 enum Spread {
     /// The default waits: whole seconds in the upper half of the range.
     WholeSeconds,

@@ -42,17 +42,17 @@ pub(crate) const CI_ONLY: &[Step] = &[
 ];
 
 /// The engine's feature sets besides all of them together, which the workspace-wide commands cover.
-const FEATURE_SETS: &[&str] = &["", "alloc", "portable-atomic", "lab", "waker"];
+const FEATURE_SETS: &[&str] = &["", "alloc", "portable-atomic", "lab", "waker", "defmt"];
 
 /// For targets without compare-and-swap. Which way `portable-atomic` shall go is for the binary to say, so we say it as one.
-const SINGLE_CORE: &str = "waker,portable-atomic,portable-atomic/unsafe-assume-single-core";
+const SINGLE_CORE: &str = "waker,defmt,portable-atomic,portable-atomic/unsafe-assume-single-core";
 
 /// Where the engine must compile, with every set of features that makes sense there.
 const TARGETS: &[(&str, &[&str])] = &[
     ("thumbv6m-none-eabi", &["", "alloc", SINGLE_CORE]),
     ("riscv32imc-unknown-none-elf", &["", SINGLE_CORE]),
-    ("thumbv7em-none-eabihf", &["", "alloc", "waker"]),
-    ("riscv32imac-unknown-none-elf", &["", "alloc", "waker"]),
+    ("thumbv7em-none-eabihf", &["", "alloc", "waker,defmt"]),
+    ("riscv32imac-unknown-none-elf", &["", "alloc", "waker,defmt"]),
     ("wasm32-unknown-unknown", &["", "alloc"]),
 ];
 

@@ -1,0 +1,176 @@
+//! Events and values for defmt, the logger of firmware: what cannot be derived, and an observer that logs.
+//!
+//! The invariant: a logged [`Event`] says what its display says, without code for formatting on the device. What has no times and no texts of its
+//! own derives its format where it is defined, and shows names as they are in the code. There is no logger and no time stamp here: those are
+//! the firmware's.
+
+use core::time::Duration;
+
+use defmt::{Format, Formatter, debug, error, info, trace, warn, write};
+
+use crate::error::Refused;
+use crate::id::NodeId;
+use crate::observe::{Event, Observer, What};
+use crate::reason::Reason;
+use crate::span::Span;
+use crate::spec::Spec;
+use crate::state::{IllegalTransition, Transition};
+use crate::time::{Instant, micros_ceil};
+use crate::work::{Abort, Outcome};
+
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+/// Logs each event through defmt, one line each, for [`Scheduler::observed_by`](crate::Scheduler::observed_by).
+///
+/// Failures are errors. Retries, timeouts, forced ends and full tables are warnings. Ends, aborts, pauses and opened gates are
+/// information; additions and freed slots are for debugging, and every other change of state and each crank is traced. `DEFMT_LOG` says, when
+/// the firmware is built, what of that is kept: `windlass=info`, say. The default of defmt is errors only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DefmtLog;
+
+impl Observer for DefmtLog {
+    fn on_event(&mut self, event: &Event) {
+        match event.what {
+            What::Failed(_) => error!("{}", event),
+            What::Retry { .. } | What::TimedOut | What::Forced | What::Full => warn!("{}", event),
+            What::Moved(transition) if transition.to.is_done() => info!("{}", event),
+            What::AbortBegan { .. } | What::Paused(_) | What::Opened => info!("{}", event),
+            What::Added(_) | What::Freed => debug!("{}", event),
+            What::Moved(_) | What::Cranked => trace!("{}", event),
+        }
+    }
+}
+
+/// `12.500000 7v2 fetch: Running -> Waiting`
+impl Format for Event {
+    fn format(&self, f: Formatter<'_>) {
+        let Self { at, node, name, what } = self;
+        match what {
+            What::Failed(failure) if failure.origin == *node => {
+                write!(f, "{} {} {=str}: failed: {}", at, node, name, failure.reason);
+            }
+            what => write!(f, "{} {} {=str}: {}", at, node, name, what),
+        }
+    }
+}
+
+impl Format for What {
+    fn format(&self, f: Formatter<'_>) {
+        match self {
+            Self::Added(None) => write!(f, "added"),
+            Self::Added(Some(parent)) => write!(f, "added below {}", parent),
+            Self::Cranked => write!(f, "cranked"),
+            Self::Moved(transition) => write!(f, "{}", transition),
+            Self::Retry { attempt, delay, failure } => {
+                write!(f, "attempt {=u32} in {}: {}", attempt, Time(*delay), failure.reason);
+            }
+            Self::Failed(failure) => write!(f, "failed: {} at {}", failure.reason, failure.origin),
+            Self::AbortBegan { cause, by: None } => write!(f, "abort: {}", cause),
+            Self::AbortBegan { cause, by: Some(by) } => write!(f, "abort: {}, by {}", cause, by),
+            Self::Forced => write!(f, "forced to end"),
+            Self::TimedOut => write!(f, "timed out"),
+            Self::Opened => write!(f, "gate opened"),
+            Self::Paused(true) => write!(f, "paused"),
+            Self::Paused(false) => write!(f, "resumed"),
+            Self::Freed => write!(f, "freed"),
+            Self::Full => write!(f, "refused a child: table full"),
+        }
+    }
+}
+
+/// `12.500000`, in seconds.
+impl Format for Instant {
+    fn format(&self, f: Formatter<'_>) {
+        write!(f, "{=u64:us}", self.as_micros());
+    }
+}
+
+/// `7v2`
+impl Format for NodeId {
+    fn format(&self, f: Formatter<'_>) {
+        write!(f, "{=u32}v{=u32}", self.index(), self.generation());
+    }
+}
+
+/// `wrong hash (17)`
+impl Format for Reason {
+    fn format(&self, f: Formatter<'_>) {
+        match self.number() {
+            0 => write!(f, "{=str}", self.text()),
+            number => write!(f, "{=str} ({=u32})", self.text(), number),
+        }
+    }
+}
+
+/// `Running -> Waiting`
+impl Format for Transition {
+    fn format(&self, f: Formatter<'_>) {
+        write!(f, "{} -> {}", self.from, self.to);
+    }
+}
+
+/// `a Success node cannot become Running`
+impl Format for IllegalTransition {
+    fn format(&self, f: Formatter<'_>) {
+        write!(f, "a {} node cannot become {}", self.from, self.to);
+    }
+}
+
+impl Format for Outcome {
+    fn format(&self, f: Formatter<'_>) {
+        match self {
+            Self::Running => write!(f, "Running"),
+            Self::Waiting => write!(f, "Waiting"),
+            Self::Sleep(time) => write!(f, "Sleep({})", Time(*time)),
+            Self::Success => write!(f, "Success"),
+            Self::Failure(reason) => write!(f, "Failure({})", reason),
+            Self::Fatal(reason) => write!(f, "Fatal({})", reason),
+            Self::RetryAfter(time, reason) => write!(f, "RetryAfter({}, {})", Time(*time), reason),
+        }
+    }
+}
+
+impl Format for Abort {
+    fn format(&self, f: Formatter<'_>) {
+        match self {
+            Self::Done => write!(f, "Done"),
+            Self::Again => write!(f, "Again"),
+            Self::Wake => write!(f, "Wake"),
+            Self::Sleep(time) => write!(f, "Sleep({})", Time(*time)),
+        }
+    }
+}
+
+/// `Spec("fetch")`
+impl<W> Format for Spec<W> {
+    fn format(&self, f: Formatter<'_>) {
+        write!(f, "Spec({=str:?})", self.name());
+    }
+}
+
+/// `cannot add "fetch": Full`
+impl<W> Format for Refused<W> {
+    fn format(&self, f: Formatter<'_>) {
+        write!(f, "cannot add {=str:?}: {}", self.spec.name(), self.error);
+    }
+}
+
+impl Format for Span {
+    fn format(&self, f: Formatter<'_>) {
+        if self.is_forever() {
+            write!(f, "forever");
+        } else {
+            write!(f, "{=u64:us} s", self.micros());
+        }
+    }
+}
+
+/// `12.500000 s`, rounded up as everywhere: defmt has no format for durations.
+struct Time(Duration);
+
+impl Format for Time {
+    fn format(&self, f: Formatter<'_>) {
+        write!(f, "{=u64:us} s", micros_ceil(self.0));
+    }
+}
