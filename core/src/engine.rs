@@ -20,8 +20,6 @@ pub(crate) struct Engine<'a, W, A: ?Sized> {
     pub table: Table<'a>,
     pub works: &'a mut [Option<W>],
     pub app: &'a mut A,
-    /// Cranks that this call may make; also bounds how often a generator is asked in one crank.
-    pub budget: u32,
 }
 
 impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {

@@ -21,9 +21,6 @@ use crate::table::{Root, Table};
 use crate::time::Instant;
 use crate::work::Work;
 
-/// Cranks that one poll makes unless told otherwise.
-const DEFAULT_BUDGET: u32 = 256;
-
 /// Runs a tree of works.
 ///
 /// Generic over the one work type `W`, the memory `S` of its tables, and an observer `O`, which costs nothing when it is `()`. It has no
@@ -32,8 +29,6 @@ const DEFAULT_BUDGET: u32 = 256;
 pub struct Scheduler<W, S, O = ()> {
     store: S,
     root: Root,
-    /// Cranks of one poll, unless it is the usual number.
-    budget: Option<NonZeroU32>,
     observer: O,
     works: PhantomData<W>,
 }
@@ -63,7 +58,7 @@ impl<W> Scheduler<W, crate::store::Boxed<W>> {
 
 impl<W, S> Scheduler<W, S> {
     const fn over(store: S) -> Self {
-        Self { store, root: Root::UNUSED, budget: None, observer: (), works: PhantomData }
+        Self { store, root: Root::UNUSED, observer: (), works: PhantomData }
     }
 
     /// An empty scheduler over these tables.
@@ -78,7 +73,7 @@ impl<W, S> Scheduler<W, S> {
     /// The same scheduler with an observer.
     #[must_use]
     pub fn observed_by<O: Observer>(self, observer: O) -> Scheduler<W, S, O> {
-        Scheduler { store: self.store, root: self.root, budget: self.budget, observer, works: PhantomData }
+        Scheduler { store: self.store, root: self.root, observer, works: PhantomData }
     }
 }
 
@@ -86,7 +81,7 @@ impl<W, S> Scheduler<W, S> {
 impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     /// Sets how many cranks one poll may make; the default is 256.
     pub fn set_budget(&mut self, cranks: NonZeroU32) {
-        self.budget = Some(cranks);
+        self.root.budget = cranks.get();
     }
 
     /// Sets the seed of the retry jitter; the default is 0. The same seed gives the same delays on every target.
@@ -130,8 +125,7 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     where
         W: Work<A, W>,
     {
-        let budget = self.budget();
-        self.turn(now, app, budget)
+        self.turn(now, app, u32::MAX)
     }
 
     /// As [`Scheduler::poll_work`], but with one crank at most.
@@ -150,18 +144,14 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
         self.turn(now, app, 1)
     }
 
-    fn budget(&self) -> u32 {
-        self.budget.map_or(DEFAULT_BUDGET, NonZeroU32::get)
-    }
-
     fn turn<A: ?Sized>(&mut self, now: Instant, app: &mut A, cranks: u32) -> Next
     where
         W: Work<A, W>,
     {
         self.root.now = self.root.now.max(now.as_micros());
-        let budget = self.budget();
         let (table, works) = self.parts();
-        let mut engine = Engine { table, works, app, budget };
+        let cranks = cranks.min(table.root.budget);
+        let mut engine = Engine { table, works, app };
         engine.table.root.polling = true;
         drain_wakes(&mut engine.table);
         engine.prepare();

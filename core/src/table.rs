@@ -31,6 +31,8 @@ pub(crate) struct Root {
     pub used_edges: u32,
     pub heap_len: u32,
     pub armed: u32,
+    /// Cranks that one poll may make; also bounds how often a generator is asked in one crank.
+    pub budget: u32,
     /// The latest `now`; time does not go back.
     pub now: u64,
     pub seed: u64,
@@ -68,8 +70,15 @@ pub(crate) struct Counts {
     pub forced: u64,
 }
 
-/// A copy of it is a third of the code of writing each field, for ten instructions more.
-static EMPTY: Cold = Cold::EMPTY;
+/// Cranks that one poll makes unless told otherwise.
+const DEFAULT_BUDGET: u32 = 256;
+
+/// What a new node begins with. On bare metal the compiler must not see through it: a copy is a third of the code of writing each field.
+#[cfg_attr(not(target_os = "none"), inline)]
+#[cfg_attr(target_os = "none", inline(never))]
+const fn empty() -> &'static Cold {
+    &Cold::EMPTY
+}
 
 impl Root {
     /// Before its first use: all zeros, so that a scheduler in a `static` takes no flash.
@@ -94,7 +103,10 @@ impl Root {
         self.hot = Hot::EMPTY;
         self.hot.flags = flag::LIVE | flag::ACTIVE | flag::STARTED;
         self.hot.state = State::Running;
-        self.cold = EMPTY;
+        self.cold = *empty();
+        if self.budget == 0 {
+            self.budget = DEFAULT_BUDGET;
+        }
         (self.free, self.free_edges, self.running, self.hook) = (ROOT, ROOT, ROOT, ROOT);
     }
 
@@ -109,6 +121,7 @@ impl Root {
             free_edges: 0,
             fresh_edges: 0,
             used_edges: 0,
+            budget: 0,
             heap_len: 0,
             armed: 0,
             now: 0,
@@ -331,8 +344,7 @@ impl Table<'_> {
         if !settings.timeout.is_forever() || settings.retry.elapsed_limit().is_some() {
             hot.set(flag::LIMITED);
         }
-        let cold = self.cold_mut(index);
-        *cold = EMPTY;
+        let mut cold = *empty();
         cold.name = Some(settings.name);
         cold.width = settings.width;
         cold.param = settings.param;
@@ -340,6 +352,7 @@ impl Table<'_> {
         cold.retry = settings.retry;
         cold.timeout = settings.timeout;
         cold.drain = settings.drain;
+        *self.cold_mut(index) = cold;
         self.link_sibling(parent, index);
         self.cold_mut(parent).live += 1;
         self.hot_mut(parent).set(flag::PARENT);

@@ -12,7 +12,7 @@ use crate::work::{Work, Yield};
 impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     pub(crate) fn ask_generator(&mut self, index: u32) {
         self.sweep(index);
-        for _ in 0..self.budget.max(1) {
+        for _ in 0..self.table.root.budget {
             if let Some((verdict, cause)) = self.decide(index) {
                 self.settle(index, verdict, cause);
                 return;

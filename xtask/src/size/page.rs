@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn a_page_without_marks_and_a_missing_figure_are_errors() {
         assert!(renewed("a", &figures()).is_err());
-        assert!(renewed(&format!("{BEGIN}"), &figures()).is_err());
+        assert!(renewed(BEGIN, &figures()).is_err());
         let message =
             renewed(&format!("{BEGIN}{END}"), &figures()[1..]).expect_err("one is missing").to_string();
         assert!(message.contains("`leaves`"), "{message}");
