@@ -27,6 +27,9 @@ const IMAGES: &[Image] = &[
     Image::new("tests/device", "interrupts", &LM3S6965).with("unguarded").finds_fault(),
     Image::new("tests/device", "interrupts", &MICROBIT),
     Image::new("tests/device", "interrupts", &MICROBIT).with("lossy").finds_fault(),
+    Image::new("tests/device", "stack", &LM3S6965),
+    Image::new("tests/device", "stack", &LM3S6965).with("recursive").finds_fault(),
+    Image::new("tests/device", "stack", &MICROBIT),
     Image::new("embassy-adapter/tests/device", "embassy", &LM3S6965),
     Image::new("embassy-adapter/tests/device", "embassy", &LM3S6965).with("doctored").finds_fault(),
 ];

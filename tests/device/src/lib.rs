@@ -6,6 +6,8 @@
 #![no_std]
 
 #[cfg(target_arch = "arm")]
+pub mod stack;
+#[cfg(target_arch = "arm")]
 pub mod timers;
 
 #[cfg(target_arch = "arm")]
