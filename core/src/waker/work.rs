@@ -82,7 +82,7 @@ pub struct AsyncWork<P: DerefMut<Target: Rerun>> {
     cells: &'static [WakeCell],
 }
 
-/// A work that polls a future of any type, which lies somewhere else: see [`AsyncWork`].
+/// A work that polls a future of any type, which lies somewhere else: see [`AsyncWork`]. `AsyncLeaf::new` takes any pinned `&mut` [`Routine`](crate::Routine).
 pub type AsyncLeaf<'a> = AsyncWork<&'a mut (dyn Rerun + 'a)>;
 
 impl<P: DerefMut<Target: Rerun>> AsyncWork<P> {
