@@ -143,7 +143,7 @@ impl Table<'_> {
             if table.hot(index).state == State::Aborting {
                 table.hot_mut(index).set(flag::FORCED);
                 table.root.counts.forced += 1;
-                table.emit(index, What::Forced);
+                table.emit_step(index, What::Forced);
             } else {
                 // Not reachable: everything below an aborting node is aborting or has ended.
                 table.go(index, State::Aborting);

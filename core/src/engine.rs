@@ -174,7 +174,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     ) -> R {
         self.table.root.counts.cranks += 1;
         if self.table.sink.is_some() {
-            self.table.emit(index, What::Cranked);
+            self.table.emit_step(index, What::Cranked);
         }
         self.call_for(index, index, none, call)
     }
@@ -229,7 +229,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
                 State::Aborting if hot.has(flag::UNTIMED) => self.table.begin_drain(index),
                 State::Aborting => self.table.ask_turn(index),
                 _ if limit => {
-                    self.table.emit(index, What::TimedOut);
+                    self.table.emit_step(index, What::TimedOut);
                     self.table.hot_mut(index).set(flag::TIMED_OUT);
                     self.table.wake(index);
                     self.table.ask_turn(index);

@@ -163,7 +163,7 @@ pub use lint::Lint;
 pub use metrics::Metrics;
 pub use next::Next;
 pub use node::{Alarm, Cold, Edge, Hot, Kind};
-pub use observe::{Event, EventLog, Observer, What};
+pub use observe::{Detail, Event, EventLog, Observer, What};
 pub use reason::{Cause, Failure, Reason};
 pub use retry::{Jitter, Retry};
 pub use scheduler::Scheduler;

@@ -57,7 +57,7 @@ impl Table<'_> {
         }
         if hot.has(flag::PAUSED) != paused {
             hot.flags ^= flag::PAUSED;
-            self.emit(index, What::Paused(paused));
+            self.emit_step(index, What::Paused(paused));
             self.refresh(index);
         }
         Ok(())
@@ -100,7 +100,7 @@ impl Table<'_> {
         let used = self.cold(index).retries_used;
         if let Some(failure) = self.cold(index).failure {
             let delay = micros(delay);
-            self.emit(index, What::Retry { attempt: u32::from(used) + 2, delay, failure });
+            self.emit_step(index, What::Retry { attempt: u32::from(used) + 2, delay, failure });
         }
         self.cold_mut(index).wake_at = self.root.now.saturating_add(delay);
         self.go(index, State::Waiting);

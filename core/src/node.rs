@@ -134,6 +134,9 @@ pub(crate) mod flag {
     /// The node that asked for the abort.
     pub(crate) const ABORTER: u32 = 1 << 24;
 
+    /// The root's alone: who looks wants to see every step.
+    pub(crate) const STEPS: u32 = 1 << 26;
+
     /// No flag: what no node has.
     pub(crate) const NEVER: u32 = 1 << 25;
 

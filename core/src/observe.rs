@@ -93,12 +93,31 @@ impl fmt::Display for Event {
     }
 }
 
+/// How much an observer wants to see, each with what is before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Detail {
+    /// Nothing.
+    Nothing,
+    /// What becomes of nodes: ends, new lives (a [`What::Moved`] to an end, or back to pending), failures, aborts, freed slots.
+    Ends,
+    /// Every step on the way.
+    #[default]
+    Steps,
+}
+
 /// Receives the events of a scheduler as they happen.
 ///
 /// Called in the middle of the engine's work: it should be short, and it gets no access to the engine.
 pub trait Observer {
     /// Whether events are wanted at all. Where it is false, none is made.
     const ENABLED: bool = true;
+
+    /// How much it wants to see, asked at the beginning of every call that may change something. No other event is made, which saves most of
+    /// what they cost.
+    fn detail(&self) -> Detail {
+        Detail::Steps
+    }
 
     /// Something happened.
     fn on_event(&mut self, event: &Event);
@@ -113,6 +132,10 @@ impl Observer for () {
 
 impl<O: Observer> Observer for &mut O {
     const ENABLED: bool = O::ENABLED;
+
+    fn detail(&self) -> Detail {
+        (**self).detail()
+    }
 
     fn on_event(&mut self, event: &Event) {
         (**self).on_event(event);

@@ -9,8 +9,8 @@ use crate::engine::Engine;
 use crate::error::{Error, Refused};
 use crate::id::NodeId;
 use crate::next::Next;
-use crate::node::{Entry, ROOT};
-use crate::observe::Observer;
+use crate::node::{Entry, ROOT, flag};
+use crate::observe::{Detail, Observer};
 use crate::ops;
 use crate::slots::Slots;
 use crate::spec::Spec;
@@ -218,7 +218,16 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
         let nodes = hot.len().min(cold.len()).min(alarms.len()).min(works.len());
         let (hot, cold, alarms) =
             (hot.split_at_mut(nodes).0, cold.split_at_mut(nodes).0, alarms.split_at_mut(nodes).0);
-        let sink = if O::ENABLED { Some(&mut self.observer as _) } else { None };
+        let sink = if O::ENABLED {
+            let detail = self.observer.detail();
+            self.root.hot.clear(flag::STEPS);
+            if detail == Detail::Steps {
+                self.root.hot.set(flag::STEPS);
+            }
+            (detail != Detail::Nothing).then_some(&mut self.observer as _)
+        } else {
+            None
+        };
         (Table { hot, cold, alarms, edges, root: &mut self.root, sink }, works)
     }
 

@@ -238,9 +238,27 @@ impl Table<'_> {
         }
     }
 
-    #[inline]
+    /// Something that belongs to [`Detail::Steps`](crate::Detail::Steps).
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(crate) fn emit_step(&mut self, index: u32, what: What) {
+        if self.sink.is_some() {
+            self.send_step(index, what);
+        }
+    }
+
+    /// Something that belongs to [`Detail::Ends`](crate::Detail::Ends).
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn emit(&mut self, index: u32, what: What) {
         if self.sink.is_some() {
+            self.send(index, what);
+        }
+    }
+
+    #[cold]
+    fn send_step(&mut self, index: u32, what: What) {
+        if self.root.hot.has(flag::STEPS) {
             self.send(index, what);
         }
     }
@@ -272,6 +290,9 @@ impl Table<'_> {
 
     #[cold]
     fn moved(&mut self, index: u32, from: State, to: State) {
+        if !self.root.hot.has(flag::STEPS) && !to.is_done() && to != State::Pending {
+            return;
+        }
         if let Ok(transition) = Transition::between(from, to) {
             self.emit(index, What::Moved(transition));
         }
@@ -321,7 +342,7 @@ impl Table<'_> {
         let Some(index) = self.take_slot() else {
             self.root.counts.refused += 1;
             if parent != ROOT {
-                self.emit(parent, What::Full);
+                self.emit_step(parent, What::Full);
             }
             return Err(Error::Full);
         };
@@ -361,7 +382,7 @@ impl Table<'_> {
         }
         self.root.counts.added += 1;
         let above = self.id_below_root(parent);
-        self.emit(index, What::Added(above));
+        self.emit_step(index, What::Added(above));
         Ok(index)
     }
 

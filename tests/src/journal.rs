@@ -1,12 +1,14 @@
 //! An observer that keeps everything, so that a test can ask about nodes that are gone.
 
-use windlass::{Event, Observer, State, What};
+use windlass::{Detail, Event, Observer, State, What};
 
 /// All events of a scheduler, oldest first.
 #[derive(Debug, Default)]
 pub struct Journal {
     /// The events.
     pub events: Vec<Event>,
+    /// How much of what happens is kept.
+    pub detail: Detail,
 }
 
 impl Journal {
@@ -34,6 +36,10 @@ impl Journal {
 }
 
 impl Observer for Journal {
+    fn detail(&self) -> Detail {
+        self.detail
+    }
+
     fn on_event(&mut self, event: &Event) {
         self.events.push(*event);
     }

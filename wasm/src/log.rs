@@ -1,11 +1,10 @@
 //! What happened, as rows of numbers that JavaScript reads after each call.
 //!
-//! The invariant: what JavaScript needs to keep its own records right (ends, new lives, failures, aborts, freed slots) is always written; all else only while
-//! somebody listens.
+//! The invariant: what JavaScript needs to keep its own records right (`Detail::Ends`) is always written; all else only while somebody listens.
 
 use std::time::Duration;
 
-use windlass::{Event, Instant, NodeId, Observer, Reason, State, What};
+use windlass::{Detail, Event, Instant, NodeId, Observer, Reason, What};
 
 use crate::label;
 
@@ -40,36 +39,34 @@ pub(crate) struct Log {
 }
 
 impl Observer for Log {
+    fn detail(&self) -> Detail {
+        if self.watched { Detail::Steps } else { Detail::Ends }
+    }
+
     fn on_event(&mut self, event: &Event) {
-        let (what, numbers, needed) = match event.what {
-            What::Added(parent) => (0, [from_option(parent), 0.0, 0.0], false),
-            What::Cranked => (1, [0.0; 3], false),
+        let (what, numbers) = match event.what {
+            What::Added(parent) => (0, [from_option(parent), 0.0, 0.0]),
+            What::Cranked => (1, [0.0; 3]),
             What::Moved(moved) => {
                 let (from, to) = (moved.from as u8, moved.to as u8);
-                (
-                    2,
-                    [f64::from(from), f64::from(to), f64::from(moved.number)],
-                    moved.to.is_done() || moved.to == State::Pending,
-                )
+                (2, [f64::from(from), f64::from(to), f64::from(moved.number)])
             }
             What::Retry { attempt, delay, failure } => {
-                (3, [f64::from(attempt), in_millis(delay), from_reason(failure.reason)], false)
+                (3, [f64::from(attempt), in_millis(delay), from_reason(failure.reason)])
             }
-            What::Failed(failure) => (4, [from_reason(failure.reason), from_id(failure.origin), 0.0], true),
-            What::AbortBegan { cause, by } => (5, [f64::from(cause as u8), from_option(by), 0.0], true),
-            What::Forced => (6, [0.0; 3], false),
-            What::TimedOut => (7, [0.0; 3], false),
-            What::Opened => (8, [0.0; 3], false),
-            What::Paused(paused) => (9, [f64::from(u8::from(paused)), 0.0, 0.0], false),
-            What::Freed => (10, [0.0; 3], true),
-            What::Full => (11, [0.0; 3], false),
+            What::Failed(failure) => (4, [from_reason(failure.reason), from_id(failure.origin), 0.0]),
+            What::AbortBegan { cause, by } => (5, [f64::from(cause as u8), from_option(by), 0.0]),
+            What::Forced => (6, [0.0; 3]),
+            What::TimedOut => (7, [0.0; 3]),
+            What::Opened => (8, [0.0; 3]),
+            What::Paused(paused) => (9, [f64::from(u8::from(paused)), 0.0, 0.0]),
+            What::Freed => (10, [0.0; 3]),
+            What::Full => (11, [0.0; 3]),
             _ => return,
         };
-        if needed || self.watched {
-            let label = f64::from(label::number_of(event.name));
-            self.rows.extend([f64::from(what), label, from_id(event.node), from_instant(event.at)]);
-            self.rows.extend(numbers);
-        }
+        let label = f64::from(label::number_of(event.name));
+        self.rows.extend([f64::from(what), label, from_id(event.node), from_instant(event.at)]);
+        self.rows.extend(numbers);
     }
 }
 

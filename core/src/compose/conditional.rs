@@ -59,7 +59,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
 
     fn open(&mut self, index: u32) -> bool {
         self.table.hot_mut(index).set(flag::OPEN);
-        self.table.emit(index, What::Opened);
+        self.table.emit_step(index, What::Opened);
         self.attend(index)
     }
 

@@ -1,8 +1,8 @@
 //! Observers, the event log, and the totals.
 
 use windlass::{
-    Abort, Boxed, Event, EventLog, Instant, Metrics, Next, Observer, Outcome, Retry, Scheduler, Spec, State,
-    What,
+    Abort, Boxed, Detail, Event, EventLog, Instant, Metrics, Next, Observer, Outcome, Retry, Scheduler, Spec,
+    State, What,
 };
 use windlass_tests::{Any, Rig, World};
 
@@ -45,6 +45,38 @@ fn an_observer_gets_every_event() {
         assert!(moves.windows(2).all(|pair| pair[0].to == pair[1].from), "{moves:?}");
         assert_eq!(moves.last().map_or(State::Pending, |last| last.to), node.state());
     }
+}
+
+/// An observer that wants less gets just that: what becomes of nodes and not the steps on the way, or nothing; from one call to the next.
+#[test]
+fn an_observer_gets_no_more_than_it_wants() {
+    let run = |detail| {
+        let mut rig = Rig::new(32);
+        rig.s.observer_mut().detail = detail;
+        release(&mut rig);
+        let _ = rig.run();
+        rig.s.shutdown(Instant::MAX);
+        rig.run_until(|rig| rig.s.next() != Next::Now);
+        rig.s.observer().events.clone()
+    };
+    let ends = |what: &What| match what {
+        What::Moved(transition) => transition.to.is_done() || transition.to == State::Pending,
+        What::Failed(_) | What::AbortBegan { .. } | What::Freed => true,
+        _ => false,
+    };
+    let steps = run(Detail::Steps);
+    let wanted: Vec<_> = steps.iter().filter(|event| ends(&event.what)).copied().collect();
+    assert!(wanted.len() > 10 && wanted.len() < steps.len() / 2);
+    assert_eq!(run(Detail::Ends), wanted);
+    assert_eq!(run(Detail::Nothing), []);
+
+    let mut rig = Rig::new(2);
+    rig.s.observer_mut().detail = Detail::Nothing;
+    rig.add(Act::steps(1).spec("unseen"));
+    rig.s.observer_mut().detail = Detail::Steps;
+    rig.add(Act::steps(1).spec("seen"));
+    assert!(rig.s.observer().events.iter().all(|event| event.name == "seen"));
+    assert_eq!(rig.s.observer().events.len(), 1);
 }
 
 /// Without an observer there is nothing to write and nothing is made; one can be lent.
