@@ -1,5 +1,5 @@
 //! What a machine may lack: components, compile targets, an older and a nightly compiler, Miri, cargo-deny, cargo-fuzz, wasm-bindgen, npm's packages,
-//! Chromium. Each is installed when first needed; Node is named.
+//! Chromium, QEMU. Each is installed when first needed; Node is named.
 //!
 //! An installation either makes the thing usable or says why not; nothing already there is touched or updated.
 
@@ -161,14 +161,7 @@ pub(crate) fn need_chromium(with_driver: bool) -> Result<()> {
     if lacks().is_none() {
         return Ok(());
     }
-    if is_root() && command::program("apt-get", &["--version"]).succeeds() {
-        // Lists of packages may be old, or not there; where that cannot be mended, those there are may do.
-        let _ = command::program("apt-get", &["update", "-q"]).run();
-        let _ = command::program("apt-get", &["install", "-q", "-y", "--no-install-recommends"])
-            .args(&["chromium", "chromium-driver"])
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .run();
-    }
+    apt_install(&["chromium", "chromium-driver"]);
     if let Some((what, variable)) = lacks() {
         bail!(
             "{what} is missing: apt-get install chromium chromium-driver, or say where it is with {variable}=PATH"
@@ -177,8 +170,36 @@ pub(crate) fn need_chromium(with_driver: bool) -> Result<()> {
     Ok(())
 }
 
-fn is_root() -> bool {
-    command::program("id", &["-u"]).read().is_ok_and(|user| user.trim() == "0")
+/// Makes a machine that QEMU plays startable. Only root can install it.
+pub(crate) fn need_qemu(machine: &str) -> Result<()> {
+    let starts = || command::program(machine, &["--version"]).succeeds();
+    // The rarer processors are in one package, or, in newer systems, in one each.
+    let packages = match machine {
+        "qemu-system-riscv32" => &["qemu-system-misc", "qemu-system-riscv"][..],
+        _ => &[machine],
+    };
+    for package in packages {
+        if !starts() {
+            apt_install(&[package]);
+        }
+    }
+    if !starts() {
+        bail!("`{machine}` is missing: apt-get install {}", packages.join(", or "));
+    }
+    Ok(())
+}
+
+/// Installs packages of the system if it is one of Debian's kind and we are root. Whether that helped is for the caller to see.
+fn apt_install(packages: &[&str]) {
+    let is_root = command::program("id", &["-u"]).read().is_ok_and(|user| user.trim() == "0");
+    if is_root && command::program("apt-get", &["--version"]).succeeds() {
+        // Lists of packages may be old, or not there; where that cannot be mended, those there are may do.
+        let _ = command::program("apt-get", &["update", "-q"]).run();
+        let _ = command::program("apt-get", &["install", "-q", "-y", "--no-install-recommends"])
+            .args(packages)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .run();
+    }
 }
 
 /// Where cargo puts what it builds.
