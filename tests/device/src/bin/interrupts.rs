@@ -210,7 +210,7 @@ fn report(engine: &Engine, read: u32, sleeps: u32) -> bool {
     let mut passed = behind == 0 && read == posts;
     for (what, count, least) in [
         ("posts inside of poll_work", IN_POLL.load(Ordering::Relaxed), POLLS / 10),
-        ("posts inside of the tick", IN_TICK.load(Ordering::Relaxed), POLLS / 100),
+        ("posts inside of the tick", IN_TICK.load(Ordering::Relaxed), POLLS / 500),
         ("posts inside of the tick's wake", IN_WAKE.load(Ordering::Relaxed), POLLS / 1_000),
         ("notifications", DRIVER.times.load(Ordering::Relaxed), POLLS / 10),
         ("sleeps", sleeps, POLLS / 100),
