@@ -26,10 +26,11 @@ export class Core {
   #origin;
   #target;
   #capacity;
-  #logs = [];
   #words = new Uint32Array(0);
   #floats = new Float64Array(0);
   #reading = false;
+  /** Where the asks are that were read last, in words of the engine's memory. */
+  asksAt = 0;
 
   constructor(Engine, host, capacity, seed, target) {
     this.#host = host;
@@ -90,26 +91,37 @@ export class Core {
     return this.engine.poll(this.now());
   }
 
-  /** Acts on the log, and gives the asks, if there are any. */
+  /** The engine's memory, which an engine's growth makes anew. */
+  get words() {
+    if (this.#words.length === 0) this.#words = new Uint32Array(memory().buffer);
+    return this.#words;
+  }
+
+  get #rows() {
+    if (this.#floats.length === 0) this.#floats = new Float64Array(memory().buffer);
+    return this.#floats;
+  }
+
+  /** Acts on the log, and gives the number of words of the asks, if there are any. */
   read() {
-    const { engine } = this;
-    const counts = engine.counts();
-    if (counts === 0) return undefined;
-    const rows = Math.floor(counts / 65536) * 7;
-    const words = (counts % 65536) * 6;
-    if (this.#words.buffer !== memory().buffer) {
-      // The memory has grown, or is seen for the first time.
-      this.#words = new Uint32Array(memory().buffer);
-      this.#floats = new Float64Array(memory().buffer);
+    // What a listener causes is read by the loop that has called it.
+    if (this.#reading) return 0;
+    this.#reading = true;
+    let asks = 0;
+    try {
+      for (let taken; (taken = this.engine?.take()); ) {
+        const { engine } = this;
+        const rows = Math.floor(taken / 2 ** 26);
+        if (taken > rows * 2 ** 26) {
+          asks = (taken - rows * 2 ** 26) * 6;
+          this.asksAt = engine.asks() >>> 2;
+        }
+        let at = rows > 0 ? engine.log() >>> 3 : 0;
+        for (const end = at + rows * 7; at < end && this.engine; at += 7) this.#happened(this.#rows, at);
+      }
+    } finally {
+      this.#reading = false;
     }
-    const asksAt = words > 0 ? engine.asks() >>> 2 : 0;
-    const asks = words > 0 ? this.#words.slice(asksAt, asksAt + words) : undefined;
-    if (rows > 0) {
-      const logAt = engine.log() >>> 3;
-      this.#logs.push(this.#floats.slice(logAt, logAt + rows));
-    }
-    engine.clear();
-    if (!this.#reading) this.#happen();
     return asks;
   }
 
@@ -172,18 +184,6 @@ export class Core {
         this.#insert(node, child, ids);
         ids.push(child.id);
       }
-    }
-  }
-
-  #happen() {
-    this.#reading = true;
-    try {
-      // A listener may cause more of them.
-      for (let log; (log = this.#logs.shift()); ) {
-        for (let at = 0; at < log.length && this.engine; at += 7) this.#happened(log, at);
-      }
-    } finally {
-      this.#reading = false;
     }
   }
 

@@ -3,6 +3,8 @@
 import { SchedulerError } from './errors.js';
 import { JOIN, RUNNING, WAITING } from './answers.js';
 
+const NOTHING = Symbol('nothing');
+
 /** A batch's `run` and `reset`. It holds at most one item that it has not added yet, so nothing is lost when the table is full. */
 export function batchWork({ items, each, onFailure }, width) {
   if (each !== undefined && typeof each !== 'function') throw new TypeError('each: a function from item to work');
@@ -10,14 +12,14 @@ export function batchWork({ items, each, onFailure }, width) {
   if (typeof items !== 'function') iteratorOf(items);
   let iterator;
   let index = 0;
-  let held;
+  let held = NOTHING;
 
   function take(step) {
     if (step.done) {
       iterator = null;
       return false;
     }
-    held = { spec: each ? each(step.value, index) : step.value };
+    held = each ? each(step.value, index) : step.value;
     index += 1;
     return true;
   }
@@ -28,15 +30,15 @@ export function batchWork({ items, each, onFailure }, width) {
       if (failed > 0 && (onFailure ?? 'stop') === 'stop') return JOIN;
       if (iterator === undefined) iterator = iteratorOf(source());
       while (live < width) {
-        if (held) {
+        if (held !== NOTHING) {
           try {
-            ctx.addChild(held.spec);
+            ctx.addChild(held);
           } catch (error) {
             // A child's end makes room.
             if (error instanceof SchedulerError && error.code === 'full' && live > 0) return WAITING;
             throw error;
           }
-          held = undefined;
+          held = NOTHING;
           live += 1;
           continue;
         }
@@ -45,11 +47,12 @@ export function batchWork({ items, each, onFailure }, width) {
         if (typeof step?.then === 'function') return step.then((step) => (take(step), RUNNING));
         take(step);
       }
-      return iterator === null && !held ? JOIN : WAITING;
+      return iterator === null && held === NOTHING ? JOIN : WAITING;
     },
     reset() {
       const last = iterator;
-      iterator = held = undefined;
+      iterator = undefined;
+      held = NOTHING;
       index = 0;
       // An attempt that ended early lets the source go.
       if (last) Promise.resolve(last.return?.()).catch(() => {});

@@ -2,7 +2,7 @@
 
 use windlass::Cx;
 
-use crate::label;
+use crate::inbox::Inbox;
 use crate::work::JsWork;
 
 /// Words of one ask in the memory that JavaScript reads.
@@ -27,7 +27,7 @@ pub(crate) enum Ask {
 /// The asks of one poll, and the numbers of those to come.
 #[derive(Debug, Default)]
 pub(crate) struct Asks {
-    pub(crate) words: Vec<u32>,
+    pub(crate) words: Inbox<u32>,
     ticket: u32,
 }
 
@@ -38,11 +38,12 @@ impl Asks {
         self.ticket
     }
 
-    /// Writes an ask down: what, whose, its ticket, the attempt, live children, and failed ones.
-    pub(crate) fn push(ask: Ask, ticket: u32, cx: &mut Cx<'_, JsWork, Asks>) {
+    /// Writes an ask down: what, whose, its ticket, the attempt, live children, and failed ones. Gives how many children have ended.
+    pub(crate) fn push(ask: Ask, label: u32, ticket: u32, cx: &mut Cx<'_, JsWork, Asks>) -> u32 {
         let children = cx.children();
         let failed = children.failed.saturating_add(children.aborted);
-        let words = [ask as u32, label::number_of(cx.name()), ticket, cx.attempt(), children.live, failed];
-        cx.app().words.extend(words);
+        let words = [ask as u32, label, ticket, cx.attempt(), children.live, failed];
+        cx.app().words.new.extend(words);
+        children.total().saturating_sub(children.live)
     }
 }

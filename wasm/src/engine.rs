@@ -58,27 +58,21 @@ impl Engine {
 
     // ---- asks and log ----
 
-    /// How much there is to read: rows of the log times 65,536, plus asks.
-    pub fn counts(&self) -> f64 {
-        let rows = self.s.observer().rows.len() / log::ROW;
-        let asks = self.asks.words.len() / asks::WORDS;
-        rows as f64 * 65_536.0 + asks as f64
+    /// Takes asks and log to be read: rows of the log times 2^26, plus asks. They stay where they are until there are new ones to be taken.
+    pub fn take(&mut self) -> f64 {
+        let asks = self.asks.words.take() / asks::WORDS;
+        let rows = self.s.observer_mut().rows.take() / log::ROW;
+        rows as f64 * f64::from(1 << 26) + asks as f64
     }
 
-    /// Where the asks are: the address of words in groups of six.
+    /// Where the taken asks are: the address of words in groups of six.
     pub fn asks(&self) -> usize {
-        self.asks.words.as_ptr() as usize
+        self.asks.words.address()
     }
 
-    /// Where the log is: the address of floats in rows of seven.
+    /// Where the taken log is: the address of floats in rows of seven.
     pub fn log(&self) -> usize {
-        self.s.observer().rows.as_ptr() as usize
-    }
-
-    /// Forgets asks and log: they were read.
-    pub fn clear(&mut self) {
-        self.asks.words.clear();
-        self.s.observer_mut().rows.clear();
+        self.s.observer().rows.address()
     }
 
     // ---- adding ----
@@ -271,7 +265,7 @@ mod tests {
 
     /// The words of the last ask.
     fn asked(engine: &Engine) -> &[u32] {
-        engine.asks.words.rchunks(asks::WORDS).next().unwrap_or(&[])
+        engine.asks.words.new.rchunks(asks::WORDS).next().unwrap_or(&[])
     }
 
     #[test]

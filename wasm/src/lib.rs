@@ -8,6 +8,7 @@
 
 mod asks;
 mod engine;
+mod inbox;
 mod label;
 mod log;
 mod look;

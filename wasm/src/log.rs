@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use windlass::{Detail, Event, Instant, NodeId, Observer, Reason, What};
 
+use crate::inbox::Inbox;
 use crate::label;
 
 /// Numbers of one row: what, label, id, time in ms, and three that depend on what.
@@ -34,7 +35,7 @@ const REASONS: [Reason; 9] = [
 /// The rows since they were last read.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    pub(crate) rows: Vec<f64>,
+    pub(crate) rows: Inbox<f64>,
     pub(crate) watched: bool,
 }
 
@@ -65,8 +66,8 @@ impl Observer for Log {
             _ => return,
         };
         let label = f64::from(label::number_of(event.name));
-        self.rows.extend([f64::from(what), label, from_id(event.node), from_instant(event.at)]);
-        self.rows.extend(numbers);
+        self.rows.new.extend([f64::from(what), label, from_id(event.node), from_instant(event.at)]);
+        self.rows.new.extend(numbers);
     }
 }
 

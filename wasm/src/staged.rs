@@ -58,7 +58,7 @@ impl Staged {
         let mut spec = match shape & shape::KIND {
             0 => {
                 let hooks = Hooks { policy, resets: has(shape::RESETS), aborts: has(shape::ABORTS) };
-                Spec::work(name, JsWork::new(hooks))
+                Spec::work(name, JsWork::new(label, hooks))
             }
             1 => Spec::parallel(name),
             2 => Spec::quorum(name, self.parameter as u32),

@@ -49,6 +49,8 @@ enum Stage {
 #[derive(Debug)]
 pub(crate) struct JsWork {
     stage: Stage,
+    /// Its number in JavaScript.
+    label: u32,
     hooks: Hooks,
     /// Children that had ended when the function was called.
     seen: u32,
@@ -67,8 +69,8 @@ pub(crate) struct Hooks {
 }
 
 impl JsWork {
-    pub(crate) const fn new(hooks: Hooks) -> Self {
-        Self { stage: Stage::Idle, hooks, seen: 0, poked: false }
+    pub(crate) const fn new(label: u32, hooks: Hooks) -> Self {
+        Self { stage: Stage::Idle, label, hooks, seen: 0, poked: false }
     }
 
     /// Whether this ticket is the one that is waited for.
@@ -121,7 +123,7 @@ impl JsWork {
             return Some(until - cx.now());
         }
         *nap = None;
-        Asks::push(Ask::Woke, *ticket, cx);
+        Asks::push(Ask::Woke, self.label, *ticket, cx);
         None
     }
 
@@ -145,9 +147,8 @@ impl Work<Asks> for JsWork {
             Stage::Asked { .. } => return self.doze(cx).map_or(Outcome::Waiting, Outcome::Sleep),
             Stage::Idle | Stage::Aborting { .. } | Stage::Clean => {
                 let ticket = cx.app().next_ticket();
-                Asks::push(Ask::Run, ticket, cx);
+                (self.seen, self.poked) = (Asks::push(Ask::Run, self.label, ticket, cx), false);
                 self.stage = Stage::Asked { ticket, nap: None };
-                (self.seen, self.poked) = (ended(cx), false);
                 return Outcome::Waiting;
             }
         };
@@ -155,9 +156,8 @@ impl Work<Asks> for JsWork {
             return self.join(cx);
         }
         self.stage = Stage::Idle;
-        let missed = self.poked || self.seen != ended(cx);
         match answer {
-            Answer::Waiting | Answer::Sleep(_) if missed => Outcome::Running,
+            Answer::Waiting | Answer::Sleep(_) if self.poked || self.seen != ended(cx) => Outcome::Running,
             Answer::Running => Outcome::Running,
             Answer::Waiting | Answer::Join => Outcome::Waiting,
             Answer::Sleep(time) => Outcome::Sleep(time),
@@ -175,7 +175,7 @@ impl Work<Asks> for JsWork {
             Stage::Idle | Stage::Answered(_) if !self.hooks.aborts => Abort::Done,
             Stage::Idle | Stage::Answered(_) | Stage::Asked { .. } => {
                 let ticket = cx.app().next_ticket();
-                Asks::push(Ask::Abort, ticket, cx);
+                Asks::push(Ask::Abort, self.label, ticket, cx);
                 self.stage = Stage::Aborting { ticket, nap: None };
                 Abort::Wake
             }
@@ -184,11 +184,11 @@ impl Work<Asks> for JsWork {
 
     fn on_reset(&mut self, cx: &mut Cx<'_, Self, Asks>) {
         if let Stage::Asked { ticket, .. } | Stage::Aborting { ticket, .. } = self.stage {
-            Asks::push(Ask::Drop, ticket, cx);
+            Asks::push(Ask::Drop, self.label, ticket, cx);
         }
         self.stage = Stage::Idle;
         if self.hooks.resets {
-            Asks::push(Ask::Reset, 0, cx);
+            Asks::push(Ask::Reset, self.label, 0, cx);
         }
     }
 }

@@ -91,6 +91,22 @@ test('a turn ends when its budget is used up, and goes on in a task of its own',
   assert.deepEqual([...slices.values()], [3, 3, 3, 3, 3, 3, 2]);
 });
 
+test('the clock is asked again soon after calls that take no time', async () => {
+  const { host, s } = stage({ budget: 8 });
+  const slices = new Map();
+  for (let i = 0; i < 60; i += 1) {
+    s.add(() => {
+      if (i < 30) return;
+      slices.set(host.counts.yields, (slices.get(host.counts.yields) ?? 0) + 1);
+      host.time += 3;
+    });
+  }
+  await host.until(s.run());
+  const [first, ...rest] = slices.values();
+  assert.ok(first <= 3 + 3, `${first} calls`);
+  assert.ok(rest.every((calls) => calls <= 3) && rest.length >= 8);
+});
+
 test('microtasks that beget each other do not hold the task for ever', async () => {
   const { host, s } = stage({ budget: 8 });
   let calls = 0;
