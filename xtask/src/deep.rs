@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use crate::command::{Invocation, cargo};
+use crate::log;
 use crate::steps::{Outcome, Step};
 use crate::tally::Tally;
 use crate::toolchain;
@@ -22,6 +23,7 @@ pub(crate) const DEEP: &[Step] = &[
     Step { name: "loom", about: "wakes, drains, sleeps and stops in every order of threads", run: loom },
     Step { name: "miri", about: "no undefined behaviour and no data race, interpreted", run: miri },
     Step { name: "model", about: "100,000 random programs on the engine and on the model", run: model },
+    Step { name: "defmt", about: "what a device logs, in QEMU, says what it should", run: log::run },
     Step { name: "fuzz", about: "a minute of each fuzz target, from the kept corpus", run: fuzz },
 ];
 

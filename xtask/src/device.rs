@@ -35,6 +35,9 @@ const IMAGES: &[Image] = &[
     Image::new("embassy-adapter/tests/device", "embassy", &LM3S6965).with("doctored").finds_fault(),
 ];
 
+/// What is run as well, but by [`log`](crate::log), which looks at what it prints.
+pub(crate) const LOG: Image = Image::new("tests/log", "log", &LM3S6965);
+
 // Virtual time goes by instructions, not by the host's clock, and jumps ahead while the processor sleeps.
 
 /// Cortex-M3, 256 kB of flash, 64 kB of memory.
@@ -65,7 +68,7 @@ const FAULT: i32 = 3;
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// A program for a device, and how it must end.
-struct Image {
+pub(crate) struct Image {
     /// The folder of its manifest.
     package: &'static str,
     bin: &'static str,
@@ -107,11 +110,21 @@ impl Image {
         self.cargo("build")?.run()
     }
 
+    /// The emulator that plays its device.
+    pub(crate) const fn qemu(&self) -> &'static str {
+        self.board.qemu
+    }
+
+    /// Where the image is once it is built.
+    pub(crate) fn path(&self) -> PathBuf {
+        directory().join(self.board.target).join("release").join(self.bin)
+    }
+
     fn lint(&self) -> Result<()> {
         self.cargo("clippy")?.args(&["--", "-D", "warnings"]).run()
     }
 
-    fn cargo(&self, subcommand: &str) -> Result<Invocation> {
+    pub(crate) fn cargo(&self, subcommand: &str) -> Result<Invocation> {
         toolchain::need_target(self.board.target)?;
         let directory = directory();
         let shown = directory.to_str().context("the target directory's name is not UTF-8")?;
@@ -121,13 +134,14 @@ impl Image {
         Ok(if self.features.is_empty() { cargo } else { cargo.args(&["--features", self.features]) })
     }
 
-    fn run(&self) -> Result<()> {
-        let path = directory().join(self.board.target).join("release").join(self.bin);
+    /// Runs it; what it prints goes there.
+    pub(crate) fn run(&self, output: Stdio) -> Result<()> {
+        let path = self.path();
         let path = path.to_str().context("the target directory's name is not UTF-8")?;
         let args = [self.board.machine, QUIET, &["-kernel", path]].concat();
         println!("$ {} {}", self.board.qemu, args.join(" "));
         let mut device = Command::new(self.board.qemu);
-        device.args(&args).stdin(Stdio::null());
+        device.args(&args).stdin(Stdio::null()).stdout(output);
         let Some(status) = run_within(LIMIT, &mut device)? else {
             bail!("`{}` still ran after {} s, and was ended", self.bin, LIMIT.as_secs());
         };
@@ -165,7 +179,7 @@ pub(crate) fn run() -> Result<Outcome> {
     let mut tally = Tally::default();
     for image in IMAGES.iter().filter(|image| !absent.contains_key(image.board.qemu)) {
         image.build()?;
-        image.run()?;
+        image.run(Stdio::inherit())?;
         tally.passed += 1;
     }
     if absent.is_empty() {
@@ -177,12 +191,12 @@ pub(crate) fn run() -> Result<Outcome> {
 
 /// The manifests of all images, which the workspace's own commands do not see.
 pub(crate) fn manifests() -> BTreeSet<String> {
-    IMAGES.iter().map(Image::manifest).collect()
+    IMAGES.iter().chain([&LOG]).map(Image::manifest).collect()
 }
 
 /// Lints the images' sources, as they are built.
 pub(crate) fn lint() -> Result<()> {
-    IMAGES.iter().try_for_each(Image::lint)
+    IMAGES.iter().chain([&LOG]).try_for_each(Image::lint)
 }
 
 /// Where no other build puts its files.

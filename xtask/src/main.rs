@@ -9,6 +9,7 @@ mod command;
 mod deep;
 mod demo;
 mod device;
+mod log;
 mod size;
 mod steps;
 mod tally;

@@ -1,4 +1,4 @@
-//! What a machine may lack: components, compile targets, an older and a nightly compiler, Miri, cargo-deny, cargo-fuzz, wasm-bindgen, npm's packages,
+//! What a machine may lack: components, compile targets, an older and a nightly compiler, Miri, cargo-deny, cargo-fuzz, defmt-print, wasm-bindgen, npm's packages,
 //! Chromium, QEMU. Each is installed when first needed; Node is named.
 //!
 //! An installation either makes the thing usable or says why not; nothing already there is touched or updated.
@@ -66,6 +66,14 @@ pub(crate) fn need_cargo_deny() -> Result<()> {
         return Ok(());
     }
     command::cargo(&["install", "cargo-deny", "--version", "^0.20", "--locked"]).run()
+}
+
+/// Makes defmt's decoder runnable; compiling it takes a minute or two.
+pub(crate) fn need_defmt_print() -> Result<()> {
+    if command::program("defmt-print", &["--version"]).succeeds() {
+        return Ok(());
+    }
+    command::cargo(&["install", "defmt-print", "--version", "^1", "--locked"]).run()
 }
 
 /// Makes Miri runnable through [`with_nightly`].

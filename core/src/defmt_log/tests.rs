@@ -1,10 +1,10 @@
-//! What travels in a line. Texts do not: they stay in the symbols of the firmware, which no test of the host has.
+//! What travels in a line. Texts do not: they stay in the symbols of the firmware; the log of a device in `tests/log` shows them, and the levels.
 #![allow(clippy::unwrap_used)]
 
 use super::*;
 use crate::{
-    Cause, Check, Children, Cx, Error, Failure, Inline, Jitter, Kind, Metrics, Next, OnFailure, Retry,
-    Scheduler, State, Status, Work, Yield,
+    Cause, Check, Children, Cx, Detail, Error, Failure, Inline, Jitter, Kind, Metrics, Next, OnFailure,
+    Retry, Scheduler, State, Status, Work, Yield,
 };
 extern crate std;
 
@@ -136,7 +136,7 @@ fn a_scheduler_logs_through_it() {
 #[test]
 fn every_plain_type_has_a_format() {
     fn logs<T: Format>() {}
-    logs::<(Cause, Check, Children, Error, Event, Failure)>();
+    logs::<(Cause, Check, Children, Detail, Error, Event, Failure)>();
     logs::<(IllegalTransition, Instant, Jitter, Kind, Metrics, Next)>();
     logs::<(NodeId, OnFailure, Outcome, Abort, Reason, Refused<()>)>();
     logs::<(Retry, Spec<()>, State, Status, Transition, What, Yield)>();
