@@ -1,20 +1,20 @@
 //! An over-the-air update of firmware, as a tree of works: fetched over a link that loses and damages frames, written to flash page by page.
 //!
 //! ```text
-//! update                         wipes what it has begun if it is aborted
-//! ├─ button                      an interrupt wakes it; it aborts the update
-//! └─ attempt                     sequence; its last member runs whatever comes before
-//!    ├─ install                  sequence; once more if the checksum is wrong
-//!    │  ├─ offer                 what there is to install; tried again
-//!    │  ├─ battery               gate: there is enough charge to write
-//!    │  │  └─ unseal             from here on the spare bank does not count
-//!    │  ├─ pages                 batch: one page is fetched while another is written
-//!    │  │  └─ page               sequence
-//!    │  │     ├─ fetch           chunk by chunk; tried again, from the chunk that failed
-//!    │  │     └─ write           erase, program, compare; tried again
-//!    │  ├─ verify                the checksum of what the flash holds, one page a crank
-//!    │  └─ seal                  one page: with it the new image counts
-//!    └─ clean up                 wipes what was begun and is not sealed
+//! update                      race: the first to end decides
+//! ├─ button                   an interrupt wakes it; it aborts the update
+//! └─ install                  sequence; once more if the checksum is wrong
+//!    ├─ offer                 what there is to install; tried again
+//!    ├─ battery               gate: there is enough charge to write
+//!    │  └─ unseal             from here on the spare bank does not count
+//!    ├─ pages                 batch: one page is fetched while another is written
+//!    │  └─ page               sequence
+//!    │     ├─ fetch           chunk by chunk; tried again, from the chunk that failed
+//!    │     └─ write           erase, program, compare; tried again
+//!    ├─ verify                the checksum of what the flash holds, one page a crank
+//!    └─ seal                  one page: with it the new image counts
+//! clean up                    gate: the update has ended, in success, in failure or aborted
+//! └─ wipe                     rolls back what was begun and is not sealed
 //! ```
 //!
 //! Flash has two banks, each a page for a [`Seal`] and the pages of an image. A start runs the newest image whose seal is whole ([`boot`]); the other
@@ -40,7 +40,7 @@ mod works;
 
 pub use board::{Board, Frame, Part};
 pub use image::{Bank, CHUNK, FLASH_PAGES, PAGE, PAGES, Page, Seal, boot};
-pub use tree::{NODES, job};
+pub use tree::{NODES, Planted, plant};
 pub use update::{Buffer, Update};
 pub use works::{Stage, Step};
 

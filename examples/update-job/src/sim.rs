@@ -6,7 +6,7 @@
 mod flash;
 mod link;
 
-pub use flash::Flash;
+pub use flash::{Cells, Flash};
 pub use link::{Image, Link};
 
 use windlass::Instant;

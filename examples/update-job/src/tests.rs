@@ -4,18 +4,23 @@
 //! succeed is wiped.
 #![allow(clippy::unwrap_used)]
 
-use windlass::lab::{self, Disturb, INJECTED};
-use windlass::{Instant, Next, NodeId, Reason, State};
+use windlass::lab::{self, Disturb};
+use windlass::{Error, Inline, Instant, Next, NodeId, Reason, Scheduler, State};
 
 use self::bench::{Bed, Bench, NEW, OLD};
 use crate::sim::{Battery, Link};
-use crate::{Bank, NODES, Update, boot, job};
+use crate::tree::plant_with;
+use crate::{Bank, NODES, Planted, Step, Update, boot};
 
 mod bench;
 
 /// Plants the job, and says what must hold whatever happens.
 fn plant(lab: &mut Bench) -> NodeId {
-    let update = lab.add(job()).unwrap();
+    let Planted { update, clean_up } = plant_with(|parent, spec| match parent {
+        Some(parent) => lab.add_child(parent, spec),
+        None => lab.add(spec),
+    })
+    .unwrap();
     lab.always("the old image would start, or the whole new one", |lab| {
         let version = lab.app().board.would_start(lab.now());
         version == Some(OLD.version()) || version == Some(NEW.version())
@@ -24,17 +29,15 @@ fn plant(lab: &mut Bench) -> NodeId {
         lab.app().board.flash.collisions == 0
     });
     lab.always("nothing is erased without enough charge", |lab| lab.app().board.starved == 0);
+    lab.always("the table is never full", |lab| lab.metrics().refused == 0);
     lab.at_end("the new image starts if it was installed", move |lab| {
         lab.state(update) != Ok(State::Success) || starts(lab) == NEW.version()
     });
     lab.at_end("what was begun and did not succeed is wiped", move |lab| {
-        let struck = lab
-            .view()
-            .node(update)
-            .unwrap()
-            .failure()
-            .is_some_and(|failure| failure.reason == INJECTED && failure.origin == update);
-        struck || !lab.app().open && (lab.app().wiped() == 0 || is_blank(lab, lab.app().spare()))
+        let spare = lab.app().spare();
+        let is_settled =
+            is_blank(lab, spare) || lab.app().board.sealed(spare).is_ok_and(|seal| seal.is_some());
+        is_settled || lab.state(clean_up) != Ok(State::Success)
     });
     update
 }
@@ -96,7 +99,7 @@ fn it_waits_for_the_battery_before_it_erases_anything() {
     discharged(&mut lab);
     while lab.now() < Instant::from_millis(300) {
         assert_eq!(lab.app().offer().map_or(2, |offer| offer.version), NEW.version());
-        assert!(!lab.app().open);
+        assert!(!lab.app().is_open());
         assert!(lab.step().unwrap());
     }
     assert_eq!(lab.run().unwrap(), Next::Done);
@@ -110,7 +113,7 @@ fn a_wrong_checksum_is_tried_once_more_and_then_rolled_back() {
     assert_eq!(lab.run().unwrap(), Next::Done);
     let update = lab.view().nodes().next().unwrap();
     assert_eq!(update.explain().to_string(), "failed: wrong checksum at verify");
-    let install = lab.view().nodes().find(|node| node.name() == "install").unwrap();
+    let install = update.children().find(|node| node.name() == "install").unwrap();
     assert_eq!(install.attempt(), 2);
     assert_eq!(starts(&lab), OLD.version());
     assert_eq!(lab.app().wiped(), 9);
@@ -129,7 +132,7 @@ fn the_button_aborts_it_and_what_it_began_is_wiped() {
     assert_eq!(starts(&lab), OLD.version());
     assert!(is_blank(&lab, Bank::B));
     assert!(
-        lab.tree().to_string().starts_with("└─ ⊘ update: aborted: asked for by button\n"),
+        lab.tree().to_string().starts_with("├─ ⊘ update (race): aborted: asked for by button\n"),
         "{}",
         lab.tree()
     );
@@ -155,24 +158,26 @@ fn a_board_without_an_image_gets_one() {
     let update = Update::new(bed);
     assert_eq!((update.running(), update.spare()), (None, Bank::A));
     let mut lab = Bench::new(update);
-    let update = lab.add(job()).unwrap();
+    let Planted { update, .. } = plant_with(|parent, spec| match parent {
+        Some(parent) => lab.add_child(parent, spec),
+        None => lab.add(spec),
+    })
+    .unwrap();
     assert_eq!(lab.run().unwrap(), Next::Done);
     assert_eq!((lab.state(update), starts(&lab)), (Ok(State::Success), NEW.version()));
 }
 
 #[test]
-fn the_table_needs_the_nodes_it_says_and_less_is_a_clear_failure() {
+fn the_table_needs_the_nodes_it_says_and_less_is_refused() {
     let mut lab = Bench::new(Update::default());
     lab.set_capacity(NODES);
     plant(&mut lab);
     assert_eq!(lab.run().unwrap(), Next::Done);
     assert_eq!((starts(&lab), lab.metrics().refused), (NEW.version(), 0));
 
-    let mut lab = Bench::new(Update::default());
-    lab.set_capacity(5);
-    let update = plant(&mut lab);
-    assert_eq!(lab.run().unwrap(), Next::Done);
-    assert_eq!((failure(&lab, update), starts(&lab)), (Some(Reason::TABLE_FULL), OLD.version()));
+    let mut engine: Scheduler<Step, Inline<Step, { NODES - 1 }>> = Scheduler::new();
+    assert_eq!(crate::plant(&mut engine).unwrap_err(), Error::Full);
+    assert_eq!(engine.nodes().count(), 0, "nothing was added");
 }
 
 /// After every step of an update that has its troubles, the power is cut; what starts then is whole, and can be updated.
@@ -279,5 +284,14 @@ fn a_wrong_turn_is_found() {
         "the flash is asked for nothing while it is busy"
     );
     assert_eq!(found(|lab| lab.app_mut().board.starved += 1), "nothing is erased without enough charge");
-    assert_eq!(found(|lab| lab.app_mut().wiped = 1), "what was begun and did not succeed is wiped");
+
+    let mut lab = Bench::new(Update::default());
+    forged(&mut lab);
+    while is_blank(&lab, Bank::B) {
+        assert!(lab.step().unwrap());
+    }
+    // Nothing opens it again: this offer is refused.
+    lab.app_mut().board.link = Link::new(OLD, 1);
+    lab.app_mut().close();
+    assert_eq!(lab.run().unwrap_err().violation().detail, "what was begun and did not succeed is wiped");
 }

@@ -4,7 +4,7 @@
 
 use core::time::Duration;
 
-use windlass::{Cx, Error, Jitter, OnFailure, Retry, Spec};
+use windlass::{Cx, Error, Jitter, NodeId, Observer, Refused, Retry, Scheduler, Spec, Store};
 
 use crate::board::Board;
 use crate::update::{Update, WIDTH};
@@ -13,7 +13,7 @@ use crate::works::{Stage, Step};
 /// Nodes that the tree takes at most.
 pub const NODES: usize = TRUNK + ITEM as usize * WIDTH;
 
-/// Update, button, attempt, install, offer, battery, unseal, pages, verify, seal, clean up.
+/// Update, button, install, offer, battery, unseal, pages, verify, seal, clean up, wipe.
 const TRUNK: usize = 11;
 /// Page, fetch, write.
 const ITEM: u32 = 3;
@@ -30,25 +30,46 @@ const INSTALL: Retry = Retry::ONCE.constant(Duration::from_millis(100));
 /// Between two looks at the battery.
 const BATTERY: Duration = Duration::from_millis(50);
 
-/// The update, to be added to a scheduler; it adds what belongs below it when it starts.
-pub const fn job() -> Spec<Step> {
-    Spec::work("update", Step::Update { begun: false })
+/// What an update is in a scheduler: two nodes at the top.
+#[derive(Clone, Copy, Debug)]
+pub struct Planted {
+    /// Installs the new image; how it ends is how the update ends.
+    pub update: NodeId,
+    /// Comes after that, however it ends.
+    pub clean_up: NodeId,
 }
 
-/// Adds all that stands below the running update: its button, and the installation.
-pub(crate) fn plant<B: Board>(cx: &mut Cx<'_, Step, Update<B>>) -> Result<(), Error> {
-    cx.add_child(Spec::work("button", Step::Button { listening: false }))?;
-    let attempt = cx.add_child(Spec::sequence("attempt").on_failure(OnFailure::Finish))?;
-    let install = cx.add(attempt, Spec::sequence("install").retry(INSTALL))?;
-    cx.add(install, Spec::work("offer", Step::Offer(None)).retry(LINK))?;
-    let gate = cx.add(install, Spec::when("battery", Step::Battery).poll_every(BATTERY))?;
-    cx.add(gate, Spec::work("unseal", Step::Unseal))?;
+/// Adds an update to a scheduler.
+///
+/// # Errors
+/// [`Error::Full`] if the table has less than [`NODES`] free slots; nothing is added then.
+pub fn plant<S: Store<Step>, O: Observer>(scheduler: &mut Scheduler<Step, S, O>) -> Result<Planted, Error> {
+    if scheduler.capacity().saturating_sub(scheduler.nodes().count()) < NODES {
+        return Err(Error::Full);
+    }
+    plant_with(|parent, spec| match parent {
+        Some(parent) => scheduler.add_child(parent, spec),
+        None => scheduler.add(spec),
+    })
+}
+
+/// Adds the trunk with `add`, which takes the parent of a node and the node.
+pub(crate) fn plant_with(
+    mut add: impl FnMut(Option<NodeId>, Spec<Step>) -> Result<NodeId, Refused<Step>>,
+) -> Result<Planted, Error> {
+    let update = add(None, Spec::race("update"))?;
+    add(Some(update), Spec::work("button", Step::Button { listening: false }))?;
+    let install = add(Some(update), Spec::sequence("install").retry(INSTALL))?;
+    add(Some(install), Spec::work("offer", Step::Offer(None)).retry(LINK))?;
+    let gate = add(Some(install), Spec::when("battery", Step::Battery).poll_every(BATTERY))?;
+    add(Some(gate), Spec::work("unseal", Step::Unseal))?;
     let pages = Spec::batch("pages", Step::Pages { begun: 0 }).width(WIDTH as u32).item_nodes(ITEM);
-    cx.add(install, pages)?;
-    cx.add(install, Spec::work("verify", Step::Verify { pages: 0, sum: 0 }))?;
-    cx.add(install, Spec::work("seal", Step::Seal(Stage::Erase)).retry(FLASH))?;
-    cx.add(attempt, Spec::work("clean up", Step::CleanUp))?;
-    Ok(())
+    add(Some(install), pages)?;
+    add(Some(install), Spec::work("verify", Step::Verify { pages: 0, sum: 0 }))?;
+    add(Some(install), Spec::work("seal", Step::Seal(Stage::Erase)).retry(FLASH))?;
+    let clean_up = add(None, Spec::after("clean up", update))?;
+    add(Some(clean_up), Spec::work("wipe", Step::Wipe))?;
+    Ok(Planted { update, clean_up })
 }
 
 /// Adds a page below the running batch.

@@ -21,9 +21,9 @@ pub struct Update<B> {
     offer: Option<Seal>,
     buffers: [Buffer; WIDTH],
     /// Whether the spare bank was begun to be changed, and was neither sealed nor wiped since.
-    pub(crate) open: bool,
+    open: bool,
     /// Pages of the spare bank that are blank again.
-    pub(crate) wiped: u16,
+    wiped: u16,
 }
 
 /// A page on its way from the link to the flash.
@@ -66,10 +66,10 @@ impl<B: Board> Update<B> {
         Self { board, running, offer: None, buffers: [Buffer::FREE; WIDTH], open: false, wiped: 0 }
     }
 
-    /// The same board after its next start.
-    #[must_use]
-    pub fn restarted(self) -> Self {
-        Self::new(self.board)
+    /// The board has started again: looks which image it runs now. Reads all of its flash.
+    pub fn restart(&mut self) {
+        self.running = boot(&self.board);
+        (self.offer, self.open, self.wiped) = (None, false, 0);
     }
 
     /// The image that runs, and where it lies; none if there is none, and the boot loader itself runs this.
@@ -99,9 +99,20 @@ impl<B: Board> Update<B> {
         self.wiped
     }
 
-    /// Forgets what an earlier update has left here.
-    pub(crate) fn begin(&mut self) {
-        (self.offer, self.wiped) = (None, 0);
+    /// Whether the spare bank was begun to be changed, and was neither sealed nor wiped since.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// The spare bank is about to be changed.
+    pub(crate) fn open(&mut self) {
+        (self.open, self.wiped) = (true, 0);
+    }
+
+    /// The spare bank is sealed.
+    pub(crate) fn close(&mut self) {
+        self.open = false;
     }
 
     /// Takes an offer, if it is one that can be taken. The installation begins anew.

@@ -20,11 +20,6 @@ const ENOUGH: u16 = 3_300;
 /// A work of the tree.
 #[derive(Debug)]
 pub enum Step {
-    /// The update as a whole: all of it, or nothing.
-    Update {
-        /// Whether there is something below it.
-        begun: bool,
-    },
     /// Aborts the update when its interrupt has woken it.
     Button {
         /// Whether the interrupt knows of this work.
@@ -54,8 +49,8 @@ pub enum Step {
     },
     /// Writes the seal.
     Seal(Stage),
-    /// Wipes what was begun and is not sealed.
-    CleanUp,
+    /// Makes the spare bank blank, if it was begun to be changed and is not sealed.
+    Wipe,
 }
 
 /// How far a page is.
@@ -74,7 +69,6 @@ type Context<'a, B> = Cx<'a, Step, Update<B>>;
 impl<B: Board> Work<Update<B>> for Step {
     fn on_run(&mut self, cx: &mut Context<'_, B>) -> Outcome {
         match self {
-            Self::Update { begun } => update(begun, cx),
             Self::Button { listening } => watch_button(listening, cx),
             Self::Offer(asked) => match ask(Part::Offer, asked, cx) {
                 Ok(bytes) => match cx.app().accept(&bytes) {
@@ -101,10 +95,12 @@ impl<B: Board> Work<Update<B>> for Step {
                 let app = cx.app();
                 let (Some(offer), target) = (app.offer(), app.spare().seal()) else { return NO_OFFER };
                 let sealed = write(target, &offer.encode(), stage, &mut app.board, now);
-                app.open = sealed != Outcome::Success;
+                if sealed == Outcome::Success {
+                    app.close();
+                }
                 sealed
             }
-            Self::CleanUp => {
+            Self::Wipe => {
                 let now = cx.now();
                 cx.app().wipe(now).map_or(Outcome::Success, Outcome::Sleep)
             }
@@ -113,16 +109,16 @@ impl<B: Board> Work<Update<B>> for Step {
         }
     }
 
+    /// Lets the flash end what it has begun.
     fn on_abort(&mut self, cx: &mut Context<'_, B>) -> Abort {
-        let Self::Update { .. } = self else { return Abort::Done };
+        let (Self::Unseal | Self::Write(..) | Self::Seal(_) | Self::Wipe) = self else { return Abort::Done };
         let now = cx.now();
-        cx.app().wipe(now).map_or(Abort::Done, Abort::Sleep)
+        cx.app().board.busy(now).map_or(Abort::Done, Abort::Sleep)
     }
 
     fn on_reset(&mut self, cx: &mut Context<'_, B>) {
         match self {
-            Self::Update { begun } => *begun = false,
-            Self::Battery | Self::Unseal | Self::CleanUp => {}
+            Self::Battery | Self::Unseal | Self::Wipe => {}
             Self::Button { listening } => *listening = false,
             Self::Offer(asked) | Self::Fetch(_, asked) => {
                 if let Some((part, _)) = asked.take() {
@@ -165,25 +161,6 @@ impl<B: Board> Work<Update<B>> for Step {
 const NO_BUFFER: Outcome = Outcome::Fatal(Reason::new("more pages under way than there are buffers"));
 const NO_OFFER: Outcome = Outcome::Fatal(Reason::new("nothing was offered"));
 const TOO_LARGE: Outcome = Outcome::Fatal(Reason::new("the image is larger than a bank"));
-
-/// Begins, and decides what the end of a part means for the whole.
-fn update<B: Board>(begun: &mut bool, cx: &mut Context<'_, B>) -> Outcome {
-    if !*begun {
-        *begun = true;
-        cx.app().begin();
-        return if tree::plant(cx).is_ok() { Outcome::Waiting } else { Outcome::Fatal(Reason::TABLE_FULL) };
-    }
-    let children = cx.children();
-    if children.succeeded > 0 {
-        return Outcome::Success; // of the attempt, as the button never succeeds
-    }
-    if !children.any_failed() {
-        return Outcome::Waiting;
-    }
-    // If the clean-up itself was aborted or has failed, there is something to wipe still.
-    let now = cx.now();
-    cx.app().wipe(now).map_or(Outcome::Fatal(Reason::CHILD_FAILED), Outcome::Sleep)
-}
 
 fn watch_button<B: Board>(listening: &mut bool, cx: &mut Context<'_, B>) -> Outcome {
     if !*listening {
@@ -277,7 +254,7 @@ fn unseal<B: Board>(cx: &mut Context<'_, B>) -> Outcome {
         return Outcome::Sleep(left);
     }
     let seal = app.spare().seal();
-    app.open = true;
+    app.open();
     if app.is_blank(seal) {
         return Outcome::Success;
     }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: what an operation makes of a page is not certain before its time is over; a cut until then leaves half of it.
 
+use core::ops::DerefMut;
 use core::time::Duration;
 
 use windlass::Instant;
@@ -13,10 +14,13 @@ use crate::image::{BLANK, Bank, FLASH_PAGES, PAGE, Page};
 const ERASE: Duration = Duration::from_millis(12);
 const PROGRAM: Duration = Duration::from_millis(3);
 
-/// The flash of the board.
+/// The memory of the flash.
+pub type Cells = [[u8; PAGE]; FLASH_PAGES as usize];
+
+/// The flash of the board, over memory that is owned or borrowed.
 #[derive(Clone, Debug)]
-pub struct Flash {
-    pages: [[u8; PAGE]; FLASH_PAGES as usize],
+pub struct Flash<M> {
+    cells: M,
     under_way: Option<Operation>,
     /// Operations that were begun while another one was under way. There should be none.
     pub collisions: u32,
@@ -31,17 +35,12 @@ struct Operation {
     until: Instant,
 }
 
-impl Flash {
-    /// Flash with this image in its first bank.
-    #[must_use]
-    pub fn with_image(image: Image) -> Self {
-        let mut flash = Self {
-            pages: [[BLANK; PAGE]; FLASH_PAGES as usize],
-            under_way: None,
-            collisions: 0,
-            weak: 0,
-            random: Random::new(u64::from(image.version())),
-        };
+impl<M: DerefMut<Target = Cells>> Flash<M> {
+    /// Flash with this image in its first bank, and nothing else.
+    pub fn with_image(cells: M, image: Image) -> Self {
+        let random = Random::new(u64::from(image.version()));
+        let mut flash = Self { cells, under_way: None, collisions: 0, weak: 0, random };
+        flash.cells.fill([BLANK; PAGE]);
         flash.put(Bank::A.seal(), &image.seal().encode());
         for (nth, page) in (0..image.seal().pages).zip(Bank::A.pages()) {
             flash.put(page, &image.page(nth));
@@ -64,7 +63,7 @@ impl Flash {
     pub fn program(&mut self, page: Page, bytes: &[u8; PAGE], now: Instant) {
         self.begin(Operation { page, erases: false, until: now + PROGRAM }, now);
         let weak = self.random.chance(self.weak);
-        let Some(stored) = self.pages.get_mut(page.index()) else { return };
+        let Some(stored) = self.cells.get_mut(page.index()) else { return };
         stored.iter_mut().zip(bytes).for_each(|(stored, byte)| *stored &= byte);
         if weak {
             stored[0] = BLANK;
@@ -80,14 +79,14 @@ impl Flash {
     /// As [`Board::read`](crate::Board::read).
     #[must_use]
     pub fn read(&self, page: Page) -> &[u8; PAGE] {
-        self.pages.get(page.index()).unwrap_or(&[BLANK; PAGE])
+        self.cells.get(page.index()).unwrap_or(&[BLANK; PAGE])
     }
 
     /// Cuts the power: half of what is under way was done.
     pub fn cut(&mut self, now: Instant) {
         let Some(operation) = self.under_way.take().filter(|operation| now < operation.until) else { return };
         let first = self.random.chance(50);
-        let Some(page) = self.pages.get_mut(operation.page.index()) else { return };
+        let Some(page) = self.cells.get_mut(operation.page.index()) else { return };
         let (lower, upper) = page.split_at_mut(PAGE / 2);
         let half = if first { lower } else { upper };
         if operation.erases {
@@ -105,7 +104,7 @@ impl Flash {
     }
 
     fn put(&mut self, page: Page, bytes: &[u8; PAGE]) {
-        if let Some(stored) = self.pages.get_mut(page.index()) {
+        if let Some(stored) = self.cells.get_mut(page.index()) {
             *stored = *bytes;
         }
     }

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use windlass::lab::{Lab, Outside};
 use windlass::{Instant, NodeId, WakeHandle};
 
-use crate::sim::{Battery, Flash, Image, Link};
-use crate::{Bank, Board, Frame, PAGE, PAGES, Page, Part, Seal, Step, Update};
+use crate::sim::{Battery, Cells, Flash, Image, Link};
+use crate::{Bank, Board, FLASH_PAGES, Frame, PAGE, PAGES, Page, Part, Seal, Step, Update};
 
 /// The image that the board has, and the one that it is offered.
 pub(super) const OLD: Image = Image::new(1, PAGES);
@@ -15,12 +15,16 @@ pub(super) const NEW: Image = Image::new(2, 3);
 
 pub(super) type Bench = Lab<Step, Update<Bed>>;
 
+type Memory = Flash<Box<Cells>>;
+
 /// The flash of a new board, and of one that has the new image; they take a while to make.
-static FLASHES: LazyLock<[Flash; 2]> = LazyLock::new(|| [OLD, NEW].map(Flash::with_image));
+static FLASHES: LazyLock<[Memory; 2]> = LazyLock::new(|| {
+    [OLD, NEW].map(|image| Flash::with_image(Box::new([[0; PAGE]; FLASH_PAGES as usize]), image))
+});
 
 /// A test bed.
 pub(super) struct Bed {
-    pub flash: Flash,
+    pub flash: Memory,
     pub link: Link,
     pub battery: Battery,
     pub pressed: bool,
@@ -57,7 +61,7 @@ impl Bed {
     }
 }
 
-fn seal_of(flash: &Flash) -> Option<Seal> {
+fn seal_of(flash: &Memory) -> Option<Seal> {
     Seal::decode(flash.read(Bank::A.seal()))
 }
 
