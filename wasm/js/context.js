@@ -1,6 +1,6 @@
 // What a running function gets: its signal, its attempt, naps, children, progress.
 // The invariant: a call that is over is inert. Its naps are rejected, its signal has fired, and what it still says is dropped.
-// Fields with a leading underscore are the scheduler's own; the build gives them short names.
+// Fields with a leading underscore are the scheduler's own.
 
 import { Value } from './answers.js';
 import { SchedulerError, Verdict, abortError } from './errors.js';

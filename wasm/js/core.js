@@ -5,7 +5,7 @@ import { CAUSES, SchedulerError, WorkError, abortError, checked } from './errors
 import { STATES, WorkEvent, eventOf } from './events.js';
 import { Faults } from './faults.js';
 import { Nodes } from './nodes.js';
-import { memory } from './memory.js';
+import { memory } from './module.js';
 
 const [MOVED, FAILED, ABORTED, FREED] = [2, 4, 5, 10];
 const [PENDING, SUCCESS] = [0, 6];

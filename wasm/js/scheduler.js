@@ -1,7 +1,7 @@
 // The scheduler that people use: works in, promises, errors and events out.
 // The invariant: a user's function is called while the engine is at rest, so it may call anything here. `driver.js` says when.
 
-import { Engine } from '../pkg/windlass_wasm.js';
+import { Engine } from './module.js';
 import { Core } from './core.js';
 import { Driver } from './driver.js';
 import { abortError } from './errors.js';

@@ -27,7 +27,7 @@ run('cargo', ['build', '--package', 'windlass-wasm', '--target', 'wasm32-unknown
 const metadata = execFileSync('cargo', ['metadata', '--format-version', '1', '--no-deps'], { cwd: here, maxBuffer: 2 ** 26 });
 const target = JSON.parse(metadata).target_directory;
 const compiled = join(target, 'wasm32-unknown-unknown/wasm/windlass_wasm.wasm');
-run('wasm-bindgen', ['--target', 'web', '--out-dir', 'pkg', '--no-typescript', compiled], install);
+run('wasm-bindgen', ['--target', 'bundler', '--out-dir', 'pkg', '--no-typescript', compiled], install);
 const module = 'pkg/windlass_wasm_bg.wasm';
 // Nothing of Rust's lies in the lowest kilobyte, which is the far end of the stack.
-run(process.execPath, [wasmOpt, '-Oz', '--converge', '-ocimfs', '32', '--low-memory-unused', '--strip-producers', '--strip-target-features', module, '-o', module], 'npm ci');
+run(process.execPath, [wasmOpt, '-O3', '--low-memory-unused', '--strip-producers', '--strip-target-features', module, '-o', module], 'npm ci');

@@ -23,7 +23,7 @@ export async function inChromium(entry, exported, args, files = {}) {
   const served = {
     '/': ['text/html', '<!doctype html><title>windlass</title>'],
     '/bundle.js': ['text/javascript', bundle.outputFiles[0].text],
-    '/windlass_wasm_bg.wasm': ['application/wasm', readFileSync(join(here, 'pkg/windlass_wasm_bg.wasm'))],
+    '/pkg/windlass_wasm_bg.wasm': ['application/wasm', readFileSync(join(here, 'pkg/windlass_wasm_bg.wasm'))],
     ...files,
   };
   const server = createServer(({ url }, answer) => {
