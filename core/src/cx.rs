@@ -41,7 +41,7 @@ impl Lend for Table<'_> {
 
 /// How the children of this attempt are doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(all(feature = "defmt", target_os = "none"), derive(defmt::Format))]
 pub struct Children {
     /// Not ended yet.
     pub live: u32,

@@ -2,7 +2,8 @@
 //!
 //! The invariant: a logged [`Event`] says what its display says, without code for formatting on the device. What has no times and no texts of its
 //! own derives its format where it is defined, and shows names as they are in the code. There is no logger and no time stamp here: those are
-//! the firmware's.
+//! the firmware's. Nor is any of this there on a host: the texts are symbols, and a host's linker would not take them for what they are. What a
+//! device logs is tested with `tests/log`.
 
 use core::time::Duration;
 
@@ -17,9 +18,6 @@ use crate::spec::Spec;
 use crate::state::{IllegalTransition, Transition};
 use crate::time::{Instant, micros_ceil};
 use crate::work::{Abort, Outcome};
-
-#[cfg(all(test, not(loom)))]
-mod tests;
 
 /// Logs each event through defmt, one line each, for [`Scheduler::observed_by`](crate::Scheduler::observed_by).
 ///

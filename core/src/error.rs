@@ -7,7 +7,7 @@ use crate::state::State;
 
 /// Why an operation on a node was refused. Nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(all(feature = "defmt", target_os = "none"), derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Error {
     /// No node has this id: it never existed here, or it is gone.

@@ -92,7 +92,7 @@
 //!
 //! None is on by default. `alloc`: tables on the heap and boxed works; all allocation happens when they are made.
 //! `portable-atomic`: wake handles on targets without compare-and-swap. `waker`: works that poll futures (`AsyncWork`), without allocation;
-//! it brings the crate's one file with unsafe code. `defmt`: formats for the logger of firmware, and an observer that logs. `lab`: the
+//! it brings the crate's one file with unsafe code. `defmt`: on devices, formats for their logger, and an observer that logs. `lab`: the
 //! laboratory in which you test your works, on virtual time and with faults at every step; for tests only.
 
 #![no_std]
@@ -111,7 +111,7 @@ mod check;
 mod compose;
 mod cx;
 mod deadline;
-#[cfg(feature = "defmt")]
+#[cfg(all(feature = "defmt", target_os = "none"))]
 mod defmt_log;
 mod draw;
 #[cfg(feature = "alloc")]
@@ -153,7 +153,7 @@ mod waker;
 mod work;
 
 pub use cx::{Children, Cx};
-#[cfg(feature = "defmt")]
+#[cfg(all(feature = "defmt", target_os = "none"))]
 pub use defmt_log::DefmtLog;
 #[cfg(feature = "alloc")]
 pub use dynamic::{DynWork, SendWork};

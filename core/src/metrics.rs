@@ -9,7 +9,7 @@ use crate::store::Store;
 
 /// Totals since the scheduler was made, and what is in the table now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(all(feature = "defmt", target_os = "none"), derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Metrics {
     /// Slots in the table.

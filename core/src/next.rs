@@ -8,7 +8,7 @@ use crate::time::Instant;
 
 /// When the scheduler wants to be polled again, the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(all(feature = "defmt", target_os = "none"), derive(defmt::Format))]
 #[must_use = "a driver that ignores it stalls or spins"]
 pub enum Next {
     /// At once: the budget ran out, or a wake has come since.

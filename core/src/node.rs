@@ -15,7 +15,7 @@ pub(crate) const ROOT: u32 = u32::MAX;
 
 /// What kind of node it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(all(feature = "defmt", target_os = "none"), derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Kind {
     /// A work of the user's.

@@ -95,7 +95,7 @@ impl fmt::Display for Event {
 
 /// How much an observer wants to see, each with what is before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(all(feature = "defmt", target_os = "none"), derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Detail {
     /// Nothing.

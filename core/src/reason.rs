@@ -77,7 +77,7 @@ impl fmt::Display for Reason {
 
 /// How a failure began: its reason, and the descendant (or the node itself) that failed first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(all(feature = "defmt", target_os = "none"), derive(defmt::Format))]
 pub struct Failure {
     /// What the node that failed first gave as its reason.
     pub reason: Reason,
@@ -87,7 +87,7 @@ pub struct Failure {
 
 /// Why a node was aborted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(all(feature = "defmt", target_os = "none"), derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Cause {
     /// Somebody outside the engine, or a running work, asked for it.

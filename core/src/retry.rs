@@ -46,7 +46,7 @@ mod tests;
 /// assert_eq!(FETCH.delay(1, 7, 3), FETCH.delay(1, 7, 3)); // same seed, node and retry: same wait
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(all(feature = "defmt", target_os = "none"), derive(defmt::Format))]
 pub struct Retry {
     base: Span,
     cap: Span,
@@ -61,7 +61,7 @@ pub struct Retry {
 ///
 /// Jitter keeps nodes that failed together from coming back together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(all(feature = "defmt", target_os = "none"), derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Jitter {
     /// Exactly `d`.
@@ -344,7 +344,7 @@ impl Default for Retry {
 
 /// Where in its range a wait falls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(all(feature = "defmt", target_os = "none"), derive(defmt::Format))]
 enum Spread {
     /// The default waits: whole seconds in the upper half of the range.
     WholeSeconds,

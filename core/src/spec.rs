@@ -10,7 +10,7 @@ use crate::time::micros_ceil;
 
 /// What a parent does when a child fails or is aborted on its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(all(feature = "defmt", target_os = "none"), derive(defmt::Format))]
 #[non_exhaustive]
 pub enum OnFailure {
     /// Abort the other children, then fail. The default, but for graphs.

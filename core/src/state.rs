@@ -45,7 +45,7 @@ use core::fmt;
 
 /// Where a node is in its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(all(feature = "defmt", target_os = "none"), derive(defmt::Format))]
 #[repr(u8)]
 pub enum State {
     /// Added, never run in this life.
@@ -116,7 +116,7 @@ impl fmt::Display for State {
 
 /// What an onlooker needs to know of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(all(feature = "defmt", target_os = "none"), derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Status {
     /// Not ended, and the engine has something to do for it (or it has not started).

@@ -58,7 +58,7 @@ pub enum Abort {
 
 /// What a gate or a callback says when it is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(all(feature = "defmt", target_os = "none"), derive(defmt::Format))]
 #[must_use]
 pub enum Check {
     /// The gate opens; the callback succeeds.
@@ -77,7 +77,7 @@ impl From<bool> for Check {
 
 /// What a batch's generator says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(all(feature = "defmt", target_os = "none"), derive(defmt::Format))]
 #[must_use]
 pub enum Yield {
     /// It added one child with [`Cx::add_child`] (and whatever belongs below it).

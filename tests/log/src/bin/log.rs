@@ -13,8 +13,9 @@ use defmt::info;
 use defmt_semihosting as _;
 use semihosting::process;
 use windlass::{
-    Abort, Children, Cx, DefmtLog, Error, Inline, Instant, Jitter, Kind, Next, NodeId, OnFailure, Outcome,
-    Reason, Retry, Scheduler, Spec, State, Transition, Work,
+    Abort, Cause, Check, Children, Cx, DefmtLog, Detail, Error, Event, Failure, Inline, Instant, Jitter,
+    Kind, Next, NodeId, OnFailure, Outcome, Reason, Refused, Retry, Scheduler, Spec, State, Status,
+    Transition, What, Work, Yield,
 };
 
 enum Task {
@@ -108,6 +109,10 @@ fn drive(s: &mut Tasks, mut now: Instant) -> Instant {
 }
 
 fn values() {
+    fn has_a_format<T: defmt::Format>() {}
+    has_a_format::<(Cause, Check, Detail, Event, Failure)>();
+    has_a_format::<(Refused<()>, Status, What, Yield)>();
+
     let time = Duration::from_nanos(2_500_001);
     let reason = Reason::new("text").code(7);
     let policy = Retry::times(3).constant(time).jitter(Jitter::PlusMinus(5)).within(time);
