@@ -33,6 +33,10 @@ const IMAGES: &[Image] = &[
     Image::new("tests/device", "stack", &MICROBIT),
     Image::new("embassy-adapter/tests/device", "embassy", &LM3S6965),
     Image::new("embassy-adapter/tests/device", "embassy", &LM3S6965).with("doctored").finds_fault(),
+    Image::new("examples/firmware", "cortex_m3", &LM3S6965),
+    Image::new("examples/firmware", "cortex_m3", &LM3S6965).with("doctored").finds_fault(),
+    Image::new("examples/firmware", "riscv32", &VIRT),
+    Image::new("examples/firmware", "microbit", &MICROBIT),
 ];
 
 /// What is run as well, but by [`log`](crate::log), which looks at what it prints.

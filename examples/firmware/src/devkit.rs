@@ -57,7 +57,7 @@ pub fn on_interrupt(now: Instant) {
         shared.link.arrive(now);
         if shared.press_at <= now {
             (shared.press_at, shared.pressed) = (Instant::MAX, true);
-            if let Some(listener) = shared.listener {
+            if let Some(listener) = shared.listener.filter(|_| !cfg!(feature = "doctored")) {
                 listener.wake();
             }
         }
