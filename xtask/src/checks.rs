@@ -26,7 +26,7 @@ pub(crate) const TEST: &[Step] = &[
     Step { name: "doc", about: "the documentation builds and every link in it leads somewhere", run: doc },
     Step { name: "no-std", about: "what has no `std` compiles for bare metal and wasm32", run: no_std },
     Step { name: "size", about: "the engine has not grown, in flash and in memory", run: size },
-    Step { name: "device", about: "traces, interrupts, the Embassy adapter and the update, in QEMU", run: device::run },
+    Step { name: "device", about: "traces, interrupts, Embassy and the update, in QEMU", run: device::run },
     Step { name: "wasm", about: "the engine for JavaScript and the demo compile for wasm32", run: wasm },
     Step { name: "msrv", about: "everything compiles with the oldest supported Rust", run: msrv },
     Step { name: "js", about: "the npm package, its size, and the golden traces in Node", run: web::js },
