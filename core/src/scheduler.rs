@@ -56,9 +56,41 @@ impl<W> Scheduler<W, crate::store::Boxed<W>> {
     }
 }
 
+impl<W, S, O> Scheduler<W, S, O> {
+    const fn build(store: S, observer: O) -> Self {
+        Self { store, root: Root::UNUSED, observer, works: PhantomData }
+    }
+
+    /// An empty scheduler over these tables, with an observer. `const`, for a `static`.
+    ///
+    /// ```
+    /// use windlass::{Cx, EventLog, Inline, Outcome, Scheduler, Work};
+    ///
+    /// struct Once;
+    /// impl Work for Once {
+    ///     fn on_run(&mut self, _: &mut Cx<'_, Self>) -> Outcome { Outcome::Success }
+    /// }
+    ///
+    /// type Engine = Scheduler<Once, Inline<Once, 16>, EventLog<8>>;
+    ///
+    /// // In firmware, a cell that gives a `&'static mut Engine` once: that of the crate static_cell, for example.
+    /// static ENGINE: std::sync::Mutex<Engine> = std::sync::Mutex::new(Engine::observed(Inline::new(), EventLog::new()));
+    ///
+    /// assert_eq!(ENGINE.lock().unwrap().capacity(), 16);
+    /// ```
+    #[must_use]
+    pub const fn observed(store: S, observer: O) -> Self
+    where
+        S: Store<W>,
+        O: Observer,
+    {
+        Self::build(store, observer)
+    }
+}
+
 impl<W, S> Scheduler<W, S> {
     const fn over(store: S) -> Self {
-        Self { store, root: Root::UNUSED, observer: (), works: PhantomData }
+        Scheduler::build(store, ())
     }
 
     /// An empty scheduler over these tables.
@@ -70,7 +102,7 @@ impl<W, S> Scheduler<W, S> {
         Self::over(store)
     }
 
-    /// The same scheduler with an observer.
+    /// The same scheduler with an observer. Where it must not be moved, as in a `static`, see [`Scheduler::observed`].
     #[must_use]
     pub fn observed_by<O: Observer>(self, observer: O) -> Scheduler<W, S, O> {
         Scheduler { store: self.store, root: self.root, observer, works: PhantomData }
