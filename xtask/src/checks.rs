@@ -42,7 +42,10 @@ pub(crate) const CI_ONLY: &[Step] = &[
 ];
 
 /// The engine's feature sets besides all of them together, which the workspace-wide commands cover.
-const FEATURE_SETS: &[&str] = &["", "alloc", "portable-atomic", "lab", "waker", "defmt"];
+const FEATURE_SETS: &[&str] = &["", "alloc", "portable-atomic", "lab", "waker"];
+
+/// What has code for devices alone is linted for this one.
+const DEVICE: &str = "thumbv7em-none-eabihf";
 
 /// For targets without compare-and-swap. Which way `portable-atomic` shall go is for the binary to say, so we say it as one.
 const SINGLE_CORE: &str = "waker,defmt,portable-atomic,portable-atomic/unsafe-assume-single-core";
@@ -51,7 +54,7 @@ const SINGLE_CORE: &str = "waker,defmt,portable-atomic,portable-atomic/unsafe-as
 const TARGETS: &[(&str, &[&str])] = &[
     ("thumbv6m-none-eabi", &["", "alloc", SINGLE_CORE]),
     ("riscv32imc-unknown-none-elf", &["", SINGLE_CORE]),
-    ("thumbv7em-none-eabihf", &["", "alloc", "waker,defmt"]),
+    (DEVICE, &["", "alloc", "waker,defmt"]),
     ("riscv32imac-unknown-none-elf", &["", "alloc", "waker,defmt"]),
     ("wasm32-unknown-unknown", &["", "alloc"]),
 ];
@@ -75,6 +78,10 @@ fn clippy() -> Result<Outcome> {
             .args(&["--", "-D", "warnings"])
             .run()?;
     }
+    toolchain::need_target(DEVICE)?;
+    cargo(&["clippy", "--package", "windlass", "--features", "defmt", "--target", DEVICE])
+        .args(&["--", "-D", "warnings"])
+        .run()?;
     size::lint()?;
     device::lint()?;
     Ok(Outcome::Passed)
