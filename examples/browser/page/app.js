@@ -1,6 +1,7 @@
 // The page: buttons, numbers, time line and tree around one run of the job.
 // The invariant: at most one drawing a frame, and none while nothing changes; what people hear from the live region are turns of the job, not its numbers.
 
+import { Cursor } from './cursor.js';
 import { Gantt } from './gantt.js';
 import { Job } from './job.js';
 import { Nodes } from './nodes.js';
@@ -44,6 +45,14 @@ const tree = new Tree($('tree'), (node) => {
 });
 const gantt = new Gantt($('gantt'), draw);
 gantt.reset(concurrency());
+const cursor = new Cursor($('gantt'), {
+  bars: () => spans.bars,
+  at: (left, top) => job && gantt.at(spans, job.origin, ended ?? performance.now(), left, top),
+  moved: () => {
+    showBar();
+    draw();
+  },
+});
 
 function concurrency() {
   return Number($('concurrency').value);
@@ -66,6 +75,7 @@ function start() {
   ended = phase = chosen = undefined;
   nodes = new Nodes();
   spans = new Spans();
+  cursor.clear();
   tree.clear();
   gantt.reset(concurrency());
   $('troubles').replaceChildren(item('Nothing so far.'));
@@ -103,7 +113,7 @@ function frame() {
   }
   const standing = job.standing();
   tree.draw(nodes);
-  gantt.draw(spans, job.origin, ended ?? performance.now());
+  gantt.draw(spans, job.origin, ended ?? performance.now(), cursor.bar);
   show(standing);
   showChosen();
   // Time goes on while the job runs.
@@ -180,6 +190,23 @@ function showChosen() {
   $('node-pause').disabled = $('node-abort').disabled = !live;
 }
 
+/** Says in words what the bar was that is looked at. */
+function showBar() {
+  const { bar } = cursor;
+  const slider = $('gantt');
+  slider.ariaValueMax = String(Math.max(spans.bars.length - 1, 0));
+  slider.ariaValueNow = String(Math.max(spans.bars.indexOf(bar), 0));
+  slider.ariaValueText = bar ? said(bar) : 'no bar';
+  put($('bar'), bar ? said(bar) : 'Point at a bar, or go to one with the arrow keys, to see what it was.');
+}
+
+function said({ from, to, fill, name, about, reason }) {
+  const took = Math.max(Math.round((to ?? performance.now()) - from), 0);
+  const what = { wait: 'waiting its turn', retry: 'waiting to retry' }[fill] ?? name;
+  const how = { failed: ', failed', aborted: ', aborted' }[fill] ?? (to ? '' : ', going on');
+  return `${[about, what].filter(Boolean).join(': ')}${how}, ${count(took)} ms${reason ? `; ${reason}` : ''}`;
+}
+
 function bar(id, value, most) {
   const element = $(id);
   element.max = most || 1;
@@ -228,20 +255,6 @@ $('abort').addEventListener('click', () => job.abort());
 $('node-abort').addEventListener('click', () => job.abort(chosen.id));
 $('node-pause').addEventListener('click', () => (chosen.isPaused ? job.resume(chosen.id) : job.pause(chosen.id)));
 document.addEventListener('visibilitychange', draw);
-
-const canvas = $('gantt');
-const point = (event) => {
-  if (!job) return;
-  const box = canvas.getBoundingClientRect();
-  const at = gantt.at(spans, job.origin, ended ?? performance.now(), event.clientX - box.left, event.clientY - box.top);
-  if (!at) return put($('bar'), 'Point at a bar to see what it was.');
-  const took = Math.max(Math.round((at.to ?? performance.now()) - at.from), 0);
-  const what = { wait: 'waiting its turn', retry: 'waiting to retry' }[at.fill] ?? at.name;
-  const how = { failed: ', failed', aborted: ', aborted' }[at.fill] ?? (at.to ? '' : ', going on');
-  put($('bar'), `${[at.about, what].filter(Boolean).join(': ')}${how}, ${count(took)} ms${at.reason ? `; ${at.reason}` : ''}`);
-};
-canvas.addEventListener('pointermove', point);
-canvas.addEventListener('pointerdown', point);
 
 /** What is no failure of the job's, but of the page. */
 function giveUp(title, error) {

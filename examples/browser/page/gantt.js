@@ -1,5 +1,5 @@
 // Draws the bars on a canvas, over the time since the start.
-// The invariant: what is drawn depends on the bars, the time and the size of the canvas alone; each call draws everything once.
+// The invariant: what is drawn depends on the bars, the one marked, the time and the size of the canvas alone; each call draws everything once.
 
 import { GROUPS, Spans } from './spans.js';
 
@@ -53,7 +53,8 @@ export class Gantt {
     this.#fit();
   }
 
-  draw(spans, origin, now) {
+  /** `marked` is the bar that is looked at, if there is one. */
+  draw(spans, origin, now, marked) {
     const c = this.#context;
     const { text, quiet, line } = this.#colours;
     this.#span = Math.max(now - origin, SHORTEST);
@@ -90,7 +91,13 @@ export class Gantt {
       const whole = x(bar.to ?? now) - left;
       // A gap tells neighbours apart where there is room for one.
       const wide = Math.max(whole > 4 ? whole - 1 : whole, 1.5);
-      this.#fill(bar.fill, left, this.#tops[bar.group] + bar.lane * this.#thickness, wide, high);
+      const top = this.#tops[bar.group] + bar.lane * this.#thickness;
+      this.#fill(bar.fill, left, top, wide, high);
+      if (bar === marked) {
+        c.strokeStyle = text;
+        c.lineWidth = 2;
+        c.strokeRect(left - 1, top - 1, wide + 2, high + 2);
+      }
     }
   }
 

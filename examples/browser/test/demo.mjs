@@ -150,6 +150,29 @@ const steps = {
     await arrives(page);
     assert.match(await page.textContent('#nodes'), /, 966$/);
   },
+
+  async 'has a time line that is walked through with keys'(page) {
+    const canvas = page.locator('#gantt');
+    const looked = async (key) => {
+      await page.keyboard.press(key);
+      const text = await canvas.getAttribute('aria-valuetext');
+      assert.equal(await page.textContent('#bar'), text);
+      return text;
+    };
+    await canvas.focus();
+    const first = await looked('ArrowRight');
+    assert.match(first, /^archive state, [0-9,]+ ms$/);
+    const headers = await looked('ArrowDown');
+    assert.match(headers, /^ledger-.*: download, [0-9,]+ ms$/);
+    assert.match(await looked('ArrowRight'), /^ledger-.*: (check|download), [0-9,]+ ms$/);
+    assert.equal(await looked('ArrowLeft'), headers);
+    assert.match(await looked('End'), /: apply, [0-9,]+ ms$/);
+    const last = Number(await canvas.getAttribute('aria-valuenow'));
+    assert.equal(last, Number(await canvas.getAttribute('aria-valuemax')));
+    assert.ok(last > 3 * 48);
+    assert.equal(await looked('Home'), first);
+    assert.equal(await looked('ArrowUp'), first);
+  },
 };
 
 try {
