@@ -5,7 +5,7 @@
 use core::time::Duration;
 
 use semihosting::{print, println, process};
-use windlass::{Error, Instant, State, Store};
+use windlass::{Error, Instant, State, Store, Work};
 use windlass_update_job::sim::{Image, Link};
 use windlass_update_job::{PAGES, Planted, Step, boot, plant};
 
@@ -59,9 +59,9 @@ impl Scene {
     ///
     /// # Errors
     /// [`Error::Full`] if the engine has no room for an update.
-    pub fn begin<S: Store<Step>>(
+    pub fn begin<W: From<Step>, S: Store<W>>(
         &self,
-        engine: &mut Engine<S>,
+        engine: &mut Engine<W, S>,
         update: &mut Job,
         now: Instant,
     ) -> Result<Planted, Error> {
@@ -85,9 +85,9 @@ impl Scene {
     ///
     /// # Errors
     /// Those of the engine if it does not know the nodes, or if they have not ended.
-    pub fn end<S: Store<Step>>(
+    pub fn end<W: Work<Job>, S: Store<W>>(
         &self,
-        engine: &mut Engine<S>,
+        engine: &mut Engine<W, S>,
         update: &Job,
         nodes: Planted,
     ) -> Result<bool, Error> {
@@ -100,7 +100,7 @@ impl Scene {
             State::Failure if !is_new && is_wiped => Some(Ending::RolledBack),
             _ => None,
         };
-        print!("{}", engine.tree());
+        print!("{}", engine.described_tree::<Job>());
         println!("At its next start the board runs version {next}.");
         if ending != Some(self.ending) {
             println!("FAULT: it should have been {:?}.", self.ending);

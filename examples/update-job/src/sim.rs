@@ -1,7 +1,7 @@
 //! A board that is not there: its flash, its link and its battery, whose faults come from a seed.
 //!
-//! Invariant: it is no kinder than a real one. Flash turns ones into zeros only, and what was under way when the power was cut is torn; a frame may be lost
-//! or damaged. It knows no interrupt: whoever has the link says when its time has come ([`Link::arrive`]).
+//! Invariant: it is no kinder than a real one. Flash turns ones into zeros only, and what was under way when the power was cut is torn; a
+//! frame may be lost or damaged. It knows no interrupt: whoever has the link says when its time has come ([`Link::arrive`]).
 
 mod flash;
 mod link;

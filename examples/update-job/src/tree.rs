@@ -39,11 +39,16 @@ pub struct Planted {
     pub clean_up: NodeId,
 }
 
-/// Adds an update to a scheduler.
+/// Adds an update to a scheduler, whose works are steps or something that a step can become a part of.
 ///
 /// # Errors
 /// [`Error::Full`] if the table has less than [`NODES`] free slots; nothing is added then.
-pub fn plant<S: Store<Step>, O: Observer>(scheduler: &mut Scheduler<Step, S, O>) -> Result<Planted, Error> {
+pub fn plant<W, S, O>(scheduler: &mut Scheduler<W, S, O>) -> Result<Planted, Error>
+where
+    W: From<Step>,
+    S: Store<W>,
+    O: Observer,
+{
     if scheduler.capacity().saturating_sub(scheduler.nodes().count()) < NODES {
         return Err(Error::Full);
     }
@@ -54,28 +59,31 @@ pub fn plant<S: Store<Step>, O: Observer>(scheduler: &mut Scheduler<Step, S, O>)
 }
 
 /// Adds the trunk with `add`, which takes the parent of a node and the node.
-pub(crate) fn plant_with(
-    mut add: impl FnMut(Option<NodeId>, Spec<Step>) -> Result<NodeId, Refused<Step>>,
+pub(crate) fn plant_with<W: From<Step>>(
+    mut add: impl FnMut(Option<NodeId>, Spec<W>) -> Result<NodeId, Refused<W>>,
 ) -> Result<Planted, Error> {
     let update = add(None, Spec::race("update"))?;
-    add(Some(update), Spec::work("button", Step::Button { listening: false }))?;
+    add(Some(update), Spec::work("button", Step::Button { listening: false }.into()))?;
     let install = add(Some(update), Spec::sequence("install").retry(INSTALL))?;
-    add(Some(install), Spec::work("offer", Step::Offer(None)).retry(LINK))?;
-    let gate = add(Some(install), Spec::when("battery", Step::Battery).poll_every(BATTERY))?;
-    add(Some(gate), Spec::work("unseal", Step::Unseal))?;
-    let pages = Spec::batch("pages", Step::Pages { begun: 0 }).width(WIDTH as u32).item_nodes(ITEM);
+    add(Some(install), Spec::work("offer", Step::Offer(None).into()).retry(LINK))?;
+    let gate = add(Some(install), Spec::when("battery", Step::Battery.into()).poll_every(BATTERY))?;
+    add(Some(gate), Spec::work("unseal", Step::Unseal.into()))?;
+    let pages = Spec::batch("pages", Step::Pages { begun: 0 }.into()).width(WIDTH as u32).item_nodes(ITEM);
     add(Some(install), pages)?;
-    add(Some(install), Spec::work("verify", Step::Verify { pages: 0, sum: 0 }))?;
-    add(Some(install), Spec::work("seal", Step::Seal(Stage::Erase)).retry(FLASH))?;
+    add(Some(install), Spec::work("verify", Step::Verify { pages: 0, sum: 0 }.into()))?;
+    add(Some(install), Spec::work("seal", Step::Seal(Stage::Erase).into()).retry(FLASH))?;
     let clean_up = add(None, Spec::after("clean up", update))?;
-    add(Some(clean_up), Spec::work("wipe", Step::Wipe))?;
+    add(Some(clean_up), Spec::work("wipe", Step::Wipe.into()))?;
     Ok(Planted { update, clean_up })
 }
 
 /// Adds a page below the running batch.
-pub(crate) fn add_page<B: Board>(cx: &mut Cx<'_, Step, Update<B>>, nth: u16) -> Result<(), Error> {
+pub(crate) fn add_page<B: Board, W: From<Step>>(
+    cx: &mut Cx<'_, W, Update<B>>,
+    nth: u16,
+) -> Result<(), Error> {
     let page = cx.add_child(Spec::sequence("page"))?;
-    cx.add(page, Spec::work("fetch", Step::Fetch(nth, None)).retry(LINK))?;
-    cx.add(page, Spec::work("write", Step::Write(nth, Stage::Erase)).retry(FLASH))?;
+    cx.add(page, Spec::work("fetch", Step::Fetch(nth, None).into()).retry(LINK))?;
+    cx.add(page, Spec::work("write", Step::Write(nth, Stage::Erase).into()).retry(FLASH))?;
     Ok(())
 }

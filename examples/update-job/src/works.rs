@@ -64,10 +64,11 @@ pub enum Stage {
     Compare,
 }
 
-type Context<'a, B> = Cx<'a, Step, Update<B>>;
+/// The scheduler's works may be of a larger type, which a step can become a part of.
+type Context<'a, B, W> = Cx<'a, W, Update<B>>;
 
-impl<B: Board> Work<Update<B>> for Step {
-    fn on_run(&mut self, cx: &mut Context<'_, B>) -> Outcome {
+impl<B: Board, W: From<Step>> Work<Update<B>, W> for Step {
+    fn on_run(&mut self, cx: &mut Context<'_, B, W>) -> Outcome {
         match self {
             Self::Button { listening } => watch_button(listening, cx),
             Self::Offer(asked) => match ask(Part::Offer, asked, cx) {
@@ -110,13 +111,13 @@ impl<B: Board> Work<Update<B>> for Step {
     }
 
     /// Lets the flash end what it has begun.
-    fn on_abort(&mut self, cx: &mut Context<'_, B>) -> Abort {
+    fn on_abort(&mut self, cx: &mut Context<'_, B, W>) -> Abort {
         let (Self::Unseal | Self::Write(..) | Self::Seal(_) | Self::Wipe) = self else { return Abort::Done };
         let now = cx.now();
         cx.app().board.busy(now).map_or(Abort::Done, Abort::Sleep)
     }
 
-    fn on_reset(&mut self, cx: &mut Context<'_, B>) {
+    fn on_reset(&mut self, cx: &mut Context<'_, B, W>) {
         match self {
             Self::Battery | Self::Unseal | Self::Wipe => {}
             Self::Button { listening } => *listening = false,
@@ -131,7 +132,7 @@ impl<B: Board> Work<Update<B>> for Step {
         }
     }
 
-    fn on_next(&mut self, cx: &mut Context<'_, B>) -> Yield {
+    fn on_next(&mut self, cx: &mut Context<'_, B, W>) -> Yield {
         let Self::Pages { begun } = self else { return Yield::Exhausted };
         if cx.app().offer().is_none_or(|offer| *begun >= offer.pages) {
             return Yield::Exhausted;
@@ -145,14 +146,14 @@ impl<B: Board> Work<Update<B>> for Step {
         Yield::Added
     }
 
-    fn on_check(&mut self, cx: &mut Context<'_, B>) -> Check {
+    fn on_check(&mut self, cx: &mut Context<'_, B, W>) -> Check {
         let now = cx.now();
         Check::from(cx.app().board.millivolts(now) >= ENOUGH)
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Pages { begun } => write!(f, "{begun} pages begun"),
+            Self::Fetch(page, _) | Self::Write(page, _) => write!(f, "page {}", page + 1),
             _ => Ok(()),
         }
     }
@@ -162,7 +163,7 @@ const NO_BUFFER: Outcome = Outcome::Fatal(Reason::new("more pages under way than
 const NO_OFFER: Outcome = Outcome::Fatal(Reason::new("nothing was offered"));
 const TOO_LARGE: Outcome = Outcome::Fatal(Reason::new("the image is larger than a bank"));
 
-fn watch_button<B: Board>(listening: &mut bool, cx: &mut Context<'_, B>) -> Outcome {
+fn watch_button<B: Board, W>(listening: &mut bool, cx: &mut Context<'_, B, W>) -> Outcome {
     if !*listening {
         let Ok(handle) = cx.wake_handle() else { return NO_WAKES };
         cx.app().board.listen(handle);
@@ -182,10 +183,10 @@ fn watch_button<B: Board>(listening: &mut bool, cx: &mut Context<'_, B>) -> Outc
 const NO_WAKES: Outcome = Outcome::Fatal(Reason::new("no wake set, so no interrupt can wake this"));
 
 /// Asks for a part, unless it was asked for, and looks whether it has come; if not, what the work says.
-fn ask<B: Board>(
+fn ask<B: Board, W>(
     part: Part,
     asked: &mut Option<(Part, Instant)>,
-    cx: &mut Context<'_, B>,
+    cx: &mut Context<'_, B, W>,
 ) -> Result<[u8; CHUNK], Outcome> {
     let now = cx.now();
     let Some((_, until)) = *asked else {
@@ -205,7 +206,7 @@ fn ask<B: Board>(
     frame.bytes().copied().ok_or(Outcome::Failure(Reason::new("damaged frame").code(part.number())))
 }
 
-fn fetch<B: Board>(page: u16, asked: &mut Option<(Part, Instant)>, cx: &mut Context<'_, B>) -> Outcome {
+fn fetch<B: Board, W>(page: u16, asked: &mut Option<(Part, Instant)>, cx: &mut Context<'_, B, W>) -> Outcome {
     let Some((buffer, _)) = cx.app().buffer(page) else { return NO_BUFFER };
     let Some(chunk) = buffer.next_chunk() else { return Outcome::Success };
     match ask(Part::Chunk(chunk), asked, cx) {
@@ -247,7 +248,7 @@ fn write<B: Board>(
     board.busy(now).map_or(Outcome::Running, Outcome::Sleep)
 }
 
-fn unseal<B: Board>(cx: &mut Context<'_, B>) -> Outcome {
+fn unseal<B: Board, W>(cx: &mut Context<'_, B, W>) -> Outcome {
     let now = cx.now();
     let app = cx.app();
     if let Some(left) = app.board.busy(now) {
@@ -262,7 +263,7 @@ fn unseal<B: Board>(cx: &mut Context<'_, B>) -> Outcome {
     app.board.busy(now).map_or(Outcome::Running, Outcome::Sleep)
 }
 
-fn verify<B: Board>(pages: &mut u16, sum: &mut u32, cx: &mut Context<'_, B>) -> Outcome {
+fn verify<B: Board, W>(pages: &mut u16, sum: &mut u32, cx: &mut Context<'_, B, W>) -> Outcome {
     let now = cx.now();
     let app = cx.app();
     let Some(offer) = app.offer() else { return NO_OFFER };

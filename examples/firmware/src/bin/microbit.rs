@@ -39,7 +39,7 @@ fn main() -> ! {
     finish(SCENES.iter().try_fold(true, |all, scene| Ok(play(scene, engine, update)? && all)))
 }
 
-fn play(scene: &Scene, engine: &mut Engine<Tables>, update: &mut Job) -> Result<bool, Error> {
+fn play(scene: &Scene, engine: &mut Engine<Step, Tables>, update: &mut Job) -> Result<bool, Error> {
     let nodes = scene.begin(engine, update, clock::now())?;
     loop {
         match engine.poll_work_with(clock::now(), update) {

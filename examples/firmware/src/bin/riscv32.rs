@@ -1,6 +1,7 @@
 //! Embassy on a RISC-V processor: one task runs the engine, and sleeps until a deadline or a wake.
 //!
-//! Invariant: the engine is polled when a deadline has come or a wake, and not in between: the adapter arms Embassy's timer, and its bell rings for wakes.
+//! Invariant: the engine is polled when a deadline has come or a wake, and not in between: the adapter arms Embassy's timer, and its
+//! bell rings for wakes.
 
 #![no_std]
 #![no_main]
@@ -13,7 +14,7 @@ use static_cell::{ConstStaticCell, StaticCell};
 use windlass::{Error, Inline, Scheduler, wake_set};
 use windlass_embassy::{Bell, now, run_with};
 use windlass_firmware::{
-    Console, Devkit, Engine, Job, SCENES, Scene, clint, clock, finish, is_interrupt_due, on_interrupt,
+    Console, Devkit, Engine, Job, SCENES, clint, clock, finish, is_interrupt_due, on_interrupt,
 };
 use windlass_update_job::sim::Cells;
 use windlass_update_job::{FLASH_PAGES, NODES, PAGE, Step, Update};
@@ -22,7 +23,7 @@ type Tables = Inline<Step, NODES>;
 
 static BELL: Bell = Bell::new();
 wake_set!(static WAKES: NODES, notify = &BELL);
-static ENGINE: StaticCell<Engine<Tables>> = StaticCell::new();
+static ENGINE: StaticCell<Engine<Step, Tables>> = StaticCell::new();
 static UPDATE: StaticCell<Job> = StaticCell::new();
 static CELLS: ConstStaticCell<Cells> = ConstStaticCell::new([[0; PAGE]; FLASH_PAGES as usize]);
 
@@ -35,18 +36,14 @@ async fn main(_spawner: Spawner) {
     finish(play_all(engine, update).await)
 }
 
-async fn play_all(engine: &mut Engine<Tables>, update: &mut Job) -> Result<bool, Error> {
+async fn play_all(engine: &mut Engine<Step, Tables>, update: &mut Job) -> Result<bool, Error> {
     let mut all = true;
     for scene in &SCENES {
-        all &= play(scene, engine, update).await?;
+        let nodes = scene.begin(engine, update, now())?;
+        run_with(engine, &BELL, update).await;
+        all &= scene.end(engine, update, nodes)?;
     }
     Ok(all)
-}
-
-async fn play(scene: &Scene, engine: &mut Engine<Tables>, update: &mut Job) -> Result<bool, Error> {
-    let nodes = scene.begin(engine, update, now())?;
-    run_with(engine, &BELL, update).await;
-    scene.end(engine, update, nodes)
 }
 
 #[core_interrupt(Interrupt::MachineTimer)]

@@ -172,6 +172,11 @@ impl Link {
 
 #[cfg(test)]
 impl Link {
+    /// Whether nobody waits for an answer.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.requests.iter().all(Option::is_none)
+    }
+
     /// How many answers are on their way.
     pub(crate) fn on_their_way(&self) -> usize {
         self.under_way().filter(|request| request.due.is_some()).count()
