@@ -350,3 +350,18 @@ test('a node that is paused by the one before it starts when it is resumed', asy
   await host.until(run);
   assert.equal(calls, 1);
 });
+
+test('nothing is lost where one call asks for more than 65,536 things', async () => {
+  const n = 70_000;
+  const { host, s } = stage({ capacity: n + 1 });
+  let runs = 0;
+  let resets = 0;
+  const child = { run: () => void (runs += 1), reset: () => void (resets += 1) };
+  const id = s.parallel(Array(n).fill(child));
+  await host.until(s.run());
+  assert.deepEqual([runs, resets], [n, n]);
+  s.restart(id);
+  await host.until(s.run());
+  assert.equal(runs, 2 * n);
+  assert.ok(resets >= 2 * n);
+});
