@@ -41,7 +41,7 @@ mod works;
 pub use board::{Board, Frame, Part};
 pub use image::{Bank, CHUNK, FLASH_PAGES, PAGE, PAGES, Page, Seal, boot};
 pub use tree::{NODES, Planted, plant};
-pub use update::{Buffer, Update};
+pub use update::Update;
 pub use works::{Stage, Step};
 
 #[cfg(test)]

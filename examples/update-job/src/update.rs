@@ -28,7 +28,7 @@ pub struct Update<B> {
 
 /// A page on its way from the link to the flash.
 #[derive(Clone, Copy, Debug)]
-pub struct Buffer {
+pub(crate) struct Buffer {
     page: Option<u16>,
     filled: usize,
     bytes: [u8; PAGE],
