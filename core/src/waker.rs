@@ -134,8 +134,8 @@ impl<W, A: ?Sized> Cx<'_, W, A> {
 
 /// A future, and how to make another one: each attempt of a node begins with a fresh one.
 ///
-/// It holds the future in place, so whoever makes it pins it: with [`core::pin::pin!`] in a function that outlives the scheduler, or
-/// with `Box::pin`. The future's output is anything that an [`Outcome`] can be made of: `()`, `Result<(), Reason>`, or an outcome.
+/// It holds the future in place, so whoever makes it pins it: with [`core::pin::pin!`] in a function that outlives the scheduler, with
+/// [`Routine::pin_static`], or with `Box::pin`. The future's output is anything that an [`Outcome`] can be made of: `()`, `Result<(), Reason>`, or an outcome.
 pub struct Routine<M, F> {
     make: M,
     /// Pinned with the routine; there is none before the first poll, and none after the end.
@@ -151,6 +151,13 @@ impl<M: FnMut() -> F, F: Future<Output: Into<Outcome>>> Routine<M, F> {
 }
 
 impl<M, F> Routine<M, F> {
+    /// Pins a routine that is borrowed for ever: one that lies in a `static`, in a cell that lends it once.
+    #[must_use]
+    pub const fn pin_static(&'static mut self) -> Pin<&'static mut Self> {
+        // SAFETY: the borrow never ends, so nobody else can move the routine, or use its memory for anything else.
+        unsafe { Pin::new_unchecked(self) }
+    }
+
     fn parts(self: Pin<&mut Self>) -> (&mut M, Pin<&mut Option<F>>) {
         // SAFETY: `future` is pinned whenever the routine is. It is never moved out of it: here it is pinned again at once, `Routine` has no `Drop`
         // and no other access to the field, and is `Unpin` only if `F` is. `make` is not pinned: nothing ever hands out a `Pin` of it.

@@ -229,3 +229,25 @@ fn a_destructor_that_panics_leaves_no_future_behind() {
     drop(s); // would panic again, were it still there
     assert!(armed.get());
 }
+
+#[test]
+fn a_routine_that_is_borrowed_for_ever_needs_no_other_pin() {
+    let (mut s, cells) = scheduler::<AsyncLeaf<'static>>();
+    let signal = Signal::default();
+    let heard = signal.clone();
+    // It borrows from itself across an `await`, so it would notice if it were moved.
+    let routine = Box::leak(Box::new(Routine::new(move || {
+        let heard = heard.clone();
+        async move {
+            let numbers = [1, 2, 3];
+            let last = &numbers[2];
+            heard.wait().await;
+            if *last == 3 { Ok(()) } else { Err(Reason::new("moved")) }
+        }
+    })));
+    let id = s.add(Spec::work("static", AsyncLeaf::new(routine.pin_static(), cells))).unwrap();
+    assert_eq!(settle(&mut s, Instant::ZERO), Next::OnWake);
+    signal.ring();
+    assert_eq!(settle(&mut s, Instant::ZERO), Next::Done);
+    assert_eq!(s.state(id), Ok(State::Success));
+}
