@@ -17,14 +17,15 @@ const ANSWER: Duration = Duration::from_millis(40);
 /// What the battery must have before anything is written.
 const ENOUGH: u16 = 3_300;
 
-/// A work of the tree.
+/// A work of the tree. Counted from one, so that an empty slot is zeros, and a table in a `static` takes no flash.
 #[derive(Debug)]
+#[repr(u8)]
 pub enum Step {
     /// Aborts the update when its interrupt has woken it.
     Button {
         /// Whether the interrupt knows of this work.
         listening: bool,
-    },
+    } = 1,
     /// Learns what there is to install; what was asked for, and until when it may come.
     Offer(Option<(Part, Instant)>),
     /// Asks whether there is enough charge.

@@ -1,5 +1,5 @@
-//! A loop around `poll_work`, without executor: on a Cortex-M0 with 16 kB of memory. The tables are borrowed from statics, so they never lie on the
-//! stack, which has no room for them.
+//! A loop around `poll_work`, without executor: on a Cortex-M0 with 16 kB of memory. The engine is a `static` from the start, so it never lies on the
+//! stack, which has no room for it.
 //!
 //! Invariant: the processor sleeps only after it has looked, with interrupts held back, that no wake has come since the poll. `wfi` ends for an
 //! interrupt that is held back, too; so no wake is slept over.
@@ -12,28 +12,25 @@ use cortex_m::asm::wfi;
 use cortex_m::interrupt;
 use cortex_m_rt::{entry, exception};
 use static_cell::{ConstStaticCell, StaticCell};
-use windlass::{Alarm, Borrowed, Cold, Error, Hot, Next, Scheduler, wake_set};
+use windlass::{Error, Inline, Next, Scheduler, wake_set};
 use windlass_firmware::{
     Console, Devkit, Engine, Job, SCENES, Scene, clock, finish, is_interrupt_due, on_interrupt, systick,
 };
 use windlass_update_job::sim::Cells;
 use windlass_update_job::{FLASH_PAGES, NODES, PAGE, Step, Update};
 
-type Tables = Borrowed<'static, Step>;
+type Tables = Inline<Step, NODES>;
 
 wake_set!(static WAKES: NODES);
-static HOT: ConstStaticCell<[Hot; NODES]> = ConstStaticCell::new([Borrowed::HOT; NODES]);
-static COLD: ConstStaticCell<[Cold; NODES]> = ConstStaticCell::new([Borrowed::COLD; NODES]);
-static ALARMS: ConstStaticCell<[Alarm; NODES]> = ConstStaticCell::new([Borrowed::ALARM; NODES]);
-static WORKS: ConstStaticCell<[Option<Step>; NODES]> = ConstStaticCell::new([const { None }; NODES]);
+static ENGINE: ConstStaticCell<Engine<Step, Tables>> =
+    ConstStaticCell::new(Scheduler::observed(Inline::new(), Console::new()));
 static UPDATE: StaticCell<Job> = StaticCell::new();
 static CELLS: ConstStaticCell<Cells> = ConstStaticCell::new([[0; PAGE]; FLASH_PAGES as usize]);
 
 #[entry]
 fn main() -> ! {
     systick::start(16_000_000);
-    let tables = Borrowed::new(HOT.take(), COLD.take(), ALARMS.take(), WORKS.take(), &mut []);
-    let engine = &mut Scheduler::with_store(tables).observed_by(Console::new());
+    let engine = ENGINE.take();
     engine.set_wakes(&WAKES);
     let update = UPDATE.init(Update::new(Devkit::new(CELLS.take())));
     finish(SCENES.iter().try_fold(true, |all, scene| Ok(play(scene, engine, update)? && all)))

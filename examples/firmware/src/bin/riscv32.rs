@@ -23,14 +23,15 @@ type Tables = Inline<Step, NODES>;
 
 static BELL: Bell = Bell::new();
 wake_set!(static WAKES: NODES, notify = &BELL);
-static ENGINE: StaticCell<Engine<Step, Tables>> = StaticCell::new();
+static ENGINE: ConstStaticCell<Engine<Step, Tables>> =
+    ConstStaticCell::new(Scheduler::observed(Inline::new(), Console::new()));
 static UPDATE: StaticCell<Job> = StaticCell::new();
 static CELLS: ConstStaticCell<Cells> = ConstStaticCell::new([[0; PAGE]; FLASH_PAGES as usize]);
 
 #[embassy_executor::main]
 async fn main(_spawner: Spawner) {
     clint::start();
-    let engine = ENGINE.init(Scheduler::new().observed_by(Console::new()));
+    let engine = ENGINE.take();
     engine.set_wakes(&WAKES);
     let update = UPDATE.init(Update::new(Devkit::new(CELLS.take())));
     finish(play_all(engine, update).await)

@@ -43,7 +43,7 @@ static CELLS: ConstStaticCell<Cells> = ConstStaticCell::new([[0; PAGE]; FLASH_PA
 async fn main(_spawner: Spawner) {
     systick::start(12_500_000);
     let lamp = pin!(Routine::new(blink));
-    let mut engine = Scheduler::new().observed_by(Console::new());
+    let mut engine = Scheduler::observed(Inline::new(), Console::new());
     engine.set_wakes(&WAKES);
     let mut update = Update::new(Devkit::new(CELLS.take()));
     finish(play_all(&mut engine, &mut update, AsyncLeaf::new(lamp, &WAKERS)).await)
