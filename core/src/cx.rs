@@ -222,6 +222,14 @@ impl<W, A: ?Sized> Cx<'_, W, A> {
         self.lend.view().id(self.index())
     }
 
+    /// The node above; none at the top.
+    #[must_use]
+    pub fn parent(&self) -> Option<NodeId> {
+        let view = self.lend.view();
+        let parent = view.hot(self.index()).parent;
+        (parent != ROOT).then(|| view.id(parent))
+    }
+
     /// The name of this node.
     #[must_use]
     pub fn name(&self) -> &'static str {

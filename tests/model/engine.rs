@@ -296,7 +296,7 @@ impl Inside for Running<'_, '_> {
         let (cx, now) = (&*self.cx, self.cx.now());
         let own = seen(cx.view().node(cx.id()).expect("a running node exists"), now);
         assert_eq!((cx.name(), cx.attempt(), cx.children()), (own.name, own.attempt, own.children));
-        assert_eq!((cx.failure(), cx.view().now()), (own.failure, now));
+        assert_eq!((cx.parent(), cx.failure(), cx.view().now()), (own.parent, own.failure, now));
         assert_eq!(cx.abort_cause(), own.abort_cause.filter(|_| !own.state.is_done()));
         let ended = cx.ended_children().map(|child| child.id()).collect();
         Sight { now, own, ended, time_left: cx.time_left(), free_nodes }

@@ -171,9 +171,7 @@ fn watch_button<B: Board, W>(listening: &mut bool, cx: &mut Context<'_, B, W>) -
         *listening = true;
     }
     if cx.app().board.pressed() {
-        if let Some(update) =
-            cx.view().node(cx.id()).ok().and_then(|node| node.parent()).map(|node| node.id())
-        {
+        if let Some(update) = cx.parent() {
             // It is there, as we are below it.
             let _ = cx.abort(update);
         }
