@@ -20,8 +20,8 @@ export class Driver {
   #turning = false;
   #stirred = false;
   #yielded = false;
-  /** When the present task began, as far as this driver can know. */
-  #slice = -Infinity;
+  /** When the present task began, as far as this driver can know. What others did in it before the first start is theirs. */
+  #slice;
   /** When the clock was asked last, and how many calls it need not be asked after. */
   #asked = 0;
   #unasked = 0;
@@ -44,6 +44,7 @@ export class Driver {
   start() {
     if (this.#running) return;
     this.#running = true;
+    this.#slice ??= this.#tick();
     // A tab that was hidden had its timers slowed down.
     this.#forgetPage = this.#host.onVisible?.(() => this.#task());
     this.stir();

@@ -253,10 +253,12 @@ test('run takes a signal, and rejects with its reason once all is clean', async 
   const { host, s } = stage();
   const controller = new AbortController();
   let cleaned = false;
-  s.sequence([{ run: async (ctx) => ctx.sleep(1e9), abort: () => { cleaned = true; } }, () => assert.fail('never starts')]);
-  const run = assert.rejects(host.until(s.run({ signal: controller.signal })), /stop it/);
-  setImmediate(() => controller.abort(new Error('stop it')));
-  await run;
+  const sleeps = (ctx) => {
+    queueMicrotask(() => controller.abort(new Error('stop it')));
+    return ctx.sleep(1e9);
+  };
+  s.sequence([{ run: sleeps, abort: () => { cleaned = true; } }, () => assert.fail('never starts')]);
+  await assert.rejects(host.until(s.run({ signal: controller.signal })), /stop it/);
   assert.ok(cleaned);
   assert.equal(s.state(s.snapshot()[0].id), 'aborted');
   await assert.rejects(host.until(s.run({ signal: AbortSignal.abort(new Error('before')) })), /before/);
