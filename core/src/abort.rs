@@ -107,9 +107,10 @@ impl Table<'_> {
     fn note_abort(&mut self, index: u32, cause: Cause, by: Option<NodeId>) {
         let hot = self.hot_mut(index);
         hot.set_cause(cause);
-        if by.is_some() || hot.has(flag::ABORTER) {
+        hot.clear(flag::ABORTER);
+        if let Some(by) = by {
             hot.set(flag::ABORTER);
-            self.cold_mut(index).aborted_by = by;
+            self.cold_mut(index).set_aborted_by(by);
         }
     }
 

@@ -255,8 +255,6 @@ impl<'a> Checker<'a> {
         ensure(limited, Oracle::TablesAgree, "the mark of its time limit is wrong")?;
         let drained = hot.has(flag::DRAINED) != cold.drain.is_forever();
         ensure(drained, Oracle::TablesAgree, "the mark of its drain limit is wrong")?;
-        let aborter = hot.has(flag::ABORTER) || cold.aborted_by.is_none();
-        ensure(aborter, Oracle::TablesAgree, "a node has aborted it and it does not know")?;
         let watched = hot.has(flag::WATCHED) || cold.watchers == ROOT;
         ensure(watched, Oracle::TablesAgree, "a gate waits for it and it does not know")?;
         let hook = self.view.root.hook != index || running;

@@ -256,7 +256,8 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         hot.set(flag::STARTED | flag::TURN);
         hot.clear(flag::WOKEN);
         if hot.has(flag::LIMITED) {
-            self.table.cold_mut(index).started_at = self.table.root.now;
+            let now = self.table.root.now;
+            self.table.cold_mut(index).set_started_at(now);
         }
         self.table.begin_attempt(index);
     }

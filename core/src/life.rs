@@ -169,11 +169,10 @@ impl Table<'_> {
             | flag::BLAMED
             | flag::LIMITED
             | flag::DRAINED
-            | flag::WATCHED;
+            | flag::WATCHED
+            | flag::AWAITED_SUCCEEDED;
         hot.set(flag::TURN);
-        let cold = self.cold_mut(index);
-        cold.retries_used = 0;
-        cold.aborted_by = None;
+        self.cold_mut(index).retries_used = 0;
         self.clear_failure(index);
     }
 

@@ -131,9 +131,11 @@ pub(crate) mod flag {
     pub(crate) const WATCHED: u32 = 1 << 22;
     /// A limit for the time that an abort takes.
     pub(crate) const DRAINED: u32 = 1 << 23;
-    /// The node that asked for the abort.
+    /// The node that asked for the abort, and not one from outside.
     pub(crate) const ABORTER: u32 = 1 << 24;
 
+    /// What is known of the node that this gate waits for, for when that node is gone: it succeeded.
+    pub(crate) const AWAITED_SUCCEEDED: u32 = 1 << 27;
     /// The root's alone: who looks wants to see every step.
     pub(crate) const STEPS: u32 = 1 << 26;
 
@@ -278,8 +280,9 @@ impl Alarm {
     }
 }
 
-/// One entry of the deadline heap.
+/// One entry of the deadline heap. Packed, so that it needs no padding beside a place.
 #[derive(Clone, Copy, Debug)]
+#[repr(C, packed(4))]
 pub(crate) struct Entry {
     pub at: u64,
     /// Breaks ties: who was armed first.
@@ -321,10 +324,8 @@ pub struct Cold {
     pub(crate) wake_at: u64,
     /// End of the attempt, or of the drain.
     pub(crate) limit_at: u64,
-    /// Start of the first attempt; kept only if the retries are limited in time.
-    pub(crate) started_at: u64,
-    /// Who asked for the abort; none if it came from outside.
-    pub(crate) aborted_by: Option<NodeId>,
+    /// Start of the first attempt, if the retries are limited in time; from an abort on, when there are no more retries, who asked for it.
+    start_or_aborter: u64,
     /// Quorum: how many. Batch: table slots that one item takes. Gate: microseconds between two questions, or the bits of the node waited for. Work:
     /// microseconds that it has asked for before its next attempt.
     pub(crate) param: u64,
@@ -337,8 +338,6 @@ pub struct Cold {
     pub(crate) retries_used: u16,
     pub(crate) verdict: Verdict,
     pub(crate) on_failure: OnFailure,
-    /// What is known of the node that this gate waits for, for when that node is gone: it succeeded.
-    pub(crate) awaited_succeeded: bool,
 
     // Texts and failures.
     pub(crate) retry: Retry,
@@ -389,8 +388,7 @@ impl Cold {
         last_in: ROOT,
         wake_at: UNLIMITED,
         limit_at: UNLIMITED,
-        started_at: 0,
-        aborted_by: None,
+        start_or_aborter: 0,
         param: 0,
         timeout: Span::FOREVER,
         drain: Span::FOREVER,
@@ -399,11 +397,28 @@ impl Cold {
         retries_used: 0,
         verdict: Verdict::Success,
         on_failure: OnFailure::Stop,
-        awaited_succeeded: false,
         retry: Retry::NEVER,
         name: Some(""),
         failure: None,
     };
+
+    /// Meaningless once an abort has begun.
+    pub(crate) const fn started_at(&self) -> u64 {
+        self.start_or_aborter
+    }
+
+    pub(crate) const fn set_started_at(&mut self, at: u64) {
+        self.start_or_aborter = at;
+    }
+
+    /// Meaningless without [`flag::ABORTER`].
+    pub(crate) const fn aborted_by(&self) -> Option<NodeId> {
+        NodeId::from_bits(self.start_or_aborter)
+    }
+
+    pub(crate) const fn set_aborted_by(&mut self, by: NodeId) {
+        self.start_or_aborter = by.to_bits();
+    }
 
     pub(crate) const fn name(&self) -> &'static str {
         match self.name {

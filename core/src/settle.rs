@@ -141,7 +141,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         } else {
             cold.retry.delay_micros(self.table.root.seed, self.table.id(index).to_bits(), used)
         };
-        let elapsed = self.table.root.now.saturating_sub(cold.started_at);
+        let elapsed = self.table.root.now.saturating_sub(cold.started_at());
         cold.retry.lasts(elapsed.saturating_add(delay)).then_some(delay)
     }
 
@@ -156,8 +156,9 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         hot.clear(flag::SETTLING | flag::DOOMED);
         if aborted {
             // One of the hooks asked for it; an end would have won, a retry does not.
-            let cold = self.table.cold(index);
-            let (cause, by, deadline) = (self.table.hot(index).cause(), cold.aborted_by, cold.limit_at);
+            let (hot, cold) = (*self.table.hot(index), self.table.cold(index));
+            let by = if hot.has(flag::ABORTER) { cold.aborted_by() } else { None };
+            let (cause, deadline) = (hot.cause(), cold.limit_at);
             self.table.abort(index, cause, by, deadline);
             return;
         }

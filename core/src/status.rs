@@ -349,7 +349,8 @@ impl<'a> NodeView<'a> {
     /// Which node asked for the abort; none if that came from outside.
     #[must_use]
     pub fn aborted_by(&self) -> Option<NodeId> {
-        self.abort_cause().and(self.cold().aborted_by)
+        let known = self.abort_cause().is_some() && self.hot().has(flag::ABORTER);
+        if known { self.cold().aborted_by() } else { None }
     }
 
     /// Whether it is paused. Nodes below a paused one are not cranked either.

@@ -47,7 +47,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
                 return false;
             }
         }
-        if self.table.hot(index).kind == Kind::After || self.table.cold(index).awaited_succeeded {
+        if self.table.hot(index).kind == Kind::After || self.table.hot(index).has(flag::AWAITED_SUCCEEDED) {
             return self.open(index);
         }
         let origin = self.table.awaited(index).and_then(|awaited| self.table.cold(awaited).failure);

@@ -216,12 +216,20 @@ impl Table<'_> {
     pub(crate) fn await_end(&mut self, gate: u32, awaited: u32) {
         let state = self.hot(awaited).state;
         if state.is_done() {
-            self.cold_mut(gate).awaited_succeeded = state == State::Success;
+            self.note_awaited(gate, state);
         }
         if self.cold(gate).next_watcher == ROOT {
             self.hot_mut(awaited).set(flag::WATCHED);
             let first = core::mem::replace(&mut self.cold_mut(awaited).watchers, gate);
             self.cold_mut(gate).next_watcher = if first == ROOT { gate } else { first };
+        }
+    }
+
+    fn note_awaited(&mut self, gate: u32, state: State) {
+        let hot = self.hot_mut(gate);
+        hot.clear(flag::AWAITED_SUCCEEDED);
+        if state == State::Success {
+            hot.set(flag::AWAITED_SUCCEEDED);
         }
     }
 
@@ -262,10 +270,10 @@ impl Table<'_> {
 
     /// A node has ended: every gate that waits for it notes how, and looks again.
     pub(crate) fn open_watchers(&mut self, index: u32) {
-        let succeeded = self.hot(index).state == State::Success;
+        let state = self.hot(index).state;
         let mut gate = self.cold(index).watchers;
         while gate != ROOT {
-            self.cold_mut(gate).awaited_succeeded = succeeded;
+            self.note_awaited(gate, state);
             self.wake(gate);
             gate = self.next_watcher(gate);
         }
