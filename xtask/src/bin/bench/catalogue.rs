@@ -136,7 +136,7 @@ pub(crate) const ALL: &[Workload] = &[
         about: "The parent of a million waiting works is aborted, from the request until the last has cleaned up.",
         rounds: 7,
         contenders: || abort::contenders(1_000_000),
-        explain: "The memory alone takes longer than the aim: a node of 256 bytes lies in several cache lines, and an abort visits it twice.",
+        explain: "The memory alone takes longer than the aim: a node of 244 bytes lies in several cache lines, and an abort visits it twice.",
     },
     Workload {
         key: "graph-10k-build",
@@ -176,7 +176,7 @@ pub(crate) const ALL: &[Workload] = &[
         about: "That graph is built in tables that are there.",
         rounds: 7,
         contenders: || graph::contenders(LARGE, Part::Build),
-        explain: "A node is written once, 256 bytes of it, and two edges are linked at both ends.",
+        explain: "A node is written once, 244 bytes of it, and two edges are linked at both ends.",
     },
     Workload {
         key: "graph-1m-run",
