@@ -4,7 +4,7 @@ import { inChromium } from '../scripts/chromium.mjs';
 import { measure } from './tasks.mjs';
 
 const SIZES = [
-  [10_000, 25],
+  [10_000, 100],
   [100_000, 5],
 ];
 
