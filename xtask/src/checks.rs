@@ -144,7 +144,7 @@ fn test() -> Result<Outcome> {
 }
 
 fn gate() -> Result<Outcome> {
-    if let Err(why) = bench::need_valgrind() {
+    if let Err(why) = toolchain::need_valgrind() {
         return Ok(Outcome::Skipped(format!("{why:#}")));
     }
     bench::run(&["--gate".into()])?;

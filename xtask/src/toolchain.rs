@@ -7,7 +7,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::command::{self, Invocation};
 
@@ -194,6 +194,16 @@ pub(crate) fn need_qemu(machine: &str) -> Result<()> {
     if !starts() {
         bail!("`{machine}` is missing: apt-get install {}", packages.join(", or "));
     }
+    Ok(())
+}
+
+/// Makes `valgrind` runnable. Only root can install it.
+pub(crate) fn need_valgrind() -> Result<()> {
+    let runs = || command::program("valgrind", &["--version"]).succeeds();
+    if !runs() {
+        apt_install(&["valgrind"]);
+    }
+    ensure!(runs(), "valgrind is needed to count instructions, and is missing: apt-get install valgrind");
     Ok(())
 }
 
