@@ -17,6 +17,7 @@ use crate::log;
 use crate::steps::{Outcome, Step};
 use crate::tally::Tally;
 use crate::toolchain;
+use crate::web;
 
 /// What `test --deep` runs after the steps of `test`.
 pub(crate) const DEEP: &[Step] = &[
@@ -24,6 +25,11 @@ pub(crate) const DEEP: &[Step] = &[
     Step { name: "miri", about: "no undefined behaviour and no data race, interpreted", run: miri },
     Step { name: "model", about: "100,000 random programs on the engine and on the model", run: model },
     Step { name: "defmt", about: "what a device logs, in QEMU, says what it should", run: log::run },
+    Step {
+        name: "wasm-pack",
+        about: "wasm-pack makes modules for pages, bundlers and Node",
+        run: web::wasm_pack,
+    },
     Step { name: "fuzz", about: "a minute of each fuzz target, from the kept corpus", run: fuzz },
 ];
 

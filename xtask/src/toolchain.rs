@@ -121,6 +121,22 @@ pub(crate) fn need_wasm_bindgen() -> Result<String> {
     Ok(own)
 }
 
+/// Makes wasm-pack runnable, and says what it is called; compiling it takes two minutes.
+pub(crate) fn need_wasm_pack() -> Result<String> {
+    let root = target_directory()?.join("tools");
+    let own = root.join("bin/wasm-pack").display().to_string();
+    for tool in ["wasm-pack", &own] {
+        if command::program(tool, &["--version"]).succeeds() {
+            return Ok(tool.into());
+        }
+    }
+    command::cargo(&["install", "wasm-pack", "--version", "^0.15", "--locked", "--root"])
+        .args(&[root.display().to_string()])
+        .run()
+        .context("wasm-pack is missing and could not be installed")?;
+    Ok(own)
+}
+
 /// Fails where there is no Node that is new enough, or no npm.
 pub(crate) fn need_node() -> Result<()> {
     let node = command::program("node", &["--version"]).read().unwrap_or_default();

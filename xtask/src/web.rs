@@ -48,14 +48,43 @@ fn need_package() -> Result<()> {
     toolchain::need_npm_packages(PACKAGE)
 }
 
-/// npm in the package's folder, with wasm-bindgen's tools on the path, where its scripts look for them.
+/// Builds the engine alone with wasm-pack, for all who can load it, and has Node do so.
+pub(crate) fn wasm_pack() -> Result<Outcome> {
+    let needs = || {
+        toolchain::need_node()?;
+        toolchain::need_target("wasm32-unknown-unknown")?;
+        toolchain::need_wasm_pack()
+    };
+    let wasm_pack = match needs() {
+        Ok(wasm_pack) => wasm_pack,
+        Err(why) => return skipped(&why),
+    };
+    let made = toolchain::target_directory()?.join("wasm-pack");
+    for target in ["web", "bundler", "nodejs"] {
+        let out = made.join(target).display().to_string();
+        let build = program(&wasm_pack, &["build", PACKAGE, "--target", target, "--out-dir", &out]);
+        beside_wasm_bindgen(build)?.run()?;
+    }
+    let script =
+        "if (typeof require(process.argv[1]).Engine !== 'function') throw new Error('it has no Engine')";
+    let module = made.join("nodejs/windlass_wasm.js").display().to_string();
+    program("node", &["--eval", script, &module]).run()?;
+    Ok(Outcome::Passed)
+}
+
+/// npm in the package's folder.
 fn npm(args: &[&str]) -> Result<Invocation> {
+    beside_wasm_bindgen(program("npm", &["--prefix", PACKAGE]).args(args))
+}
+
+/// With wasm-bindgen's tools on the path, where others look for them.
+fn beside_wasm_bindgen(invocation: Invocation) -> Result<Invocation> {
     let wasm_bindgen = toolchain::need_wasm_bindgen()?;
     let own = Path::new(&wasm_bindgen).parent().filter(|folder| folder.is_absolute());
     let path = env::var_os("PATH").unwrap_or_default();
     let path = env::join_paths(own.map(Path::to_path_buf).into_iter().chain(env::split_paths(&path)))?;
     let path = path.into_string().ok().context("PATH is not UTF-8")?;
-    Ok(program("npm", &["--prefix", PACKAGE]).args(args).env("PATH", path))
+    Ok(invocation.env("PATH", path))
 }
 
 /// What cannot be fetched may come another day; a lock file that does not fit its package will not.
