@@ -64,6 +64,18 @@ impl Children {
         self.live.saturating_add(self.succeeded).saturating_add(self.failed).saturating_add(self.aborted)
     }
 
+    /// Those that have ended.
+    #[must_use]
+    pub const fn ended(&self) -> u32 {
+        self.succeeded.saturating_add(self.unsuccessful())
+    }
+
+    /// Those that have failed or were aborted.
+    #[must_use]
+    pub const fn unsuccessful(&self) -> u32 {
+        self.failed.saturating_add(self.aborted)
+    }
+
     /// Whether all have ended; true if there are none.
     #[must_use]
     pub const fn all_done(&self) -> bool {

@@ -180,7 +180,7 @@ fn live(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
         return gate(f, node);
     }
     if counts.total() > 0 {
-        write!(f, "{} of {} children done", counts.total().saturating_sub(counts.live), counts.total())?;
+        write!(f, "{} of {} children done", counts.ended(), counts.total())?;
         if cold.width != u32::MAX && node.kind() != Kind::Sequence && cold.queue != ROOT {
             f.write_str(", ")?;
             width(f, node)?;

@@ -41,9 +41,8 @@ impl Asks {
     /// Writes an ask down: what, whose, its ticket, the attempt, live children, and failed ones. Gives how many children have ended.
     pub(crate) fn push(ask: Ask, label: u32, ticket: u32, cx: &mut Cx<'_, JsWork, Asks>) -> u32 {
         let children = cx.children();
-        let failed = children.failed.saturating_add(children.aborted);
-        let words = [ask as u32, label, ticket, cx.attempt(), children.live, failed];
+        let words = [ask as u32, label, ticket, cx.attempt(), children.live, children.unsuccessful()];
         cx.app().words.new.extend(words);
-        children.total().saturating_sub(children.live)
+        children.ended()
     }
 }

@@ -79,8 +79,8 @@ impl Engine {
 
     /// Sets of the next node how many children may be active at once, how many must succeed or which node it waits for, and its limits in ms.
     pub fn settings(&mut self, width: u32, parameter: f64, timeout: f64, drain: f64) {
-        let Staged { retry, dependencies, .. } = std::mem::replace(&mut self.staged, Staged::new());
-        self.staged = Staged { width, parameter, timeout, drain, retry, dependencies };
+        let staged = &mut self.staged;
+        (staged.width, staged.parameter, staged.timeout, staged.drain) = (width, parameter, timeout, drain);
         self.is_staged = true;
     }
 

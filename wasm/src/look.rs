@@ -27,7 +27,7 @@ fn row(rows: &mut Vec<f64>, node: NodeView<'_>) {
         node.abort_cause().map_or(NONE, |cause| f64::from(cause as u8)),
         f64::from(children.live),
         f64::from(children.succeeded),
-        f64::from(children.failed.saturating_add(children.aborted)),
+        f64::from(children.unsuccessful()),
         f64::from(flags),
     ]);
 }

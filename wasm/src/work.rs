@@ -157,7 +157,9 @@ impl Work<Asks> for JsWork {
         }
         self.stage = Stage::Idle;
         match answer {
-            Answer::Waiting | Answer::Sleep(_) if self.poked || self.seen != ended(cx) => Outcome::Running,
+            Answer::Waiting | Answer::Sleep(_) if self.poked || self.seen != cx.children().ended() => {
+                Outcome::Running
+            }
             Answer::Running => Outcome::Running,
             Answer::Waiting | Answer::Join => Outcome::Waiting,
             Answer::Sleep(time) => Outcome::Sleep(time),
@@ -191,10 +193,4 @@ impl Work<Asks> for JsWork {
             Asks::push(Ask::Reset, self.label, 0, cx);
         }
     }
-}
-
-/// Children of this attempt that have ended.
-fn ended(cx: &Cx<'_, JsWork, Asks>) -> u32 {
-    let children = cx.children();
-    children.total().saturating_sub(children.live)
 }
