@@ -132,6 +132,7 @@ mod ops;
 mod ready;
 mod reason;
 mod retry;
+mod root;
 mod scheduler;
 mod settle;
 mod slots;

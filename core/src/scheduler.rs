@@ -1,25 +1,26 @@
-//! The scheduler: tables, totals and the poll, under one name.
+//! The scheduler: tables, totals and an observer, under one name; how it is made, acted on and looked at.
 
 use core::fmt;
 use core::marker::PhantomData;
 use core::num::NonZeroU32;
 
 use crate::draw::Tree;
-use crate::engine::Engine;
 use crate::error::{Error, Refused};
 use crate::id::NodeId;
-use crate::next::Next;
-use crate::node::{Entry, ROOT, flag};
+use crate::node::{ROOT, flag};
 use crate::observe::{Detail, Observer};
 use crate::ops;
+use crate::root::Root;
 use crate::slots::Slots;
 use crate::spec::Spec;
 use crate::state::{State, Status};
 use crate::status::{NodeView, View};
 use crate::store::{Inline, Nodes, Store, Tables};
-use crate::table::{Root, Table};
+use crate::table::Table;
 use crate::time::Instant;
 use crate::work::Work;
+
+mod poll;
 
 /// Runs a tree of works.
 ///
@@ -37,7 +38,7 @@ impl<W, const N: usize, const E: usize> Scheduler<W, Inline<W, N, E>> {
     /// An empty scheduler with its tables inside. `const`, for a `static`.
     #[must_use]
     pub const fn new() -> Self {
-        Self::over(Inline::new())
+        Self::build(Inline::new(), ())
     }
 }
 
@@ -52,7 +53,7 @@ impl<W> Scheduler<W, crate::store::Boxed<W>> {
     /// An empty scheduler with room for `nodes` nodes, and as many edges, on the heap.
     #[must_use]
     pub fn with_capacity(nodes: usize) -> Self {
-        Self::over(crate::store::Boxed::with_capacity(nodes))
+        Self::build(crate::store::Boxed::with_capacity(nodes), ())
     }
 }
 
@@ -89,17 +90,13 @@ impl<W, S, O> Scheduler<W, S, O> {
 }
 
 impl<W, S> Scheduler<W, S> {
-    const fn over(store: S) -> Self {
-        Scheduler::build(store, ())
-    }
-
     /// An empty scheduler over these tables.
     #[must_use]
     pub const fn with_store(store: S) -> Self
     where
         S: Store<W>,
     {
-        Self::over(store)
+        Self::build(store, ())
     }
 
     /// The same scheduler with an observer. Where it must not be moved, as in a `static`, see [`Scheduler::observed`].
@@ -138,106 +135,7 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     }
 }
 
-/// Polling.
 impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
-    /// Takes wakes and expired deadlines, then cranks what is runnable, within the budget. `now` must not be earlier than before; if it is, the
-    /// latest time counts.
-    ///
-    /// Cost: O(1) when there is nothing to do, however many nodes wait; else the wakes, the deadlines (O(log n) each) and at most `budget`
-    /// cranks, each of the depth of the tree. Not for interrupts.
-    pub fn poll_work(&mut self, now: Instant) -> Next
-    where
-        W: Work<(), W>,
-    {
-        self.poll_work_with(now, &mut ())
-    }
-
-    /// As [`Scheduler::poll_work`], for works that reach the application through [`Cx::app`](crate::Cx::app).
-    pub fn poll_work_with<A: ?Sized>(&mut self, now: Instant, app: &mut A) -> Next
-    where
-        W: Work<A, W>,
-    {
-        self.turn(now, app, u32::MAX)
-    }
-
-    /// As [`Scheduler::poll_work`], but with one crank at most.
-    pub fn crank(&mut self, now: Instant) -> Next
-    where
-        W: Work<(), W>,
-    {
-        self.crank_with(now, &mut ())
-    }
-
-    /// As [`Scheduler::poll_work_with`], but with one crank at most.
-    pub fn crank_with<A: ?Sized>(&mut self, now: Instant, app: &mut A) -> Next
-    where
-        W: Work<A, W>,
-    {
-        self.turn(now, app, 1)
-    }
-
-    fn turn<A: ?Sized>(&mut self, now: Instant, app: &mut A, cranks: u32) -> Next
-    where
-        W: Work<A, W>,
-    {
-        self.root.now = self.root.now.max(now.as_micros());
-        let (table, works) = self.parts();
-        let cranks = cranks.min(table.root.budget);
-        let mut engine = Engine { table, works, app };
-        engine.table.root.polling = true;
-        drain_wakes(&mut engine.table);
-        engine.prepare();
-        engine.crank_up_to(cranks);
-        self.root.polling = false;
-        self.next()
-    }
-
-    /// When the scheduler wants to be polled next, without polling it. O(1). Ask again after anything that may have changed it: a wake, an
-    /// addition, an abort.
-    pub fn next(&self) -> Next {
-        // One that has not begun has no nodes.
-        if self.root.cold.live == 0 {
-            return Next::Done;
-        }
-        if self.root.hot.ring != ROOT || self.root.running != ROOT || self.has_wakes() {
-            return Next::Now;
-        }
-        match self.first_alarm().map(|entry| entry.at) {
-            Some(at) if at <= self.root.now => Next::Now,
-            Some(at) => Next::At(Instant::from_micros(at)),
-            None => Next::OnWake,
-        }
-    }
-
-    #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
-    fn has_wakes(&self) -> bool {
-        self.root.wakes.is_some_and(|wakes| !wakes.is_empty())
-    }
-
-    #[cfg(not(any(target_has_atomic = "32", feature = "portable-atomic")))]
-    const fn has_wakes(&self) -> bool {
-        false
-    }
-
-    /// The node whose work a panic has left, if one has left the last poll: the next poll fails it.
-    #[must_use]
-    pub fn interrupted(&self) -> Option<NodeId> {
-        let running = self.view().root.running;
-        (running != ROOT).then(|| self.view().id(running))
-    }
-
-    /// The node with the earliest deadline, and that deadline: who asked for [`Next::At`].
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<(Instant, NodeId)> {
-        let first = self.first_alarm()?;
-        Some((Instant::from_micros(first.at), self.view().id(first.index)))
-    }
-
-    fn first_alarm(&self) -> Option<Entry> {
-        let first = self.store.nodes().alarms.first()?;
-        (self.root.heap_len > 0).then_some(first.entry)
-    }
-
     #[cfg_attr(not(target_os = "none"), inline)]
     #[cfg_attr(target_os = "none", inline(never))]
     fn parts(&mut self) -> (Table<'_>, &mut [Option<W>]) {
@@ -267,17 +165,6 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
         self.parts().0
     }
 }
-
-#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
-#[inline]
-fn drain_wakes(table: &mut Table<'_>) {
-    if let Some(wakes) = table.root.wakes.filter(|wakes| !wakes.is_empty()) {
-        wakes.drain(|index| table.wake(index));
-    }
-}
-
-#[cfg(not(any(target_has_atomic = "32", feature = "portable-atomic")))]
-fn drain_wakes(_: &mut Table<'_>) {}
 
 /// Acting on the tree. None of this calls user code; what it changes shows in the next poll. Not for interrupts.
 impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
@@ -363,7 +250,7 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     }
 
     /// Aborts everything and refuses what is new from now on; what has not finished by `deadline` is ended by force. Poll on until
-    /// [`Next::Done`]; [`View::drain`] then says who did not finish.
+    /// [`Next::Done`](crate::Next::Done); [`View::drain`] then says who did not finish.
     pub fn shutdown(&mut self, deadline: Instant) {
         self.table().shut_down(deadline.as_micros());
     }

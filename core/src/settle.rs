@@ -156,9 +156,8 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         hot.clear(flag::SETTLING | flag::DOOMED);
         if aborted {
             // One of the hooks asked for it; an end would have won, a retry does not.
-            let (hot, cold) = (*self.table.hot(index), self.table.cold(index));
-            let by = if hot.has(flag::ABORTER) { cold.aborted_by() } else { None };
-            let (cause, deadline) = (hot.cause(), cold.limit_at);
+            let (hot, cold) = (self.table.hot(index), self.table.cold(index));
+            let (cause, by, deadline) = (hot.cause(), cold.aborted_by(hot), cold.limit_at);
             self.table.abort(index, cause, by, deadline);
             return;
         }

@@ -11,10 +11,10 @@ use crate::error::Error;
 use crate::id::NodeId;
 use crate::node::{Cold, Edge, Edges, Hot, Kind, ROOT, Way, flag};
 use crate::reason::{Cause, Failure};
+use crate::root::Root;
 use crate::spec::UNLIMITED;
 use crate::state::{State, Status};
 use crate::store::Nodes;
-use crate::table::Root;
 use crate::time::Instant;
 
 /// A look at a whole scheduler.
@@ -349,8 +349,7 @@ impl<'a> NodeView<'a> {
     /// Which node asked for the abort; none if that came from outside.
     #[must_use]
     pub fn aborted_by(&self) -> Option<NodeId> {
-        let known = self.abort_cause().is_some() && self.hot().has(flag::ABORTER);
-        if known { self.cold().aborted_by() } else { None }
+        self.abort_cause().and_then(|_| self.cold().aborted_by(self.hot()))
     }
 
     /// Whether it is paused. Nodes below a paused one are not cranked either.

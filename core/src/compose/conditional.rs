@@ -47,7 +47,8 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
                 return false;
             }
         }
-        if self.table.hot(index).kind == Kind::After || self.table.hot(index).has(flag::AWAITED_SUCCEEDED) {
+        let hot = self.table.hot(index);
+        if hot.kind == Kind::After || hot.has(flag::AWAITED_SUCCEEDED) {
             return self.open(index);
         }
         let origin = self.table.awaited(index).and_then(|awaited| self.table.cold(awaited).failure);
