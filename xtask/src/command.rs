@@ -3,9 +3,11 @@
 //! The child writes straight to our own output, so a log reads as if each line had been typed by hand. No shell is
 //! involved, and nothing is retried.
 
+use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Instant;
 
@@ -21,8 +23,20 @@ pub(crate) struct Invocation {
 
 /// The cargo that runs us.
 pub(crate) fn cargo(args: &[&str]) -> Invocation {
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     Invocation { program, shown: "cargo".into(), args: vec![], envs: vec![] }.args(args)
+}
+
+/// Cargo for a workspace of its own: a release, built [`apart`].
+pub(crate) fn cargo_apart(subcommand: &str, manifest: &str, folder: &str) -> Result<Invocation> {
+    let folder = apart(folder);
+    let shown = folder.to_str().context("the target directory's name is not UTF-8")?;
+    Ok(cargo(&[subcommand, "--release", "--locked", "--manifest-path", manifest, "--target-dir", shown]))
+}
+
+/// A folder where no other build puts its files, beside the others that cargo writes to.
+pub(crate) fn apart(folder: &str) -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from).join(folder)
 }
 
 /// Any other program, found on the `PATH` or given by its path.

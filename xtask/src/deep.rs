@@ -6,13 +6,11 @@
 //!
 //! Nightly, Miri and cargo-fuzz are fetched; where that cannot be, the step is skipped, aloud.
 
-use std::env;
 use std::fs;
-use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::command::{Invocation, cargo};
+use crate::command::{Invocation, apart, cargo};
 use crate::log;
 use crate::steps::{Outcome, Step};
 use crate::tally::Tally;
@@ -48,7 +46,7 @@ const MIRIFLAGS_THREADS: &str = "-Zmiri-strict-provenance -Zmiri-symbolic-alignm
 
 fn loom() -> Result<Outcome> {
     // A folder of its own: another set of flags would rebuild everything, twice.
-    let target = target("loom");
+    let target = apart("loom");
     tested(
         &cargo(&["test", "--package", "windlass", "--package", "windlass-std"])
             .args(&["--features", "windlass/alloc,windlass/waker", "--lib", "--target-dir"])
@@ -97,7 +95,7 @@ fn fuzz() -> Result<Outcome> {
     }
     for fuzzed in FUZZ_TARGETS {
         // What is new goes here, not among what is kept.
-        let found = target("fuzz-found").join(fuzzed);
+        let found = apart("fuzz-found").join(fuzzed);
         fs::create_dir_all(&found).with_context(|| format!("cannot make {}", found.display()))?;
         let found = fs::canonicalize(found)?;
         toolchain::with_nightly(&["fuzz", "run", "--fuzz-dir", FUZZ, fuzzed])
@@ -108,11 +106,6 @@ fn fuzz() -> Result<Outcome> {
             .run()?;
     }
     Ok(Outcome::Passed)
-}
-
-/// A folder of its own beside the others that cargo writes to.
-fn target(name: &str) -> PathBuf {
-    PathBuf::from(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())).join(name)
 }
 
 fn tested(invocation: &Invocation) -> Result<Outcome> {

@@ -5,7 +5,6 @@
 //! their own, whose sources are linted here as well. What they test is written in them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
@@ -68,6 +67,9 @@ const VIRT: Board = Board {
     machine: &["-machine", "virt", "-bios", "none", "-icount", "shift=5,sleep=off"],
 };
 
+/// Where the images are built.
+const FOLDER: &str = "device";
+
 /// What an image ends with that has found a fault.
 const FAULT: i32 = 3;
 
@@ -124,7 +126,7 @@ impl Image {
 
     /// Where the image is once it is built.
     pub(crate) fn path(&self) -> PathBuf {
-        directory().join(self.board.target).join("release").join(self.bin)
+        command::apart(FOLDER).join(self.board.target).join("release").join(self.bin)
     }
 
     fn lint(&self) -> Result<()> {
@@ -133,11 +135,12 @@ impl Image {
 
     pub(crate) fn cargo(&self, subcommand: &str) -> Result<Invocation> {
         toolchain::need_target(self.board.target)?;
-        let directory = directory();
-        let shown = directory.to_str().context("the target directory's name is not UTF-8")?;
-        let cargo =
-            command::cargo(&[subcommand, "--release", "--locked", "--manifest-path", &self.manifest()])
-                .args(&["--target-dir", shown, "--target", self.board.target, "--bin", self.bin]);
+        let cargo = command::cargo_apart(subcommand, &self.manifest(), FOLDER)?.args(&[
+            "--target",
+            self.board.target,
+            "--bin",
+            self.bin,
+        ]);
         Ok(if self.features.is_empty() { cargo } else { cargo.args(&["--features", self.features]) })
     }
 
@@ -204,11 +207,6 @@ pub(crate) fn manifests() -> BTreeSet<String> {
 /// Lints the images' sources, as they are built.
 pub(crate) fn lint() -> Result<()> {
     IMAGES.iter().chain([&LOG]).try_for_each(Image::lint)
-}
-
-/// Where no other build puts its files.
-fn directory() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from).join("device")
 }
 
 /// How it ended; none if it did not within `limit`, and was ended.

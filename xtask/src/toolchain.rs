@@ -62,18 +62,12 @@ pub(crate) fn with_msrv(args: &[&str]) -> Invocation {
 
 /// Makes `cargo deny` runnable; compiling it takes two to four minutes on two cores.
 pub(crate) fn need_cargo_deny() -> Result<()> {
-    if command::cargo(&["deny", "--version"]).succeeds() {
-        return Ok(());
-    }
-    command::cargo(&["install", "cargo-deny", "--version", "^0.20", "--locked"]).run()
+    need_installed(&command::cargo(&["deny", "--version"]), "cargo-deny", "^0.20")
 }
 
 /// Makes defmt's decoder runnable; compiling it takes a minute or two.
 pub(crate) fn need_defmt_print() -> Result<()> {
-    if command::program("defmt-print", &["--version"]).succeeds() {
-        return Ok(());
-    }
-    command::cargo(&["install", "defmt-print", "--version", "^1", "--locked"]).run()
+    need_installed(&command::program("defmt-print", &["--version"]), "defmt-print", "^1")
 }
 
 /// Makes Miri runnable through [`with_nightly`].
@@ -88,10 +82,15 @@ pub(crate) fn need_miri() -> Result<()> {
 /// Makes `cargo fuzz` runnable through [`with_nightly`]; compiling it takes a minute or two.
 pub(crate) fn need_cargo_fuzz() -> Result<()> {
     need_nightly()?;
-    if with_nightly(&["fuzz", "--version"]).succeeds() {
+    need_installed(&with_nightly(&["fuzz", "--version"]), "cargo-fuzz", "^0.13")
+}
+
+/// Installs a program unless it runs.
+fn need_installed(runs: &Invocation, name: &str, version: &str) -> Result<()> {
+    if runs.succeeds() {
         return Ok(());
     }
-    command::cargo(&["install", "cargo-fuzz", "--version", "^0.13", "--locked"]).run()
+    command::cargo(&["install", name, "--version", version, "--locked"]).run()
 }
 
 /// Makes wasm-bindgen's tools runnable, in the version of the library, and says what the first is called; compiling them takes two minutes. One of
@@ -101,39 +100,37 @@ pub(crate) fn need_wasm_bindgen() -> Result<String> {
     let version =
         workspace.lines().find_map(|line| line.strip_prefix("wasm-bindgen = \"=")?.strip_suffix('"'));
     let version = version.context("Cargo.toml names no exact version of wasm-bindgen")?;
-    let root = target_directory()?.join("tools");
-    let own = root.join("bin/wasm-bindgen").display().to_string();
     let has_version = |tool: &str| {
         ["", "-test-runner"].iter().all(|which| {
             let said = command::program(&format!("{tool}{which}"), &["--version"]).read();
             said.is_ok_and(|said| said.split_whitespace().nth(1) == Some(version))
         })
     };
-    for tool in ["wasm-bindgen", &own] {
-        if has_version(tool) {
-            return Ok(tool.into());
-        }
-    }
-    command::cargo(&["install", "wasm-bindgen-cli", "--version", version, "--no-default-features", "--root"])
-        .args(&[root.display().to_string()])
-        .run()
-        .with_context(|| format!("wasm-bindgen {version} is missing and could not be installed"))?;
-    Ok(own)
+    need_tool(
+        "wasm-bindgen",
+        has_version,
+        &["wasm-bindgen-cli", "--version", version, "--no-default-features"],
+    )
 }
 
 /// Makes wasm-pack runnable, and says what it is called; compiling it takes two minutes.
 pub(crate) fn need_wasm_pack() -> Result<String> {
+    let runs = |tool: &str| command::program(tool, &["--version"]).succeeds();
+    need_tool("wasm-pack", runs, &["wasm-pack", "--version", "^0.15", "--locked"])
+}
+
+/// The program of this name that serves, or else one that is installed below the target directory.
+fn need_tool(name: &str, serves: impl Fn(&str) -> bool, install: &[&str]) -> Result<String> {
     let root = target_directory()?.join("tools");
-    let own = root.join("bin/wasm-pack").display().to_string();
-    for tool in ["wasm-pack", &own] {
-        if command::program(tool, &["--version"]).succeeds() {
-            return Ok(tool.into());
-        }
+    let own = root.join("bin").join(name).display().to_string();
+    if let Some(tool) = [name, &own].into_iter().find(|tool| serves(tool)) {
+        return Ok(tool.into());
     }
-    command::cargo(&["install", "wasm-pack", "--version", "^0.15", "--locked", "--root"])
-        .args(&[root.display().to_string()])
+    command::cargo(&["install"])
+        .args(install)
+        .args(&["--root".into(), root.display().to_string()])
         .run()
-        .context("wasm-pack is missing and could not be installed")?;
+        .with_context(|| format!("{name} is missing and could not be installed"))?;
     Ok(own)
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, Error, Result, ensure};
 
-use crate::command::{Invocation, program};
+use crate::command::program;
 use crate::demo;
 use crate::steps::Outcome;
 use crate::toolchain;
@@ -18,52 +18,42 @@ const PACKAGE: &str = "wasm";
 
 /// Builds the package, tests it in Node, weighs it, and compares the golden traces there.
 pub(crate) fn js() -> Result<Outcome> {
-    if let Err(why) = need_package() {
-        return skipped(&why);
-    }
-    npm(&["run", "build"])?.run()?;
-    npm(&["test"])?.run()?;
-    npm(&["run", "size"])?.run()?;
-    npm(&["run", "test:golden", "--", "--node"])?.run()?;
+    let npm = match Npm::ready() {
+        Ok(npm) => npm,
+        Err(why) => return skipped(&why),
+    };
+    npm.run(&["run", "build"])?;
+    npm.run(&["test"])?;
+    npm.run(&["run", "size"])?;
+    npm.run(&["run", "test:golden", "--", "--node"])?;
     Ok(Outcome::Passed)
 }
 
 /// Tries the package in a page and in a worker, compares the golden traces, and clicks through the demo.
 pub(crate) fn browser() -> Result<Outcome> {
-    if let Err(why) = need_package().and_then(|()| toolchain::need_chromium(true)) {
-        return skipped(&why);
-    }
-    npm(&["run", "build"])?.run()?;
-    npm(&["run", "test:browser"])?.run()?;
-    npm(&["run", "test:golden", "--", "--chromium"])?.run()?;
+    let npm = match Npm::ready().and_then(|npm| toolchain::need_chromium(true).map(|()| npm)) {
+        Ok(npm) => npm,
+        Err(why) => return skipped(&why),
+    };
+    npm.run(&["run", "build"])?;
+    npm.run(&["run", "test:browser"])?;
+    npm.run(&["run", "test:golden", "--", "--chromium"])?;
     demo::run(&demo::Ask::Test)?;
     Ok(Outcome::Passed)
 }
 
-/// Makes the scripts of the package runnable.
-fn need_package() -> Result<()> {
-    toolchain::need_node()?;
-    toolchain::need_target("wasm32-unknown-unknown")?;
-    toolchain::need_wasm_bindgen()?;
-    toolchain::need_npm_packages(PACKAGE)
-}
-
 /// Builds the engine alone with wasm-pack, for all who can load it, and has Node do so.
 pub(crate) fn wasm_pack() -> Result<Outcome> {
-    let needs = || {
-        toolchain::need_node()?;
-        toolchain::need_target("wasm32-unknown-unknown")?;
-        toolchain::need_wasm_pack()
-    };
-    let wasm_pack = match needs() {
-        Ok(wasm_pack) => wasm_pack,
+    let needs = || Ok((path_for_scripts()?, toolchain::need_wasm_pack()?));
+    let (path, wasm_pack) = match needs() {
+        Ok(found) => found,
         Err(why) => return skipped(&why),
     };
     let made = toolchain::target_directory()?.join("wasm-pack");
     for target in ["web", "bundler", "nodejs"] {
         let out = made.join(target).display().to_string();
         let build = program(&wasm_pack, &["build", PACKAGE, "--target", target, "--out-dir", &out]);
-        beside_wasm_bindgen(build)?.run()?;
+        build.env("PATH", &path).run()?;
     }
     let script =
         "if (typeof require(process.argv[1]).Engine !== 'function') throw new Error('it has no Engine')";
@@ -73,18 +63,32 @@ pub(crate) fn wasm_pack() -> Result<Outcome> {
 }
 
 /// npm in the package's folder.
-fn npm(args: &[&str]) -> Result<Invocation> {
-    beside_wasm_bindgen(program("npm", &["--prefix", PACKAGE]).args(args))
+struct Npm {
+    path: String,
 }
 
-/// With wasm-bindgen's tools on the path, where others look for them.
-fn beside_wasm_bindgen(invocation: Invocation) -> Result<Invocation> {
+impl Npm {
+    /// With all that the package's scripts need.
+    fn ready() -> Result<Self> {
+        let path = path_for_scripts()?;
+        toolchain::need_npm_packages(PACKAGE)?;
+        Ok(Self { path })
+    }
+
+    fn run(&self, args: &[&str]) -> Result<()> {
+        program("npm", &["--prefix", PACKAGE]).args(args).env("PATH", &self.path).run()
+    }
+}
+
+/// Gets what compiles the engine for JavaScript, and gives the path with wasm-bindgen's tools on it, where scripts look for them.
+fn path_for_scripts() -> Result<String> {
+    toolchain::need_node()?;
+    toolchain::need_target("wasm32-unknown-unknown")?;
     let wasm_bindgen = toolchain::need_wasm_bindgen()?;
     let own = Path::new(&wasm_bindgen).parent().filter(|folder| folder.is_absolute());
     let path = env::var_os("PATH").unwrap_or_default();
     let path = env::join_paths(own.map(Path::to_path_buf).into_iter().chain(env::split_paths(&path)))?;
-    let path = path.into_string().ok().context("PATH is not UTF-8")?;
-    Ok(invocation.env("PATH", path))
+    path.into_string().ok().context("PATH is not UTF-8")
 }
 
 /// What cannot be fetched may come another day; a lock file that does not fit its package will not.

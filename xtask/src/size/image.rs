@@ -3,9 +3,7 @@
 //! They lie in `tests/images`, a workspace of its own. An image is read once, into numbers and names; nothing of it is run, but for
 //! `sizes`, which on a host prints what it holds in an image.
 
-use std::env;
 use std::fs;
-use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
@@ -23,6 +21,9 @@ pub(crate) const BASELINE: &str = "baseline";
 pub(crate) const ENGINES: &[&str] = &["leaves", "composites"];
 /// The image that holds the sizes of types.
 const SIZES: &str = "sizes";
+
+/// Where they are built.
+const FOLDER: &str = "size";
 
 /// Where the images' sources are.
 pub(crate) const MANIFEST: &str = "tests/images/Cargo.toml";
@@ -93,21 +94,12 @@ pub(crate) fn memory_here() -> Result<Memory> {
     memory_from(cargo_with("run", &["--quiet", "--bin", SIZES])?.read()?.split_whitespace())
 }
 
-fn cargo_with(command: &str, args: &[&str]) -> Result<Invocation> {
-    let directory = directory();
-    let shown = directory.to_str().context("the target directory's name is not UTF-8")?;
-    Ok(command::cargo(&[command, "--release", "--locked", "--manifest-path", MANIFEST])
-        .args(&["--target-dir", shown])
-        .args(args))
-}
-
-/// Where no other build puts its files.
-fn directory() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from).join("size")
+fn cargo_with(subcommand: &str, args: &[&str]) -> Result<Invocation> {
+    Ok(command::cargo_apart(subcommand, MANIFEST, FOLDER)?.args(args))
 }
 
 fn bytes(target: &str, name: &str) -> Result<Vec<u8>> {
-    let path = directory().join(target).join("release").join(name);
+    let path = command::apart(FOLDER).join(target).join("release").join(name);
     fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
@@ -192,7 +184,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn reads_the_functions_of_a_program() -> Result<()> {
         // The only program surely at hand is this one.
-        let program = fs::read(env::current_exe()?)?;
+        let program = fs::read(std::env::current_exe()?)?;
         let image = parse(&program)?;
         let here = image
             .functions
