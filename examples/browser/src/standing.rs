@@ -56,9 +56,9 @@ where
         downloads: counts.downloads,
         retries: counts.retries,
         held: app.outside().held(),
-        nodes: scheduler.nodes().count(),
+        nodes: metrics.nodes,
         high_water: metrics.high_water,
-        capacity: scheduler.capacity(),
+        capacity: metrics.capacity,
         forced: metrics.forced,
         last: ledgers.last().map(|(ledger, hash)| (ledger, hash.to_string())),
     };
