@@ -6,13 +6,13 @@
 use std::num::NonZeroU32;
 
 use wasm_bindgen::prelude::wasm_bindgen;
-use windlass::{Boxed, Error, Instant, Next, NodeId, Scheduler, State};
+use windlass::{Boxed, Error, Instant, Next, NodeId, Outcome, Scheduler, State};
 
 use crate::asks::{self, Asks};
 use crate::log::{self, Log, from_id, from_instant, to_duration, to_id, to_instant, to_reason};
 use crate::look;
 use crate::staged::{self, Staged};
-use crate::work::{Answer, JsWork};
+use crate::work::JsWork;
 
 /// Cranks of one poll: a fraction of a millisecond, for no user code runs in them.
 const CRANKS: NonZeroU32 = NonZeroU32::new(1_024).unwrap();
@@ -145,14 +145,14 @@ impl Engine {
     /// 7 as the children turn out. False if nobody waits for it any more.
     pub fn answer(&mut self, id: f64, ticket: u32, what: u32, millis: f64, error: u32) -> bool {
         let answer = match what {
-            0 => Answer::Running,
-            1 => Answer::Waiting,
-            2 => Answer::Sleep(to_duration(millis)),
-            3 => Answer::Success,
-            4 => Answer::Failure(to_reason(error)),
-            5 => Answer::Fatal(to_reason(error)),
-            6 => Answer::RetryAfter(to_duration(millis), to_reason(error)),
-            _ => Answer::Join,
+            0 => Some(Outcome::Running),
+            1 => Some(Outcome::Waiting),
+            2 => Some(Outcome::Sleep(to_duration(millis))),
+            3 => Some(Outcome::Success),
+            4 => Some(Outcome::Failure(to_reason(error))),
+            5 => Some(Outcome::Fatal(to_reason(error))),
+            6 => Some(Outcome::RetryAfter(to_duration(millis), to_reason(error))),
+            _ => None,
         };
         self.tell(id, |work| work.answer(ticket, answer))
     }

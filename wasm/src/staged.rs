@@ -6,7 +6,7 @@ use windlass::{Jitter, NodeId, OnFailure, Retry, Spec};
 
 use crate::label;
 use crate::log::to_duration;
-use crate::work::{Hooks, JsWork, Policy};
+use crate::work::{Hooks, JsWork};
 
 /// The settings of the next node.
 #[derive(Clone, Debug)]
@@ -49,9 +49,9 @@ impl Staged {
     pub(crate) fn spec(&self, shape: u32, label: u32) -> Option<Spec<JsWork>> {
         let has = |bit| shape & bit != 0;
         let policy = match (has(shape::FINISH), has(shape::IGNORE)) {
-            (true, _) => Policy::Finish,
-            (_, true) => Policy::Ignore,
-            _ => Policy::Stop,
+            (true, _) => OnFailure::Finish,
+            (_, true) => OnFailure::Ignore,
+            _ => OnFailure::Stop,
         };
         let name = label::name_of(label);
         let awaited = || crate::log::to_id(self.parameter);
@@ -82,11 +82,7 @@ impl Staged {
             spec = spec.drain(to_duration(self.drain));
         }
         if has(shape::POLICY) {
-            spec = spec.on_failure(match policy {
-                Policy::Stop => OnFailure::Stop,
-                Policy::Finish => OnFailure::Finish,
-                Policy::Ignore => OnFailure::Ignore,
-            });
+            spec = spec.on_failure(policy);
         }
         if has(shape::PAUSED) {
             spec = spec.paused();

@@ -5,31 +5,9 @@
 
 use core::time::Duration;
 
-use windlass::{Abort, Cx, Instant, Outcome, Reason, Work};
+use windlass::{Abort, Cx, Instant, OnFailure, Outcome, Reason, Work};
 
 use crate::asks::{Ask, Asks};
-
-/// What a failed child means for a work that waits for its children.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Policy {
-    Stop,
-    Finish,
-    Ignore,
-}
-
-/// What JavaScript says.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Answer {
-    Running,
-    Waiting,
-    Sleep(Duration),
-    Success,
-    Failure(Reason),
-    Fatal(Reason),
-    RetryAfter(Duration, Reason),
-    /// As successful as the children turn out to be.
-    Join,
-}
 
 #[derive(Clone, Copy, Debug)]
 enum Stage {
@@ -37,8 +15,8 @@ enum Stage {
     Idle,
     /// A function runs; it may nap until the given time.
     Asked { ticket: u32, nap: Option<Instant> },
-    /// The function has answered.
-    Answered(Answer),
+    /// The function has answered; with nothing, if the work is as successful as its children turn out to be.
+    Answered(Option<Outcome>),
     /// The work was asked to clean up, and naps as a running one does.
     Aborting { ticket: u32, nap: Option<Instant> },
     /// It is clean.
@@ -61,7 +39,7 @@ pub(crate) struct JsWork {
 /// What the work has besides its `run`, and how it takes a failed child.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hooks {
-    pub(crate) policy: Policy,
+    pub(crate) policy: OnFailure,
     /// There is a `reset` to call.
     pub(crate) resets: bool,
     /// There is an `abort` to call.
@@ -82,7 +60,7 @@ impl JsWork {
     }
 
     /// Takes the answer to an ask, if it is still waited for.
-    pub(crate) const fn answer(&mut self, ticket: u32, answer: Answer) -> bool {
+    pub(crate) const fn answer(&mut self, ticket: u32, answer: Option<Outcome>) -> bool {
         let current = self.awaits(ticket);
         if current {
             // A work that cleans up is clean once it answers, whatever it says.
@@ -129,8 +107,8 @@ impl JsWork {
 
     fn join(&self, cx: &Cx<'_, Self, Asks>) -> Outcome {
         let children = cx.children();
-        let failed = children.any_failed() && self.hooks.policy != Policy::Ignore;
-        if failed && (self.hooks.policy == Policy::Stop || children.live == 0) {
+        let failed = children.any_failed() && self.hooks.policy != OnFailure::Ignore;
+        if failed && (self.hooks.policy == OnFailure::Stop || children.live == 0) {
             Outcome::Failure(Reason::CHILD_FAILED)
         } else if children.live == 0 {
             Outcome::Success
@@ -152,21 +130,13 @@ impl Work<Asks> for JsWork {
                 return Outcome::Waiting;
             }
         };
-        if let Answer::Join = answer {
-            return self.join(cx);
-        }
+        let Some(outcome) = answer else { return self.join(cx) };
         self.stage = Stage::Idle;
-        match answer {
-            Answer::Waiting | Answer::Sleep(_) if self.poked || self.seen != cx.children().ended() => {
+        match outcome {
+            Outcome::Waiting | Outcome::Sleep(_) if self.poked || self.seen != cx.children().ended() => {
                 Outcome::Running
             }
-            Answer::Running => Outcome::Running,
-            Answer::Waiting | Answer::Join => Outcome::Waiting,
-            Answer::Sleep(time) => Outcome::Sleep(time),
-            Answer::Success => Outcome::Success,
-            Answer::Failure(reason) => Outcome::Failure(reason),
-            Answer::Fatal(reason) => Outcome::Fatal(reason),
-            Answer::RetryAfter(delay, reason) => Outcome::RetryAfter(delay, reason),
+            outcome => outcome,
         }
     }
 
