@@ -80,6 +80,7 @@
 //! Not here: no work is moved between threads, all works of a scheduler run on the thread that drives it. What blocks
 //! or computes for long belongs into the [`Pool`].
 
+pub mod audit;
 mod blocking;
 mod clock;
 mod driver;

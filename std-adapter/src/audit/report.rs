@@ -1,0 +1,6 @@
+//! What an audit found, as plain data.
+
+/// What an audit found.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Report {}
