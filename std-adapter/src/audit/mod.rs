@@ -9,12 +9,25 @@
 //! | --- | --- | --- |
 //! | [`Off`] | nothing; every call is empty and every size zero | the default |
 
+mod desk;
+mod exact;
 mod layout;
+mod ledger;
 mod off;
+mod pair;
 mod probe;
+mod register;
 mod report;
+mod shadow;
+#[cfg(test)]
+mod tests;
+mod word;
 
+pub use exact::{Exact, Flight, FlightProbe, Ticket};
 pub use layout::{Layout, Mode, Order, Queue, Settings};
+pub use ledger::{Ledger, LedgerProbe, LedgerTicket};
 pub use off::Off;
 pub use probe::{Attempt, Audit, Finish, Missed, Moment, Probe, QueueId, Seat, Tag, Verdict};
-pub use report::Report;
+pub use report::{
+    Counts, Event, InFlight, Kind, Latency, Recent, Report, SeatCounts, State, Violation, What, Worst,
+};

@@ -62,3 +62,33 @@ impl Probe for Off {
     #[inline]
     fn safe_point(&mut self) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Attempt, Tag};
+    use super::*;
+
+    #[test]
+    fn no_audit_has_no_size_anywhere() {
+        assert_eq!(size_of::<Off>(), 0);
+        assert_eq!(size_of::<<Off as Audit>::Probe>(), 0);
+        assert_eq!(size_of::<<Off as Audit>::Tag>(), 0);
+        assert_eq!(size_of::<<() as Tag>::Cell>(), 0);
+        assert_eq!(size_of::<<Off as Probe>::Ticket>(), 0);
+        assert_eq!(size_of::<<(Off, Off) as Audit>::Tag>(), 0);
+        assert_eq!(size_of::<(u64, <Off as Audit>::Tag)>(), size_of::<u64>());
+        // A reference and a flag; both are gone when the calls are inlined.
+        assert!(size_of::<Attempt<'_, Off>>() <= 2 * size_of::<usize>());
+    }
+
+    #[test]
+    fn no_audit_refuses_nothing_and_reports_nothing() {
+        let audit = Off::new(&Layout::new(1, 1), &Settings::default());
+        let mut probe = audit.probe(Seat::Worker(0));
+        assert_eq!(probe.popped(QueueId(0), Some((7, ()))), Verdict::Run);
+        assert_eq!(probe.attempt(QueueId(0)).got(7, ()), Verdict::Run);
+        assert_eq!(probe.started(7), Verdict::Run);
+        assert!(audit.report(Moment::Quiescent).is_clean());
+        assert_eq!(audit.slots(), None);
+    }
+}

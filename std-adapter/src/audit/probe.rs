@@ -68,6 +68,13 @@ pub trait Probe: Send {
     fn steal_begin(&mut self, victim: QueueId) -> Self::Ticket;
     /// It succeeded.
     fn stolen(&mut self, ticket: Self::Ticket, id: u64, tag: Self::Tag) -> Verdict;
+    /// It got this, and the same claim has more. The attempt goes on: it ends with [`stolen`](Self::stolen) for the
+    /// last element, or with [`steal_missed`](Self::steal_missed), which then counts nothing. A batch is reported
+    /// oldest element first. A layer that does not care for single elements need not override it.
+    fn stolen_part(&mut self, ticket: &mut Self::Ticket, id: u64, tag: Self::Tag) -> Verdict {
+        let _ = (ticket, id, tag);
+        Verdict::Run
+    }
     /// It did not.
     fn steal_missed(&mut self, ticket: Self::Ticket, why: Missed);
     /// This thread holds the id and will push it into another queue: the rest of a batch, or what was displaced. No new activation.
@@ -112,7 +119,15 @@ impl<P: Probe> Attempt<'_, P> {
         }
     }
 
-    /// It got nothing.
+    /// It got this, and the same claim has more: see [`Probe::stolen_part`].
+    pub fn part(&mut self, id: u64, tag: P::Tag) -> Verdict {
+        match &mut self.ticket {
+            Some(ticket) => self.probe.stolen_part(ticket, id, tag),
+            None => Verdict::Run,
+        }
+    }
+
+    /// It got nothing, or nothing more.
     pub fn missed(mut self, why: Missed) {
         if let Some(ticket) = self.ticket.take() {
             self.probe.steal_missed(ticket, why);

@@ -1,0 +1,1181 @@
+//! Follows every id through the pool, and judges each event when it is reported.
+//!
+//! The invariant: *one word per slot says who has the id, and only a legal event changes it*. On a failed check the
+//! word stays as it was, so that one fault gives one report; what the pool does with an id that it should not have
+//! got (it starts and finishes it) is remembered by its probe and not reported again.
+//!
+//! Taking and queueing are contested, so they change the word by compare-and-swap. Start and finish belong to the
+//! holder alone: a load, a check and a store. A wake during a run comes from other threads, and is therefore kept
+//! beside the word, with the activation that it came in; the next activation makes it obsolete without a write.
+//!
+//! # Why there are no false alarms
+//!
+//! *Words.* The events of one id are ordered by the pool itself: queueing is reported before the push, taking after
+//! it, and so on. Where the pool synchronises, the later event sees what the earlier wrote. A check that fails looks
+//! a second time, by a read-modify-write, which cannot read an old value.
+//!
+//! *Watermarks.* A thief reads the highest sequence stolen so far (`hi`) before the first load of its attempt, and
+//! `hi` is raised only after a steal has claimed its element. So every steal counted in it claimed before ours began.
+//! The oldest element leaves first, so ours must be newer.
+//!
+//! *Empty queues.* The owner was told that its deque is empty, so whatever it pushed and has not popped was claimed by
+//! thieves before that answer. Such a thief entered its attempt (odd phase, then a release fence) before its claim,
+//! and the owner has seen the claim, as otherwise it would not have been told that the deque is empty; after an
+//! acquire fence it sees the phase as well. It either sees it odd, and waits until it changes, or it sees a later
+//! value, which the thief writes (release) when all that it claimed is recorded. Thieves that enter later cannot have
+//! claimed any of these. So when no phase is what it was, an id whose word has not changed is in nobody's hands. That an id came back into the same queue meanwhile is known to the only one who pushes there: the
+//! owner, which then stops watching it. If others push there as well, nothing is judged.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::{Arc, Mutex};
+
+use super::desk::{Cells, Desk, add};
+use super::register::{Producer, Register, Stopwatch, lock};
+use super::report::{InFlight, Kind, Report, State, Violation, What};
+use super::shadow::Shadow;
+use super::word::{self, Word, generation, slot, tag};
+use super::{Audit, Finish, Layout, Missed, Mode, Moment, Order, Probe, QueueId, Seat, Settings, Verdict};
+
+/// Follows every id: ownership, order, loss, wakes. See the [module page](super) for what it sees.
+///
+/// Cost: 16 bytes per slot; about 12 ns per activation. Making a probe takes a lock and `O(queues)`; a report is
+/// `O(slots + probes)`.
+pub type Exact = Flight<0>;
+
+/// [`Exact`], and keeps the last `K` events of every probe, which each violation then shows. Best a power of two.
+///
+/// Cost: as `Exact`, and some more nanoseconds per event; `24 * K` bytes per probe.
+#[derive(Clone, Debug)]
+pub struct Flight<const K: usize> {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    mode: Mode,
+    slots: Box<[Slot]>,
+    lines: Box<[Line]>,
+    layout: Layout,
+    register: Register,
+    /// What the owners knew of their queues whose probes are gone.
+    left: Mutex<BTreeMap<u16, Box<[View]>>>,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    word: AtomicU64,
+    /// [`Word::key`] of the activation during which the id was last woken.
+    wake: AtomicU64,
+}
+
+/// What all know of a queue.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Line {
+    /// The newest sequence that was stolen.
+    hi: AtomicU64,
+    /// The newest sequence when the owner last found the queue empty although thieves had to have something.
+    empty: AtomicU64,
+    /// Not only the owner pushes and pops: order is not judged.
+    muddled: AtomicBool,
+}
+
+/// What one probe knows of a queue.
+#[derive(Debug)]
+struct View {
+    order: Order,
+    capacity: usize,
+    mine: bool,
+    owned: bool,
+    /// The owner's last push.
+    sequence: u64,
+    shadow: Shadow,
+    /// The owner's last steal from its own queue.
+    self_taken: u64,
+    /// The watermark after the owner's last event, for queues whose owner takes the oldest.
+    known: u64,
+    /// The last sequence seen of each producer.
+    producers: Vec<u64>,
+    filed: Vec<Filed>,
+    /// To be filed when those before are settled.
+    waiting: Vec<Filed>,
+    /// Who was inside a steal when `filed` was filed, and in which phase.
+    inside: Vec<(Arc<Desk>, u64)>,
+}
+
+/// An id that must leave its queue.
+#[derive(Clone, Copy, Debug)]
+struct Filed {
+    id: u64,
+    tag: u64,
+    word: u64,
+}
+
+/// The probe of [`Flight`] and [`Exact`].
+#[derive(Debug)]
+pub struct FlightProbe<const K: usize> {
+    shared: Arc<Shared>,
+    desk: Arc<Desk>,
+    me: u16,
+    doubled: bool,
+    producer: Producer,
+    views: Box<[View]>,
+    /// Attempts to steal that are under way.
+    open: u32,
+    /// Whether any view has filed something.
+    watching: bool,
+    /// Ids that this thread took or started illegally: what it does with them was reported already.
+    strays: Vec<u64>,
+    stopwatch: Stopwatch,
+    step: u64,
+    colleagues: Vec<Arc<Desk>>,
+    colleagues_version: u64,
+}
+
+/// An attempt to steal, as [`Exact`] remembers it.
+#[derive(Debug)]
+pub struct Ticket {
+    queue: QueueId,
+    hi: u64,
+    empty: u64,
+    began: u64,
+    got: bool,
+}
+
+/// How a taking was judged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Fair,
+    /// Fair, but something about this element was reported before.
+    Known,
+    Foul,
+}
+
+/// Strays that are remembered at most.
+const STRAYS: usize = 256;
+
+impl<const K: usize> Audit for Flight<K> {
+    type Tag = u64;
+    type Probe = FlightProbe<K>;
+
+    fn new(layout: &Layout, settings: &Settings) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                mode: settings.mode,
+                slots: (0..layout.slots).map(|_| Slot::default()).collect(),
+                lines: layout.queues.iter().map(|_| Line::default()).collect(),
+                layout: layout.clone(),
+                register: Register::new(layout, settings),
+                left: Mutex::default(),
+            }),
+        }
+    }
+
+    fn probe(&self, seat: Seat) -> FlightProbe<K> {
+        let entry = self.shared.register.enter(seat, K);
+        let me = word::holder(seat);
+        let left = if entry.doubled { None } else { lock(&self.shared.left).remove(&me) };
+        let owns = |owner: Option<u16>| owner.is_some() && owner.map(Seat::Worker) == Some(seat);
+        if entry.doubled {
+            for (queue, line) in self.shared.layout.queues.iter().zip(&self.shared.lines) {
+                line.muddled.fetch_or(owns(queue.owner), Ordering::Relaxed);
+            }
+        }
+        let view = |queue: &super::Queue| View::new(queue, owns(queue.owner) && !entry.doubled);
+        FlightProbe {
+            views: left.unwrap_or_else(|| self.shared.layout.queues.iter().map(view).collect()),
+            shared: Arc::clone(&self.shared),
+            desk: entry.desk,
+            me,
+            doubled: entry.doubled,
+            producer: entry.producer,
+            open: 0,
+            watching: true,
+            strays: Vec::new(),
+            stopwatch: Stopwatch::default(),
+            step: 0,
+            colleagues: Vec::new(),
+            colleagues_version: 0,
+        }
+    }
+
+    fn report(&self, moment: Moment) -> Report {
+        let in_flight = self.shared.scan(moment);
+        let mut report = self.shared.register.sum_up();
+        report.in_flight = in_flight;
+        report
+    }
+
+    fn reset(&self) {
+        self.shared.register.reset();
+        for slot in &self.shared.slots {
+            slot.word.fetch_and(!Word::REPORTED, Ordering::Relaxed);
+        }
+    }
+
+    fn slots(&self) -> Option<usize> {
+        Some(self.shared.slots.len())
+    }
+}
+
+impl<const K: usize> Flight<K> {
+    /// Puts the activation of a slot where a test wants it.
+    #[cfg(test)]
+    pub(super) fn preset_activation(&self, id: u64, activation: u32) {
+        let word = Word::new(id, State::Idle, 0).0 | u64::from(activation) << 40;
+        self.shared.slots[slot(id)].word.store(word, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    /// Counts what is under way and, if the pool is quiet, reports it: nothing may be.
+    fn scan(&self, moment: Moment) -> InFlight {
+        let mut in_flight = InFlight::default();
+        for (index, slot) in self.slots.iter().enumerate() {
+            let word = if moment == Moment::Live { slot.load() } else { slot.load_certain() };
+            let kind = match word.state() {
+                State::Queued => {
+                    in_flight.queued += 1;
+                    Kind::LostInQueue
+                }
+                State::Held => {
+                    in_flight.held += 1;
+                    Kind::LostInTransfer
+                }
+                State::Running => {
+                    in_flight.running += 1;
+                    Kind::NeverFinished
+                }
+                State::Idle if !word.has(Word::OVER) && slot.wake.load(Ordering::Relaxed) == word.key() => {
+                    Kind::LostWake
+                }
+                _ => continue,
+            };
+            if moment == Moment::Quiescent && !word.has(Word::REPORTED) {
+                slot.word.fetch_or(Word::REPORTED, Ordering::Relaxed);
+                let id = index as u64 | u64::from(word.generation()) << 32;
+                let mut violation = describe(kind, Some(id), word);
+                violation.recent = self.register.recent(violation.holder, self.owner(violation.queued_in));
+                self.register.report(violation);
+            }
+        }
+        in_flight
+    }
+
+    fn owner(&self, queue: Option<QueueId>) -> Option<Seat> {
+        self.layout.queues.get(usize::from(queue?.0))?.owner.map(Seat::Worker)
+    }
+
+    #[inline]
+    fn word(&self, id: u64) -> Option<&Slot> {
+        self.slots.get(slot(id))
+    }
+
+    fn is_muddled(&self, queue: QueueId) -> bool {
+        self.lines.get(usize::from(queue.0)).is_none_or(|line| line.muddled.load(Ordering::Relaxed))
+    }
+
+    #[cold]
+    fn muddle(&self, queue: QueueId) {
+        if let Some(line) = self.lines.get(usize::from(queue.0)) {
+            line.muddled.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the element is in the queue, as far as its word says.
+    fn is_queued(&self, (id, tag): (u64, u64), queue: QueueId) -> Option<Word> {
+        let word = self.word(id)?.load();
+        let is = word.without_flags().is(Word::new(id, State::Queued, word::place(queue)))
+            && word.activation() as u16 == tag::activation(tag)
+            && tag & tag::ILLEGAL == 0;
+        is.then_some(word)
+    }
+}
+
+impl Slot {
+    #[inline]
+    fn load(&self) -> Word {
+        Word(self.word.load(Ordering::Relaxed))
+    }
+
+    /// The newest value, for judgements: a load might read an older one.
+    fn load_certain(&self) -> Word {
+        Word(self.word.fetch_or(0, Ordering::AcqRel))
+    }
+
+    #[inline]
+    fn swap(&self, from: Word, to: Word) -> bool {
+        self.word.compare_exchange(from.0, to.0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    #[inline]
+    fn store(&self, word: Word) {
+        self.word.store(word.0, Ordering::Relaxed);
+    }
+
+    /// Changes the word as `judge` says, or returns what is wrong with it.
+    fn change(&self, judge: impl Fn(Word) -> Result<Word, Kind>) -> Result<(Word, Word), (Kind, Word)> {
+        loop {
+            let word = self.load_certain();
+            let to = judge(word).map_err(|kind| (kind, word))?;
+            if self.swap(word, to) {
+                return Ok((word, to));
+            }
+        }
+    }
+}
+
+impl Line {
+    fn raise(&self, sequence: u64) {
+        let mut hi = self.hi.load(Ordering::Relaxed);
+        while !tag::not_after(sequence, hi) {
+            match self.hi.compare_exchange(hi, sequence, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => hi = now,
+            }
+        }
+    }
+}
+
+impl View {
+    fn new(queue: &super::Queue, mine: bool) -> Self {
+        let stacked = mine && matches!(queue.order, Order::LifoOwner | Order::Slot);
+        Self {
+            order: queue.order,
+            capacity: queue.capacity,
+            mine,
+            owned: queue.owner.is_some(),
+            sequence: 0,
+            shadow: if stacked { Shadow::new(queue.capacity) } else { Shadow::default() },
+            self_taken: 0,
+            known: 0,
+            producers: Vec::new(),
+            filed: Vec::new(),
+            waiting: Vec::new(),
+            inside: Vec::new(),
+        }
+    }
+
+    #[inline]
+    fn is_stack(&self) -> bool {
+        matches!(self.order, Order::LifoOwner | Order::Slot)
+    }
+
+    /// The element came back into the queue, or was never pushed: it is not watched any more.
+    #[cold]
+    fn forget(&mut self, id: u64) {
+        self.filed.retain(|filed| filed.id != id);
+        self.waiting.retain(|filed| filed.id != id);
+    }
+
+    /// Whether this is the next of its producer.
+    fn follows(&mut self, tag: u64) -> Result<(), u64> {
+        let (producer, sequence) = tag::produced(tag);
+        if sequence == 0 {
+            return Ok(());
+        }
+        if self.producers.len() <= producer {
+            self.producers.resize(producer + 1, 0);
+        }
+        match self.producers.get_mut(producer) {
+            Some(last) if tag::not_after_shared(sequence, *last) => Err(*last),
+            Some(last) => {
+                *last = sequence;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// A violation with all that a word tells.
+fn describe(kind: Kind, id: Option<u64>, word: Word) -> Violation {
+    let state = word.state();
+    Violation {
+        id,
+        activation: word.activation(),
+        state,
+        holder: matches!(state, State::Held | State::Running).then(|| word::seat(word.holder())),
+        queued_in: (state == State::Queued).then(|| QueueId(word.holder())),
+        ..Violation::new(kind)
+    }
+}
+
+/// The kind for an id that is not of the slot's generation, or whose slot is retired.
+fn other_generation(id: u64, word: Word) -> Option<Kind> {
+    if word.state() == State::Unused {
+        return None;
+    }
+    if word.generation() != generation(id) {
+        return Some(Kind::StaleId);
+    }
+    (word.state() == State::Retired).then_some(Kind::UseAfterRetire)
+}
+
+/// Whether an id's generation comes after the slot's, modulo 16 bits.
+fn is_newer(id: u64, word: Word) -> bool {
+    let ahead = generation(id).wrapping_sub(word.generation());
+    ahead != 0 && ahead < 1 << 15
+}
+
+/// May the id be queued?
+fn judge_enqueue(id: u64, word: Word, queue: QueueId) -> Result<Word, Kind> {
+    let to = word.becomes(Word::new(id, State::Queued, word::place(queue))).next_activation();
+    if word.state() == State::Unused {
+        return Ok(to);
+    }
+    if is_newer(id, word) {
+        let free = word.state() == State::Retired || word.has(Word::LEAVING);
+        return if free { Ok(to) } else { Err(Kind::ReuseWithoutRetire) };
+    }
+    match other_generation(id, word) {
+        Some(kind) => Err(kind),
+        None => match word.state() {
+            State::Idle => Ok(to),
+            State::Running => Err(Kind::QueuedWhileRunning),
+            _ => Err(Kind::MultipleOwners),
+        },
+    }
+}
+
+/// May the element be taken from this queue?
+fn judge_take(id: u64, tag: u64, word: Word, queue: QueueId, me: u16) -> Result<Word, Kind> {
+    if word.state() == State::Unused {
+        return Err(Kind::Phantom);
+    }
+    if let Some(kind) = other_generation(id, word) {
+        return Err(kind);
+    }
+    if word.activation() as u16 != tag::activation(tag) {
+        return Err(Kind::StaleEntry);
+    }
+    match word.state() {
+        State::Queued if word.holder() == word::place(queue) => {
+            let leaving = if word.has(Word::LEAVING) { Word::LEAVING } else { 0 };
+            Ok(word.becomes(Word::new(id, State::Held, me)).with(leaving))
+        }
+        State::Queued => Err(Kind::WrongQueue),
+        State::Held => Err(Kind::DoubleTake),
+        State::Running => Err(Kind::DoubleExecution),
+        _ => Err(Kind::StaleEntry),
+    }
+}
+
+/// May it be started?
+fn judge_start(id: u64, word: Word, me: u16) -> Result<Word, Kind> {
+    if let Some(kind) = other_generation(id, word) {
+        return Err(kind);
+    }
+    match word.state() {
+        State::Held if word.holder() == me => {
+            let leaving = if word.has(Word::LEAVING) { Word::LEAVING } else { 0 };
+            Ok(word.becomes(Word::new(id, State::Running, me)).with(leaving))
+        }
+        State::Held => Err(Kind::NotOwner),
+        State::Running => Err(Kind::DoubleExecution),
+        _ => Err(Kind::StartWithoutTake),
+    }
+}
+
+/// What an id becomes whose activation is over.
+fn ended(id: u64, word: Word, over: bool) -> Word {
+    let state = if word.has(Word::LEAVING) { State::Retired } else { State::Idle };
+    word.becomes(Word::new(id, state, 0)).with(if over { Word::OVER } else { 0 })
+}
+
+/// May its activation end so?
+fn judge_finish(id: u64, word: Word, me: u16, over: bool) -> Result<Word, Kind> {
+    if let Some(kind) = other_generation(id, word) {
+        return Err(kind);
+    }
+    match word.state() {
+        State::Running if word.holder() == me => Ok(ended(id, word, over)),
+        State::Running => Err(Kind::ForeignCompletion),
+        State::Idle => Err(Kind::DoubleCompletion),
+        _ => Err(Kind::CompletionWithoutStart),
+    }
+}
+
+/// May what was taken be given up?
+fn judge_release(id: u64, word: Word, me: u16) -> Result<Word, Kind> {
+    if let Some(kind) = other_generation(id, word) {
+        return Err(kind);
+    }
+    match word.state() {
+        State::Held if word.holder() == me => Ok(ended(id, word, false)),
+        State::Held | State::Running => Err(Kind::NotOwner),
+        State::Idle => Err(Kind::DoubleCompletion),
+        _ => Err(Kind::CompletionWithoutStart),
+    }
+}
+
+/// May it be pushed into another queue?
+fn judge_move(id: u64, word: Word, to: QueueId, me: u16) -> Result<Word, Kind> {
+    if let Some(kind) = other_generation(id, word) {
+        return Err(kind);
+    }
+    match word.state() {
+        State::Held if word.holder() == me => {
+            let leaving = if word.has(Word::LEAVING) { Word::LEAVING } else { 0 };
+            Ok(word.becomes(Word::new(id, State::Queued, word::place(to))).with(leaving))
+        }
+        State::Queued => Err(Kind::MultipleOwners),
+        State::Running => Err(Kind::QueuedWhileRunning),
+        _ => Err(Kind::NotOwner),
+    }
+}
+
+/// May it be retired? What is in use is marked: it becomes retired when the use ends.
+fn judge_retire(id: u64, word: Word) -> Result<Word, Kind> {
+    let retired = word.becomes(Word::new(id, State::Retired, 0));
+    match word.state() {
+        State::Unused => return Ok(retired),
+        State::Retired if is_newer(id, word) => return Ok(retired),
+        _ if is_newer(id, word) => return Err(Kind::ReuseWithoutRetire),
+        _ => {}
+    }
+    match other_generation(id, word) {
+        Some(kind) => Err(kind),
+        None => match word.state() {
+            State::Idle => Ok(retired),
+            State::Queued => Err(Kind::RetiredWhileQueued),
+            _ => Err(Kind::RetiredWhileRunning),
+        },
+    }
+}
+
+impl<const K: usize> Probe for FlightProbe<K> {
+    type Tag = u64;
+    type Ticket = Ticket;
+
+    #[inline]
+    fn enqueue(&mut self, id: u64, queue: QueueId) -> u64 {
+        self.note(|cells| &cells.enqueued, What::Enqueue, Some(id), Some(queue));
+        if let Some(slot) = self.shared.word(id) {
+            let word = slot.load();
+            let idle = Word::new(id, State::Idle, 0);
+            if word.is(idle) || word.is(idle.with(Word::OVER)) {
+                let to = word.becomes(Word::new(id, State::Queued, word::place(queue))).next_activation();
+                if slot.swap(word, to) {
+                    return self.tag(id, queue, to.activation());
+                }
+            }
+        }
+        self.enqueue_slowly(id, queue)
+    }
+
+    #[cold]
+    fn rejected(&mut self, id: u64, queue: QueueId, tag: u64) {
+        self.note(|cells| &cells.rejected, What::Rejected, Some(id), Some(queue));
+        if let Some(view) = self.views.get_mut(usize::from(queue.0)) {
+            if view.mine && view.is_stack() {
+                view.shadow.remove((id, tag), |_| true);
+            }
+        }
+        if tag & tag::ILLEGAL != 0 {
+            return;
+        }
+        let result = self.change(id, |word| {
+            let is_here = word.state() == State::Queued
+                && word.holder() == word::place(queue)
+                && word.generation() == generation(id)
+                && word.activation() as u16 == tag::activation(tag);
+            if is_here { Ok(ended(id, word, false)) } else { Err(Kind::MultipleOwners) }
+        });
+        if let Err((kind, word)) = result {
+            self.report(kind, id, word, Some(queue), Some(tag), None);
+        }
+    }
+
+    #[inline]
+    fn popped(&mut self, queue: QueueId, found: Option<(u64, u64)>) -> Verdict {
+        let Some((id, tag)) = found else {
+            self.note(|cells| &cells.found_empty, What::FoundEmpty, None, Some(queue));
+            self.found_empty(queue);
+            return Verdict::Run;
+        };
+        self.note(|cells| &cells.popped, What::Popped, Some(id), Some(queue));
+        let taken = self.take(id, tag, queue);
+        match self.views.get_mut(usize::from(queue.0)) {
+            Some(view) if view.mine && view.is_stack() => {
+                if !view.shadow.pop((id, tag)) {
+                    self.not_the_top(queue, id, tag, taken);
+                }
+            }
+            _ => self.popped_elsewhere(queue, id, tag, taken),
+        }
+        self.verdict(taken)
+    }
+
+    #[inline]
+    fn steal_begin(&mut self, victim: QueueId) -> Ticket {
+        self.note(|cells| &cells.attempts, What::StealBegin, None, Some(victim));
+        if self.open == 0 {
+            self.desk.enter_steal();
+        }
+        self.open += 1;
+        let began = self.stopwatch.begin(&self.shared.register, victim);
+        let (hi, empty) = match self.shared.lines.get(usize::from(victim.0)) {
+            Some(line) => (line.hi.load(Ordering::Acquire), line.empty.load(Ordering::Acquire)),
+            None => (0, 0),
+        };
+        Ticket { queue: victim, hi, empty, began, got: false }
+    }
+
+    #[inline]
+    fn stolen(&mut self, mut ticket: Ticket, id: u64, tag: u64) -> Verdict {
+        let verdict = self.stolen_part(&mut ticket, id, tag);
+        self.close();
+        verdict
+    }
+
+    fn stolen_part(&mut self, ticket: &mut Ticket, id: u64, tag: u64) -> Verdict {
+        let queue = ticket.queue;
+        self.note(|cells| &cells.stolen, What::Stolen, Some(id), Some(queue));
+        if !ticket.got {
+            self.stopwatch.got(&self.shared.register, &self.desk, ticket.began, queue, id);
+            ticket.got = true;
+        }
+        let taken = self.take(id, tag, queue);
+        let Some(view) = self.views.get_mut(usize::from(queue.0)) else { return self.verdict(taken) };
+        if !view.owned {
+            self.judge_producer(queue, id, tag, taken);
+            return self.verdict(taken);
+        }
+        let sequence = tag::sequence(tag);
+        if sequence == 0 || view.order == Order::Unordered {
+            return self.verdict(taken);
+        }
+        if view.mine && view.is_stack() {
+            if taken == Taken::Foul {
+                view.shadow.remove((id, tag), |_| true);
+            } else {
+                view.shadow.drop_through(tag);
+                view.self_taken = sequence;
+            }
+        }
+        if taken == Taken::Foul {
+            return self.verdict(taken);
+        }
+        let wrong = if tag::not_after(sequence, ticket.hi) {
+            Some((Kind::FifoOrder, ticket.hi))
+        } else if tag::not_after(sequence, ticket.empty) {
+            Some((Kind::EmptyWitness, ticket.empty))
+        } else {
+            // What comes next from this attempt is newer.
+            ticket.hi = sequence;
+            None
+        };
+        if let Some(line) = self.shared.lines.get(usize::from(queue.0)) {
+            line.raise(sequence);
+        }
+        if let (Some((kind, after)), Taken::Fair) = (wrong, taken) {
+            self.report_order(kind, id, queue, tag, after);
+        }
+        self.verdict(taken)
+    }
+
+    #[inline]
+    fn steal_missed(&mut self, ticket: Ticket, why: Missed) {
+        if !ticket.got {
+            if K > 0 {
+                self.desk.mark(self.step, What::StealMissed(why), None, Some(ticket.queue));
+                self.step += 1;
+            }
+            self.desk.missed(why);
+            self.stopwatch.missed(why == Missed::Contended, ticket.began, ticket.queue);
+        }
+        self.close();
+    }
+
+    fn moved(&mut self, id: u64, to: QueueId) -> u64 {
+        self.note(|cells| &cells.moved, What::Moved, Some(id), Some(to));
+        let me = self.me;
+        match self.change(id, |word| judge_move(id, word, to, me)) {
+            Ok((_, now)) => self.tag(id, to, now.activation()),
+            Err((kind, word)) => {
+                if !self.pardon(id) {
+                    self.report(kind, id, word, Some(to), None, None);
+                }
+                self.condemned_tag(id, to, word)
+            }
+        }
+    }
+
+    #[inline]
+    fn started(&mut self, id: u64) -> Verdict {
+        self.note(|cells| &cells.started, What::Started, Some(id), None);
+        if let Some(slot) = self.shared.word(id) {
+            let word = slot.load();
+            if word.is(Word::new(id, State::Held, self.me)) {
+                slot.store(word.becomes(Word::new(id, State::Running, self.me)));
+                return Verdict::Run;
+            }
+        }
+        self.started_slowly(id)
+    }
+
+    #[inline]
+    fn finished(&mut self, id: u64, end: Finish) {
+        if K > 0 {
+            self.desk.mark(self.step, What::Finished(end), Some(id), None);
+            self.step += 1;
+        }
+        self.desk.finished(end);
+        if let Some(slot) = self.shared.word(id) {
+            let word = slot.load();
+            if word.is(Word::new(id, State::Running, self.me)) {
+                let over = if end == Finish::Pending { 0 } else { Word::OVER };
+                slot.store(word.becomes(Word::new(id, State::Idle, 0)).with(over));
+                return;
+            }
+        }
+        self.finished_slowly(id, end);
+    }
+
+    fn waked(&mut self, id: u64) {
+        self.note(|cells| &cells.waked, What::Waked, Some(id), None);
+        let Some(slot) = self.shared.word(id) else {
+            self.report(Kind::UnknownId, id, Word::default(), None, None, None);
+            return;
+        };
+        let word = slot.load();
+        if word.state() == State::Running && word.generation() == generation(id) {
+            slot.wake.store(word.key(), Ordering::Relaxed);
+        }
+    }
+
+    fn released(&mut self, id: u64) {
+        self.note(|cells| &cells.released, What::Released, Some(id), None);
+        let me = self.me;
+        if let Err((kind, word)) = self.change(id, |word| judge_release(id, word, me)) {
+            if !self.pardon(id) {
+                self.report(kind, id, word, None, None, None);
+            }
+        }
+    }
+
+    fn retired(&mut self, id: u64) {
+        self.note(|cells| &cells.retired, What::Retired, Some(id), None);
+        if let Err((kind, word)) = self.change(id, |word| judge_retire(id, word)) {
+            if matches!(kind, Kind::RetiredWhileQueued | Kind::RetiredWhileRunning) {
+                if let Some(slot) = self.shared.word(id) {
+                    slot.word.fetch_or(Word::LEAVING, Ordering::Relaxed);
+                }
+                if word.has(Word::LEAVING) {
+                    self.report(Kind::UseAfterRetire, id, word, None, None, None);
+                    return;
+                }
+            }
+            self.report(kind, id, word, None, None, None);
+        }
+    }
+
+    #[inline]
+    fn safe_point(&mut self) {
+        if self.open > 0 {
+            self.open = 1;
+            self.close();
+        }
+        if self.watching {
+            self.settle();
+        }
+    }
+}
+
+impl<const K: usize> FlightProbe<K> {
+    /// Counts an event, and records it if there is a ring.
+    #[inline]
+    fn note(
+        &mut self,
+        pick: impl Fn(&Cells) -> &AtomicU64,
+        what: What,
+        id: Option<u64>,
+        queue: Option<QueueId>,
+    ) {
+        add(pick(&self.desk.cells), 1);
+        if K > 0 {
+            self.desk.mark(self.step, what, id, queue);
+            self.step += 1;
+        }
+    }
+
+    /// The tag of an element that goes into the queue.
+    #[inline]
+    fn tag(&mut self, id: u64, queue: QueueId, activation: u32) -> u64 {
+        match self.views.get_mut(usize::from(queue.0)) {
+            Some(view) if view.mine => {
+                view.sequence = view.sequence.wrapping_add(1);
+                let mut tag = tag::owned(view.sequence, activation);
+                if tag::sequence(tag) == 0 {
+                    view.sequence = view.sequence.wrapping_add(1);
+                    tag = tag::owned(view.sequence, activation);
+                }
+                if view.is_stack() {
+                    view.shadow.push((id, tag));
+                    if self.watching {
+                        view.forget(id);
+                    }
+                }
+                tag
+            }
+            Some(view) if !view.owned => self.produce(activation),
+            _ => {
+                self.shared.muddle(queue);
+                tag::owned(0, activation)
+            }
+        }
+    }
+
+    #[inline]
+    fn produce(&mut self, activation: u32) -> u64 {
+        if self.producer.number == 0 {
+            return tag::shared(0, 0, activation);
+        }
+        self.producer.sequence = self.producer.sequence.wrapping_add(1);
+        let tag = tag::shared(self.producer.sequence, self.producer.number, activation);
+        if tag::produced(tag).1 != 0 { tag } else { self.produce(activation) }
+    }
+
+    /// The tag of an element whose push was reported as illegal.
+    fn condemned_tag(&mut self, id: u64, queue: QueueId, word: Word) -> u64 {
+        let tag = self.tag(id, queue, word.activation());
+        if let Some(view) = self.views.get_mut(usize::from(queue.0)) {
+            if view.mine && view.is_stack() && view.shadow.pop((id, tag)) {
+                view.shadow.push((id, tag | tag::ILLEGAL));
+            }
+        }
+        tag | tag::ILLEGAL
+    }
+
+    #[cold]
+    fn enqueue_slowly(&mut self, id: u64, queue: QueueId) -> u64 {
+        match self.change(id, |word| judge_enqueue(id, word, queue)) {
+            Ok((_, now)) => self.tag(id, queue, now.activation()),
+            Err((kind, word)) => {
+                self.report(kind, id, word, Some(queue), None, None);
+                self.condemned_tag(id, queue, word)
+            }
+        }
+    }
+
+    #[inline]
+    fn take(&mut self, id: u64, tag: u64, queue: QueueId) -> Taken {
+        if let Some(slot) = self.shared.word(id) {
+            let word = slot.load();
+            if word.is(Word::new(id, State::Queued, word::place(queue)))
+                && word.activation() as u16 == tag::activation(tag)
+                && tag & tag::ILLEGAL == 0
+                && slot.swap(word, word.becomes(Word::new(id, State::Held, self.me)))
+            {
+                return Taken::Fair;
+            }
+        }
+        self.take_slowly(id, tag, queue)
+    }
+
+    #[cold]
+    fn take_slowly(&mut self, id: u64, tag: u64, queue: QueueId) -> Taken {
+        if tag & tag::ILLEGAL == 0 {
+            let me = self.me;
+            match self.change(id, |word| judge_take(id, tag, word, queue, me)) {
+                Ok((was, _)) if was.has(Word::REPORTED) => return Taken::Known,
+                Ok(_) => return Taken::Fair,
+                Err((kind, word)) => self.report(kind, id, word, Some(queue), Some(tag), None),
+            }
+        }
+        self.add_stray(id);
+        Taken::Foul
+    }
+
+    #[cold]
+    fn started_slowly(&mut self, id: u64) -> Verdict {
+        let me = self.me;
+        match self.change(id, |word| judge_start(id, word, me)) {
+            Ok(_) => Verdict::Run,
+            Err(_) if self.strays.contains(&id) => Verdict::Run,
+            Err((kind, word)) => {
+                self.report(kind, id, word, None, None, None);
+                self.add_stray(id);
+                self.verdict(Taken::Foul)
+            }
+        }
+    }
+
+    #[cold]
+    fn finished_slowly(&mut self, id: u64, end: Finish) {
+        let me = self.me;
+        if let Err((kind, word)) = self.change(id, |word| judge_finish(id, word, me, end != Finish::Pending))
+        {
+            if !self.pardon(id) {
+                self.report(kind, id, word, None, None, None);
+            }
+        }
+    }
+
+    fn change(
+        &self,
+        id: u64,
+        judge: impl Fn(Word) -> Result<Word, Kind>,
+    ) -> Result<(Word, Word), (Kind, Word)> {
+        match self.shared.word(id) {
+            Some(slot) => slot.change(judge),
+            None => Err((Kind::UnknownId, Word::default())),
+        }
+    }
+
+    /// The pool will go on with an id that it should not have.
+    fn add_stray(&mut self, id: u64) {
+        if self.shared.mode == Mode::Observe {
+            if self.strays.len() >= STRAYS {
+                self.strays.remove(0);
+            }
+            self.strays.push(id);
+        }
+    }
+
+    /// Whether the id is one of these, which it then no longer is.
+    fn pardon(&mut self, id: u64) -> bool {
+        let place = self.strays.iter().position(|stray| *stray == id);
+        place.map(|place| self.strays.swap_remove(place)).is_some()
+    }
+
+    #[inline]
+    fn verdict(&self, taken: Taken) -> Verdict {
+        if taken == Taken::Foul && self.shared.mode == Mode::Enforce { Verdict::Refuse } else { Verdict::Run }
+    }
+
+    #[inline]
+    fn close(&mut self) {
+        self.open = self.open.saturating_sub(1);
+        if self.open == 0 {
+            self.desk.leave_steal();
+        }
+    }
+
+    /// The owner popped something else than its newest. Why?
+    #[cold]
+    fn not_the_top(&mut self, queue: QueueId, id: u64, tag: u64, taken: Taken) {
+        let shared = &self.shared;
+        let Some(view) = self.views.get_mut(usize::from(queue.0)) else { return };
+        let is_slot = view.order == Order::Slot;
+        // What is above and has left the queue was taken by thieves: it is not the owner that is wrong.
+        let (was_there, newer) =
+            view.shadow.remove((id, tag), |one| is_slot || shared.is_queued(one, queue).is_some());
+        let sequence = tag::sequence(tag);
+        if taken != Taken::Fair || sequence == 0 {
+            return;
+        }
+        let empty =
+            shared.lines.get(usize::from(queue.0)).map_or(0, |line| line.empty.load(Ordering::Relaxed));
+        let kind = if was_there {
+            match newer {
+                // It was displaced by the one above.
+                1 if is_slot => return,
+                0 => Kind::FifoOrder,
+                _ => Kind::LifoOrder,
+            }
+        } else if tag::not_after(sequence, empty) {
+            Kind::EmptyWitness
+        } else if view.shadow.forgot(tag) {
+            return;
+        } else if tag::not_after(sequence, view.self_taken) {
+            Kind::FifoOrder
+        } else {
+            Kind::LifoOrder
+        };
+        let last = view.sequence;
+        self.report_order(kind, id, queue, tag, last);
+    }
+
+    /// Popped from a queue that is not a stack of this worker's.
+    fn popped_elsewhere(&mut self, queue: QueueId, id: u64, tag: u64, taken: Taken) {
+        let (Some(view), Some(line)) =
+            (self.views.get_mut(usize::from(queue.0)), self.shared.lines.get(usize::from(queue.0)))
+        else {
+            return;
+        };
+        if !view.owned {
+            self.judge_producer(queue, id, tag, taken);
+            return;
+        }
+        if !view.mine {
+            self.shared.muddle(queue);
+            return;
+        }
+        let sequence = tag::sequence(tag);
+        if view.order == Order::Unordered || sequence == 0 || taken == Taken::Foul {
+            return;
+        }
+        // The owner is a consumer as any other, but its attempt has no beginning of its own: it began after the
+        // owner's last event here.
+        let empty = line.empty.load(Ordering::Relaxed);
+        let wrong = if tag::not_after(sequence, view.known) {
+            Some((Kind::FifoOrder, view.known))
+        } else if tag::not_after(sequence, empty) {
+            Some((Kind::EmptyWitness, empty))
+        } else {
+            None
+        };
+        line.raise(sequence);
+        view.known = line.hi.load(Ordering::Acquire);
+        if let (Some((kind, after)), Taken::Fair) = (wrong, taken) {
+            self.report_order(kind, id, queue, tag, after);
+        }
+    }
+
+    /// A queue of everybody's: what one producer pushed must come in that order.
+    fn judge_producer(&mut self, queue: QueueId, id: u64, tag: u64, taken: Taken) {
+        let Some(view) = self.views.get_mut(usize::from(queue.0)) else { return };
+        if view.order != Order::Injector || taken == Taken::Foul {
+            return;
+        }
+        if let (Err(after), Taken::Fair) = (view.follows(tag), taken) {
+            self.report_order(Kind::FifoOrder, id, queue, tag, after);
+        }
+    }
+
+    #[inline]
+    fn found_empty(&mut self, queue: QueueId) {
+        let Some(view) = self.views.get_mut(usize::from(queue.0)) else { return };
+        if !view.mine {
+            return;
+        }
+        if !view.shadow.is_empty() {
+            self.all_must_be_stolen(queue);
+        } else if view.order == Order::FifoOwner {
+            if let Some(line) = self.shared.lines.get(usize::from(queue.0)) {
+                let last = tag::sequence(tag::owned(view.sequence, 0));
+                if line.empty.load(Ordering::Relaxed) != last {
+                    line.empty.store(last, Ordering::Release);
+                }
+            }
+        }
+    }
+
+    /// The owner's stack is empty, so thieves have all that it did not pop. Watches those of which no thief has said
+    /// so.
+    #[cold]
+    fn all_must_be_stolen(&mut self, queue: QueueId) {
+        let shared = &self.shared;
+        let (Some(view), Some(line)) =
+            (self.views.get_mut(usize::from(queue.0)), shared.lines.get(usize::from(queue.0)))
+        else {
+            return;
+        };
+        line.empty.store(tag::sequence(tag::owned(view.sequence, 0)), Ordering::Release);
+        let limit = view.capacity.saturating_add(1);
+        let waiting = &mut view.waiting;
+        let mut unwatched = 0;
+        view.shadow.drain(|(id, tag)| {
+            if let Some(word) = shared.is_queued((id, tag), queue) {
+                if waiting.len() < limit {
+                    waiting.push(Filed { id, tag, word: word.0 });
+                } else {
+                    unwatched += 1;
+                }
+            }
+        });
+        if unwatched > 0 {
+            shared.register.unwatched.fetch_add(unwatched, Ordering::Relaxed);
+        }
+        if !view.waiting.is_empty() {
+            self.watching = true;
+            self.file(queue);
+        }
+    }
+
+    /// Files what waits, unless something is filed already.
+    fn file(&mut self, queue: QueueId) {
+        let Some(view) = self.views.get_mut(usize::from(queue.0)) else { return };
+        if !view.filed.is_empty() || view.waiting.is_empty() {
+            return;
+        }
+        std::mem::swap(&mut view.filed, &mut view.waiting);
+        // Pairs with the fence in `Desk::enter_steal`: what was claimed before the answer "empty" was claimed by
+        // somebody whose phase is seen here.
+        fence(Ordering::Acquire);
+        self.shared.register.colleagues(&mut self.colleagues, &mut self.colleagues_version);
+        view.inside.clear();
+        for desk in &self.colleagues {
+            let phase = desk.phase.load(Ordering::Acquire);
+            if phase & 1 == 1 && !Arc::ptr_eq(desk, &self.desk) {
+                view.inside.push((Arc::clone(desk), phase));
+            }
+        }
+    }
+
+    /// Reports what is filed and still in its queue, if every thief that could have had it has said what it got.
+    #[cold]
+    fn settle(&mut self) {
+        self.watching = false;
+        for index in 0..self.views.len() {
+            let Ok(number) = u16::try_from(index) else { return };
+            let queue = QueueId(number);
+            let Some(view) = self.views.get_mut(index) else { return };
+            view.inside.retain(|(desk, phase)| desk.phase.load(Ordering::Acquire) == *phase);
+            if view.inside.is_empty() {
+                for filed in std::mem::take(&mut view.filed) {
+                    self.judge_filed(filed, queue);
+                }
+                self.file(queue);
+            }
+            self.watching |= self.views.get(index).is_some_and(|view| !view.filed.is_empty());
+        }
+    }
+
+    fn judge_filed(&mut self, filed: Filed, queue: QueueId) {
+        if self.shared.is_muddled(queue) {
+            return;
+        }
+        let Some(slot) = self.shared.word(filed.id) else { return };
+        let word = Word(filed.word);
+        // Only if the word is what it was: a compare-and-swap never sees an old value.
+        if slot.swap(word, word.with(Word::REPORTED)) && !word.has(Word::REPORTED) {
+            self.report(Kind::LostInQueue, filed.id, word, Some(queue), None, Some(filed.tag));
+        }
+    }
+
+    fn report_order(&self, kind: Kind, id: u64, queue: QueueId, tag: u64, after: u64) {
+        if !self.shared.is_muddled(queue)
+            || self.views.get(usize::from(queue.0)).is_some_and(|view| !view.owned)
+        {
+            let word = self.shared.word(id).map(Slot::load).unwrap_or_default();
+            self.report(kind, id, word, Some(queue), Some(tag), Some(after));
+        }
+    }
+
+    #[cold]
+    fn report(
+        &self,
+        kind: Kind,
+        id: u64,
+        word: Word,
+        queue: Option<QueueId>,
+        found: Option<u64>,
+        expected: Option<u64>,
+    ) {
+        let mut violation = describe(kind, Some(id), word);
+        (violation.queue, violation.found, violation.expected) = (queue, found, expected);
+        violation.by = Some(self.desk.seat);
+        violation.step = self.desk.cells.read().events().saturating_sub(1);
+        if K > 0 {
+            let other = violation.holder.or_else(|| self.shared.owner(violation.queued_in.or(queue)));
+            violation.recent = self.shared.register.recent(violation.by, other);
+        }
+        self.shared.register.report(violation);
+    }
+}
+
+impl<const K: usize> Drop for FlightProbe<K> {
+    fn drop(&mut self) {
+        if self.open > 0 {
+            self.desk.leave_steal();
+        }
+        if !self.doubled && matches!(self.desk.seat, Seat::Worker(_)) {
+            lock(&self.shared.left).insert(self.me, std::mem::take(&mut self.views));
+        }
+        self.shared.register.leave(&self.desk, self.producer);
+    }
+}
