@@ -39,13 +39,13 @@ use super::{Audit, Finish, Layout, Missed, Mode, Moment, Order, Probe, QueueId, 
 
 /// Follows every id: ownership, order, loss, wakes. See the [module page](super) for what it sees.
 ///
-/// Cost: 16 bytes per slot; about 12 ns per activation. Making a probe takes a lock and `O(queues)`; a report is
+/// Cost: 16 bytes per slot; 22 ns per activation on one thread (2-core virtual x86-64, November 2026). Making a probe takes a lock and `O(queues)`; a report is
 /// `O(slots + probes)`.
 pub type Exact = Flight<0>;
 
 /// [`Exact`], and keeps the last `K` events of every probe, which each violation then shows. Best a power of two.
 ///
-/// Cost: as `Exact`, and some more nanoseconds per event; `24 * K` bytes per probe.
+/// Cost: 31 ns per activation with `K` = 64, on the same machine; `24 * K` bytes per probe.
 #[derive(Clone, Debug)]
 pub struct Flight<const K: usize> {
     shared: Arc<Shared>,

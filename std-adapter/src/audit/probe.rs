@@ -18,6 +18,9 @@ pub trait Audit: Clone + Send + Sync + 'static {
     fn new(layout: &Layout, settings: &Settings) -> Self;
 
     /// The probe of a worker, or of a producer outside the pool. Two threads must not share one.
+    ///
+    /// A worker that the layout does not have is counted as a stranger and owns nothing. A worker's next probe takes
+    /// over what its last knew, if that was dropped; if not, the order in its queues is no longer judged.
     fn probe(&self, seat: Seat) -> Self::Probe;
 
     /// Looks at everything, and says what is wrong.
@@ -48,7 +51,7 @@ pub trait Audit: Clone + Send + Sync + 'static {
 /// | [`moved`](Self::moved) | after this thread took an id (popped or stolen), *before* it is visible in another queue |
 /// | [`started`](Self::started) | before the task is called |
 /// | [`finished`](Self::finished) | after the task has returned or panicked, *before* the id is queued again and before anybody who waits for it is told |
-/// | [`waked`](Self::waked) | when somebody asks for an activation of an id that is running |
+/// | [`waked`](Self::waked) | before a wake of an id that may be running is noted by the pool |
 /// | [`released`](Self::released) | instead of `started`, if an id that was taken will not run |
 /// | [`retired`](Self::retired) | before the slot may be given to another id |
 /// | [`safe_point`](Self::safe_point) | between two tasks, never inside a steal |
@@ -62,7 +65,8 @@ pub trait Probe: Send {
     fn enqueue(&mut self, id: u64, queue: QueueId) -> Self::Tag;
     /// The queue was full: the id is not in it, and nobody's.
     fn rejected(&mut self, id: u64, queue: QueueId, tag: Self::Tag);
-    /// The queue's owner popped this, or was told that there is nothing.
+    /// The queue's owner popped this, or was told that there is nothing. A pop that could not look (a lock that was
+    /// taken) is not reported.
     fn popped(&mut self, queue: QueueId, found: Option<(u64, Self::Tag)>) -> Verdict;
     /// An attempt to take from a queue of somebody else's, or of everybody's, begins.
     fn steal_begin(&mut self, victim: QueueId) -> Self::Ticket;
@@ -79,11 +83,13 @@ pub trait Probe: Send {
     fn steal_missed(&mut self, ticket: Self::Ticket, why: Missed);
     /// This thread holds the id and will push it into another queue: the rest of a batch, or what was displaced. No new activation.
     fn moved(&mut self, id: u64, to: QueueId) -> Self::Tag;
-    /// The task is about to be called.
+    /// The task is about to be called. If the pool keeps a state of its own for wakes, it says "running" *before* this
+    /// is reported: otherwise a wake that the pool takes for served is expected once more.
     fn started(&mut self, id: u64) -> Verdict;
     /// The task has returned.
     fn finished(&mut self, id: u64, end: Finish);
-    /// Somebody asked for another activation while the id was running. One must follow.
+    /// Somebody asks for another activation. If the id is running, one must follow; otherwise this does nothing.
+    /// Reported *before* the pool notes the wake: afterwards the activation that serves it may already run.
     fn waked(&mut self, id: u64);
     /// The id was taken and will not run: its activation is over.
     fn released(&mut self, id: u64);

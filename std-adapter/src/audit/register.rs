@@ -98,10 +98,6 @@ impl Register {
         }
     }
 
-    pub(super) fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
     pub(super) fn enter(&self, seat: Seat, events: usize) -> Entry {
         let mut book = lock(&self.book);
         let doubled = book.desks.iter().any(|desk| desk.seat == seat);
