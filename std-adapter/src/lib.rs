@@ -98,6 +98,7 @@ mod seat;
 mod shared;
 mod snapshot;
 mod spawn;
+pub mod stealing;
 mod sync;
 
 pub use blocking::{Blocking, Deliver, Discard, Failed};
