@@ -1,8 +1,7 @@
-//! What threads meet at: the standard library's, or, for the models, loom's or shuttle's.
+//! What threads meet at: the standard library's, or, for the models, loom's.
 //!
-//! The invariant: code that uses these is the same in all builds. `RUSTFLAGS="--cfg loom"` chooses loom's, which try every order in which
-//! threads can run, and have no time; `--cfg shuttle` chooses shuttle's, which draw orders at random and run whole pools. Those builds are for
-//! the models alone. `Arc` is the standard one in all, as only its counter is atomic.
+//! The invariant: code that uses these is the same in both builds. `RUSTFLAGS="--cfg loom"` chooses loom's, which try every order in which
+//! threads can run, and have no time; that build is for the models alone. `Arc` is the standard one in both, as only its counter is atomic.
 
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
@@ -10,17 +9,11 @@ pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
 #[cfg(loom)]
 pub(crate) use loom::thread;
-#[cfg(shuttle)]
-pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-#[cfg(shuttle)]
-pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard};
-#[cfg(shuttle)]
-pub(crate) use shuttle::thread;
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(loom))]
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(loom))]
 pub(crate) use std::thread;
 
 /// A static; in a model, one that is made anew for each of its runs.
