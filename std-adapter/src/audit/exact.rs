@@ -286,10 +286,7 @@ impl Shared {
     /// Whether the element is in the queue, as far as its word says.
     fn is_queued(&self, (id, tag): (u64, u64), queue: QueueId) -> Option<Word> {
         let word = self.word(id)?.load();
-        let is = word.without_flags().is(Word::new(id, State::Queued, word::place(queue)))
-            && word.activation() as u16 == tag::activation(tag)
-            && tag & tag::ILLEGAL == 0;
-        is.then_some(word)
+        (word.is_queued(id, tag, queue) && tag & tag::ILLEGAL == 0).then_some(word)
     }
 }
 
@@ -452,8 +449,7 @@ fn judge_take(id: u64, tag: u64, word: Word, queue: QueueId, me: u16) -> Result<
     }
     match word.state() {
         State::Queued if word.holder() == word::place(queue) => {
-            let leaving = if word.has(Word::LEAVING) { Word::LEAVING } else { 0 };
-            Ok(word.becomes(Word::new(id, State::Held, me)).with(leaving))
+            Ok(word.passes_to(Word::new(id, State::Held, me)))
         }
         State::Queued => Err(Kind::WrongQueue),
         State::Held => Err(Kind::DoubleTake),
@@ -468,10 +464,7 @@ fn judge_start(id: u64, word: Word, me: u16) -> Result<Word, Kind> {
         return Err(kind);
     }
     match word.state() {
-        State::Held if word.holder() == me => {
-            let leaving = if word.has(Word::LEAVING) { Word::LEAVING } else { 0 };
-            Ok(word.becomes(Word::new(id, State::Running, me)).with(leaving))
-        }
+        State::Held if word.holder() == me => Ok(word.passes_to(Word::new(id, State::Running, me))),
         State::Held => Err(Kind::NotOwner),
         State::Running => Err(Kind::DoubleExecution),
         _ => Err(Kind::StartWithoutTake),
@@ -517,8 +510,7 @@ fn judge_move(id: u64, word: Word, to: QueueId, me: u16) -> Result<Word, Kind> {
     }
     match word.state() {
         State::Held if word.holder() == me => {
-            let leaving = if word.has(Word::LEAVING) { Word::LEAVING } else { 0 };
-            Ok(word.becomes(Word::new(id, State::Queued, word::place(to))).with(leaving))
+            Ok(word.passes_to(Word::new(id, State::Queued, word::place(to))))
         }
         State::Queued => Err(Kind::MultipleOwners),
         State::Running => Err(Kind::QueuedWhileRunning),
@@ -577,11 +569,11 @@ impl<const K: usize> Probe for FlightProbe<K> {
             return;
         }
         let result = self.change(id, |word| {
-            let is_here = word.state() == State::Queued
-                && word.holder() == word::place(queue)
-                && word.generation() == generation(id)
-                && word.activation() as u16 == tag::activation(tag);
-            if is_here { Ok(ended(id, word, false)) } else { Err(Kind::MultipleOwners) }
+            if word.is_queued(id, tag, queue) {
+                Ok(ended(id, word, false))
+            } else {
+                Err(Kind::MultipleOwners)
+            }
         });
         if let Err((kind, word)) = result {
             self.report(kind, id, word, Some(queue), Some(tag), None);
@@ -679,10 +671,7 @@ impl<const K: usize> Probe for FlightProbe<K> {
     #[inline]
     fn steal_missed(&mut self, ticket: Ticket, why: Missed) {
         if !ticket.got {
-            if K > 0 {
-                self.desk.mark(self.step, What::StealMissed(why), None, Some(ticket.queue));
-                self.step += 1;
-            }
+            self.record(What::StealMissed(why), None, Some(ticket.queue));
             self.desk.missed(why);
             self.stopwatch.missed(why == Missed::Contended, ticket.began, ticket.queue);
         }
@@ -718,10 +707,7 @@ impl<const K: usize> Probe for FlightProbe<K> {
 
     #[inline]
     fn finished(&mut self, id: u64, end: Finish) {
-        if K > 0 {
-            self.desk.mark(self.step, What::Finished(end), Some(id), None);
-            self.step += 1;
-        }
+        self.record(What::Finished(end), Some(id), None);
         self.desk.finished(end);
         if let Some(slot) = self.shared.word(id) {
             let word = slot.load();
@@ -785,7 +771,7 @@ impl<const K: usize> Probe for FlightProbe<K> {
 }
 
 impl<const K: usize> FlightProbe<K> {
-    /// Counts an event, and records it if there is a ring.
+    /// Counts an event and records it.
     #[inline]
     fn note(
         &mut self,
@@ -795,6 +781,12 @@ impl<const K: usize> FlightProbe<K> {
         queue: Option<QueueId>,
     ) {
         add(pick(&self.desk.cells), 1);
+        self.record(what, id, queue);
+    }
+
+    /// Records an event if there is a ring.
+    #[inline]
+    fn record(&mut self, what: What, id: Option<u64>, queue: Option<QueueId>) {
         if K > 0 {
             self.desk.mark(self.step, what, id, queue);
             self.step += 1;

@@ -89,6 +89,17 @@ impl Word {
         Self(self.0 & !BELOW_ACTIVATION | other.0)
     }
 
+    /// As [`Word::becomes`], and what is to be retired when its use ends stays so.
+    pub(super) const fn passes_to(self, other: Self) -> Self {
+        Self(self.becomes(other).0 | self.0 & Self::LEAVING)
+    }
+
+    /// Whether it says that this element is in this queue.
+    pub(super) const fn is_queued(self, id: u64, tag: u64, queue: QueueId) -> bool {
+        self.without_flags().is(Self::new(id, State::Queued, place(queue)))
+            && self.activation() as u16 == tag::activation(tag)
+    }
+
     #[inline]
     pub(super) const fn next_activation(self) -> Self {
         Self(self.0.wrapping_add(1 << ACTIVATION))
