@@ -16,7 +16,7 @@ use crate::sync::{AtomicU64, Ordering, fence};
 
 use super::padded::Padded;
 
-/// What a pool's queue of its own must offer. `push`, `pop` and `pop_oldest` are for its owner alone.
+/// What a pool's queue of its own must offer. `push` and `pop` are for its owner alone.
 ///
 /// It is a trait so that tests can put deques with known faults in the place of [`Ring`].
 pub trait Deque<T: Tag>: Send + Sync + 'static {
@@ -60,34 +60,34 @@ pub enum Steal<T> {
 #[derive(Debug)]
 pub struct Ring<T: Tag> {
     /// The position of the oldest element. Whoever raises it has taken that element.
-    top: Padded<AtomicU64>,
+    pub(super) top: Padded<AtomicU64>,
     /// The position after the newest. Only the owner writes it.
-    bottom: Padded<AtomicU64>,
+    pub(super) bottom: Padded<AtomicU64>,
     cells: Box<[Cell<T>]>,
 }
 
 #[derive(Default)]
-struct Cell<T: Tag> {
-    id: AtomicU64,
-    tag: T::Cell,
+pub(super) struct Cell<T: Tag> {
+    pub(super) id: AtomicU64,
+    pub(super) tag: T::Cell,
 }
 
 impl<T: Tag> Ring<T> {
     /// Two cells at least, so that positions always differ from their neighbours'.
     const LEAST: usize = 2;
 
-    fn cell(&self, position: u64) -> &Cell<T> {
+    pub(super) fn cell(&self, position: u64) -> &Cell<T> {
         // The length is a power of two, so this is the position modulo the length.
         &self.cells[position as usize & (self.cells.len() - 1)]
     }
 
-    fn read(&self, position: u64) -> (u64, T) {
+    pub(super) fn read(&self, position: u64) -> (u64, T) {
         let cell = self.cell(position);
         (cell.id.load(Ordering::Relaxed), T::load(&cell.tag))
     }
 
     /// Takes the element at `top`, unless somebody else has.
-    fn claim(&self, top: u64) -> bool {
+    pub(super) fn claim(&self, top: u64) -> bool {
         self.top.compare_exchange(top, top + 1, Ordering::SeqCst, Ordering::Relaxed).is_ok()
     }
 }
@@ -106,7 +106,7 @@ impl<T: Tag> Deque<T> for Ring<T> {
 
     fn push(&self, id: u64, tag: T) -> Result<(), Full> {
         let bottom = self.bottom.load(Ordering::Relaxed);
-        // Acquire: a thief that has raised `top` has read its cell before, so that the cell may be written again.
+        // Acquire: a thief reads the cell before it raises `top`, so from then on the cell may be overwritten.
         let top = self.top.load(Ordering::Acquire);
         if bottom - top >= self.cells.len() as u64 {
             return Err(Full);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use loom::thread;
 
-use super::{Deque, Ring, Steal};
+use super::{Deque, Full, Ring, Steal};
 use crate::audit::{Audit, Exact, Finish, Layout, Missed, Moment, Order, Probe, QueueId, Seat, Settings};
-use crate::sync::{AtomicU64, Ordering, fence};
+use crate::sync::{Ordering, fence};
 
 /// What the owner does, in order.
 #[derive(Clone, Copy)]
@@ -82,91 +82,70 @@ fn run(probe: &mut impl Probe, id: u64) {
     probe.finished(id, Finish::Done);
 }
 
-/// [`Ring`] again, with one thing wrong: bit 0 leaves out the owner's fence, bit 1 publishes without a fence, bit 2
-/// lets the owner take the last element without a claim.
-struct Weak<const FAULT: u8> {
-    top: AtomicU64,
-    bottom: AtomicU64,
-    cells: [(AtomicU64, AtomicU64); 2],
-}
-
-impl<const FAULT: u8> Weak<FAULT> {
-    fn read(&self, position: u64) -> (u64, u64) {
-        let (id, tag) = &self.cells[position as usize & 1];
-        (id.load(Ordering::Relaxed), tag.load(Ordering::Relaxed))
-    }
-
-    fn claim(&self, top: u64) -> bool {
-        self.top.compare_exchange(top, top + 1, Ordering::SeqCst, Ordering::Relaxed).is_ok()
-    }
-}
+/// A [`Ring`] whose owner makes one mistake: bit 0 leaves out the fence of the pop, bit 1 that of the push, bit 2 takes
+/// the last element without a claim. Its thieves are the shipped ones.
+struct Weak<const FAULT: u8>(Ring<u64>);
 
 impl<const FAULT: u8> Deque<u64> for Weak<FAULT> {
-    fn with_capacity(_: usize) -> Self {
-        let cell = || (AtomicU64::new(0), AtomicU64::new(0));
-        Self { top: AtomicU64::new(1), bottom: AtomicU64::new(1), cells: [cell(), cell()] }
+    fn with_capacity(capacity: usize) -> Self {
+        Self(Ring::with_capacity(capacity))
     }
 
-    fn push(&self, id: u64, tag: u64) -> Result<(), super::Full> {
-        let bottom = self.bottom.load(Ordering::Relaxed);
-        if bottom - self.top.load(Ordering::Acquire) >= 2 {
-            return Err(super::Full);
+    fn push(&self, id: u64, tag: u64) -> Result<(), Full> {
+        let Self(ring) = self;
+        let bottom = ring.bottom.load(Ordering::Relaxed);
+        if bottom - ring.top.load(Ordering::Acquire) >= ring.capacity() as u64 {
+            return Err(Full);
         }
-        let cell = &self.cells[bottom as usize & 1];
-        cell.0.store(id, Ordering::Relaxed);
-        cell.1.store(tag, Ordering::Relaxed);
+        let cell = ring.cell(bottom);
+        cell.id.store(id, Ordering::Relaxed);
+        cell.tag.store(tag, Ordering::Relaxed);
         if FAULT & 2 == 0 {
             fence(Ordering::Release);
         }
-        self.bottom.store(bottom + 1, Ordering::Relaxed);
+        ring.bottom.store(bottom + 1, Ordering::Relaxed);
         Ok(())
     }
 
     fn pop(&self) -> Option<(u64, u64)> {
-        let bottom = self.bottom.load(Ordering::Relaxed);
-        if self.top.load(Ordering::Relaxed) >= bottom {
+        let Self(ring) = self;
+        let bottom = ring.bottom.load(Ordering::Relaxed);
+        if ring.top.load(Ordering::Relaxed) >= bottom {
             return None;
         }
         let newest = bottom - 1;
-        self.bottom.store(newest, Ordering::Relaxed);
+        ring.bottom.store(newest, Ordering::Relaxed);
         if FAULT & 1 == 0 {
             fence(Ordering::SeqCst);
         }
-        let top = self.top.load(Ordering::Relaxed);
+        let top = ring.top.load(Ordering::Relaxed);
         if top < newest {
-            return Some(self.read(newest));
+            return Some(ring.read(newest));
         }
-        let element = self.read(newest);
+        let element = ring.read(newest);
         let ours = if FAULT & 4 == 0 {
-            top == newest && self.claim(top)
+            top == newest && ring.claim(top)
         } else {
             let there = top == newest;
             if there {
-                self.top.store(top + 1, Ordering::SeqCst);
+                ring.top.store(top + 1, Ordering::SeqCst);
             }
             there
         };
-        self.bottom.store(bottom, Ordering::Relaxed);
+        ring.bottom.store(bottom, Ordering::Relaxed);
         ours.then_some(element)
     }
 
     fn steal(&self) -> Steal<u64> {
-        let top = self.top.load(Ordering::Acquire);
-        fence(Ordering::SeqCst);
-        let bottom = self.bottom.load(Ordering::Acquire);
-        if top >= bottom {
-            return Steal::Empty;
-        }
-        let (id, tag) = self.read(top);
-        if self.claim(top) { Steal::Taken(id, tag) } else { Steal::Contended }
+        self.0.steal()
     }
 
     fn len(&self) -> usize {
-        0
+        self.0.len()
     }
 
     fn capacity(&self) -> usize {
-        2
+        self.0.capacity()
     }
 }
 
