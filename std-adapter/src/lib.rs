@@ -7,6 +7,7 @@
 //!   this thread          Driver::run_until_done    park until Next::At or a wake, never spin
 //!   a thread of its own  Driver::serve -> Handle   add, abort, wake, snapshot from anywhere
 //!   blocking calls       Pool, Blocking            bounded threads; a panic is a failure
+//!   a pool of your own   audit                     reports when its work stealing breaks a promise
 //!   Ctrl-C               Driver::on_interrupt      once: abort and clean up; twice: exit
 //! ```
 //!

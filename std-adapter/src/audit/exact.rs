@@ -1,11 +1,11 @@
 //! Follows every id through the pool, and judges each event when it is reported.
 //!
-//! The invariant: *one word per slot says who has the id, and only a legal event changes it*. On a failed check the
-//! word stays as it was, so that one fault gives one report; what the pool does with an id that it should not have
-//! got (it starts and finishes it) is remembered by its probe and not reported again.
+//! The invariant: *one word per slot says who has the id, and only a legal event changes it*. A failed check leaves the
+//! word unchanged, so that one fault gives one report. In observe mode the pool then starts and finishes an id that it
+//! should not have; the probe remembers that id, and does not report it again.
 //!
-//! Taking and queueing are contested, so they change the word by compare-and-swap. Start and finish belong to the
-//! holder alone: a load, a check and a store. A wake during a run comes from other threads, and is therefore kept
+//! Several threads may take or queue an id at once, so these change the word by compare-and-swap. Only the holder starts
+//! and finishes it: a load, a check and a store. A wake during a run comes from other threads, and is therefore kept
 //! beside the word, with the activation that it came in; the next activation makes it obsolete without a write.
 //!
 //! # Why there are no false alarms
@@ -23,8 +23,9 @@
 //! and the owner has seen the claim, as otherwise it would not have been told that the deque is empty; after an
 //! acquire fence it sees the phase as well. It either sees it odd, and waits until it changes, or it sees a later
 //! value, which the thief writes (release) when all that it claimed is recorded. Thieves that enter later cannot have
-//! claimed any of these. So when no phase is what it was, an id whose word has not changed is in nobody's hands. That an id came back into the same queue meanwhile is known to the only one who pushes there: the
-//! owner, which then stops watching it. If others push there as well, nothing is judged.
+//! claimed any of these. So when each of those phases has changed, an id whose word has not changed was lost. Only the
+//! owner pushes into its queue, so it knows when an id came back meanwhile, and stops watching that id. If others push
+//! there as well, nothing is judged.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
@@ -39,13 +40,13 @@ use super::{Audit, Finish, Layout, Missed, Mode, Moment, Order, Probe, QueueId, 
 
 /// Follows every id: ownership, order, loss, wakes. See the [module page](super) for what it sees.
 ///
-/// Cost: 16 bytes per slot; 22 ns per activation on one thread (2-core virtual x86-64, November 2026). Making a probe takes a lock and `O(queues)`; a report is
-/// `O(slots + probes)`.
+/// Cost: 16 bytes per slot; two compare-and-swaps per activation. Making a probe takes a lock and `O(queues)`; a report
+/// is `O(slots + probes)`.
 pub type Exact = Flight<0>;
 
 /// [`Exact`], and keeps the last `K` events of every probe, which each violation then shows. Best a power of two.
 ///
-/// Cost: 31 ns per activation with `K` = 64, on the same machine; `24 * K` bytes per probe.
+/// Cost: a few more stores per event; `24 * K` bytes per probe.
 #[derive(Clone, Debug)]
 pub struct Flight<const K: usize> {
     shared: Arc<Shared>,

@@ -13,7 +13,7 @@ use super::{Audit, Finish, Layout, Missed, Moment, Probe, QueueId, Seat, Setting
 
 /// Counts and hashes what goes into the queues and what comes out.
 ///
-/// Cost: 5 ns per activation on one thread (2-core virtual x86-64, November 2026); nothing shared is written. A report is `O(probes)`.
+/// Cost: a few stores per event, none of them to shared memory. A report is `O(probes)`.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     shared: Arc<Shared>,

@@ -15,7 +15,7 @@
 //!
 //! | layer | what it sees | for |
 //! | --- | --- | --- |
-//! | [`Off`] | nothing; every call is empty and every size zero | the default |
+//! | [`Off`] | nothing: its calls do nothing, and its types take no space | the default |
 //! | [`Ledger`] | whether what left the queues is what entered them, when the pool is quiet | production |
 //! | [`Exact`] | all promises, each broken one with its id, at the event that breaks it | tests, staging |
 //! | [`Flight`] | the same, with the last events of the workers involved | finding the cause |

@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(size_of::<<Off as Probe>::Ticket>(), 0);
         assert_eq!(size_of::<<(Off, Off) as Audit>::Tag>(), 0);
         assert_eq!(size_of::<(u64, <Off as Audit>::Tag)>(), size_of::<u64>());
-        // A reference and a flag; both are gone when the calls are inlined.
+        // A reference and an option of nothing: inlining removes both.
         assert!(size_of::<Attempt<'_, Off>>() <= 2 * size_of::<usize>());
     }
 

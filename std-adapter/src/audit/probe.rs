@@ -70,7 +70,7 @@ pub trait Probe: Send {
     fn popped(&mut self, queue: QueueId, found: Option<(u64, Self::Tag)>) -> Verdict;
     /// An attempt to take from a queue of somebody else's, or of everybody's, begins.
     fn steal_begin(&mut self, victim: QueueId) -> Self::Ticket;
-    /// It succeeded.
+    /// The steal got this element.
     fn stolen(&mut self, ticket: Self::Ticket, id: u64, tag: Self::Tag) -> Verdict;
     /// It got this, and the same claim has more. The attempt goes on: it ends with [`stolen`](Self::stolen) for the
     /// last element, or with [`steal_missed`](Self::steal_missed), which then counts nothing. A batch is reported
@@ -79,9 +79,10 @@ pub trait Probe: Send {
         let _ = (ticket, id, tag);
         Verdict::Run
     }
-    /// It did not.
+    /// The steal got nothing.
     fn steal_missed(&mut self, ticket: Self::Ticket, why: Missed);
-    /// This thread holds the id and will push it into another queue: the rest of a batch, or what was displaced. No new activation.
+    /// This thread holds the id and will push it into another queue: the rest of a batch, or what was displaced. It is
+    /// no new activation.
     fn moved(&mut self, id: u64, to: QueueId) -> Self::Tag;
     /// The task is about to be called. If the pool keeps a state of its own for wakes, it says "running" *before* this
     /// is reported: otherwise a wake that the pool takes for served is expected once more.
@@ -201,7 +202,8 @@ pub struct QueueId(pub u16);
 pub enum Moment {
     /// Workers go on: what is queued, held or running is under way.
     Live,
-    /// No worker holds anything and none ever will again, unless something new is submitted. The caller vouches for it. What is still queued is lost.
+    /// No worker holds an id, and none will take one until something new is submitted. The caller must be sure of it:
+    /// whatever is still queued is reported as lost.
     Quiescent,
 }
 

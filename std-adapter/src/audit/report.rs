@@ -279,7 +279,7 @@ pub struct Counts {
     pub pending: u64,
     /// Activations that panicked.
     pub panicked: u64,
-    /// Wakes of ids that were running or not.
+    /// Wakes, whether the id was running or not.
     pub waked: u64,
     /// Ids that were taken and did not run.
     pub released: u64,
