@@ -31,6 +31,10 @@ pub trait Deque<T: Tag>: Send + Sync + 'static {
     fn pop(&self) -> Option<(u64, T)>;
     /// Takes the oldest element. Any thread.
     fn steal(&self) -> Steal<T>;
+    /// Takes the oldest element. Owner only; it may be cheaper for it.
+    fn take_oldest(&self) -> Steal<T> {
+        self.steal()
+    }
     /// About how many elements there are; exact if nobody else is at it.
     fn len(&self) -> usize;
     /// Whether there are none, likewise.
@@ -152,6 +156,17 @@ impl<T: Tag> Deque<T> for Ring<T> {
         }
         let (id, tag) = self.read(top);
         // Until the claim, the cell may belong to a later element; if it does, `top` has moved, and the claim fails.
+        if self.claim(top) { Steal::Taken(id, tag) } else { Steal::Contended }
+    }
+
+    fn take_oldest(&self) -> Steal<T> {
+        // As a steal, but without its fence: `bottom` is this thread's own.
+        let bottom = self.bottom.load(Ordering::Relaxed);
+        let top = self.top.load(Ordering::Relaxed);
+        if top >= bottom {
+            return Steal::Empty;
+        }
+        let (id, tag) = self.read(top);
         if self.claim(top) { Steal::Taken(id, tag) } else { Steal::Contended }
     }
 

@@ -1,11 +1,30 @@
-//! The parts of a work-stealing pool: so far the [deque](Ring) that each worker owns and others steal from.
+//! The work-stealing pool, part by part: for programs that keep their tasks themselves, and for tests that put deques
+//! with known faults in the place of [`Ring`].
 //!
-//! Elements are ids of 64 bits, beside each the tag of an [`audit`](crate::audit). Today's
-//! [`Pool`](crate::Pool) does not use it yet.
+//! Elements are ids of 64 bits, beside each the tag of an [`audit`](crate::audit).
+//!
+//! | file | what it knows |
+//! | --- | --- |
+//! | `deque`, `slot`, `injector` | one queue each: who may take what, and in which order |
+//! | `idle` | who sleeps, and who is woken |
+//! | `hub` | all queues of a pool, and its end |
+//! | `worker` | where one worker takes from, and puts to |
+//! | `threads` | who has returned |
+//! | `crew` | all of that, to run tasks by their ids |
 
+mod crew;
 mod deque;
+mod hub;
+mod idle;
+mod injector;
 #[cfg(all(test, loom))]
 mod models;
 mod padded;
+mod slot;
+mod threads;
+mod worker;
 
+pub use crew::{Crew, Ended, Ran, Tasks, Unreturned};
 pub use deque::{Deque, Full, Ring, Steal};
+pub use hub::Options;
+pub use worker::Worker;

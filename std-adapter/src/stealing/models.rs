@@ -1,13 +1,19 @@
-//! Every order of an owner and thieves at the shipped deque, up to three preemptions; and weakened twins of it that
-//! must fail. The audit judges; its state adds no order of its own to the model.
+//! Every order of threads at the shipped parts, up to a few preemptions: an owner and thieves at the deque and at the
+//! slot, workers that go to sleep while somebody adds, and the end of a pool; and weakened twins that must fail. The
+//! audit judges; its state adds no order of its own to the model. A worker that sleeps through an element is a deadlock,
+//! which loom reports.
 
 use std::sync::Arc;
 
 use loom::thread;
 
-use super::{Deque, Full, Ring, Steal};
+use super::hub::Hub;
+use super::idle::Idle;
+use super::slot::Slot;
+use super::worker::Worker;
+use super::{Deque, Full, Options, Ring, Steal};
 use crate::audit::{Audit, Exact, Finish, Layout, Missed, Moment, Order, Probe, QueueId, Seat, Settings};
-use crate::sync::{Ordering, fence};
+use crate::sync::{AtomicU64, Ordering, fence};
 
 /// What the owner does, in order.
 #[derive(Clone, Copy)]
@@ -180,4 +186,151 @@ fn without_the_fence_of_the_push_a_thief_reads_an_old_cell() {
 #[should_panic(expected = "broken")]
 fn without_a_claim_the_last_element_is_taken_twice() {
     check::<Weak<4>>(&[Push, Pop], 1, 1);
+}
+
+fn model(preemptions: usize, run: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.check(run);
+}
+
+#[test]
+fn what_is_in_a_slot_is_taken_once() {
+    model(3, || {
+        let slot = Arc::new(Slot::<u64>::new());
+        let thieves: Vec<_> = (0..2)
+            .map(|_| {
+                let slot = Arc::clone(&slot);
+                thread::spawn(move || slot.take())
+            })
+            .collect();
+        slot.put(1, 10);
+        let mut taken = Vec::from_iter(slot.take());
+        if slot.is_empty() {
+            slot.put(2, 20);
+        }
+        taken.extend(thieves.into_iter().filter_map(|thief| thief.join().unwrap()));
+        taken.extend(slot.take());
+        taken.sort_unstable();
+        assert!(taken == [(1, 10), (2, 20)] || taken == [(1, 10)], "{taken:?}");
+    });
+}
+
+/// One worker that takes two elements, while another thread adds them.
+fn sleeps(look: bool) {
+    model(3, move || {
+        let idle = Arc::new(Idle::new(1));
+        let there = Arc::new(AtomicU64::new(0));
+        let (added, line) = (Arc::clone(&idle), Arc::clone(&there));
+        let producer = thread::spawn(move || {
+            for _ in 0..2 {
+                line.fetch_add(1, Ordering::Relaxed);
+                let _ = added.added();
+            }
+        });
+        let mut taken = 0;
+        while taken < 2 {
+            idle.search();
+            let something = || there.load(Ordering::Relaxed) > taken;
+            if !something() {
+                idle.sleep(0, None, || look && something());
+            }
+            taken += u64::from(something());
+            idle.found(|| false);
+        }
+        producer.join().unwrap();
+    });
+}
+
+#[test]
+fn nobody_sleeps_through_an_element() {
+    sleeps(true);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn whoever_does_not_look_again_sleeps_through_an_element() {
+    sleeps(false);
+}
+
+type Pool = Hub<Exact, Ring<u64>>;
+
+fn pool(workers: usize, local: usize) -> Arc<Pool> {
+    let options = Options { local, batch: 2, slots: 8, ..Options::new(workers) };
+    Arc::new(Hub::new(&options).expect("the sizes are right"))
+}
+
+/// Takes and runs until the pool is closed; closes it after `all` in all.
+fn work(hub: &Arc<Pool>, worker: &Worker<Exact, Ring<u64>>, done: &AtomicU64, all: u64) {
+    while !hub.is_closed() {
+        let Some(id) = worker.next().or_else(|| worker.wait(None)) else { continue };
+        assert!(worker.start(id));
+        worker.finish(id, Finish::Done);
+        if done.fetch_add(1, Ordering::Relaxed) + 1 == all {
+            hub.close();
+        }
+    }
+}
+
+fn clean(hub: &Pool) {
+    let report = hub.report(Moment::Quiescent);
+    assert!(report.is_clean(), "broken: {report}");
+}
+
+#[test]
+fn what_comes_from_outside_wakes_a_worker() {
+    model(2, || {
+        let hub = pool(1, 2);
+        let (shared, done) = (Arc::clone(&hub), Arc::new(AtomicU64::new(0)));
+        let thread = thread::spawn(move || work(&shared, &Worker::new(Arc::clone(&shared), 0), &done, 2));
+        assert!(!hub.put(0));
+        let _ = hub.put(1);
+        thread.join().unwrap();
+        clean(&hub);
+    });
+}
+
+#[test]
+fn what_a_deque_has_no_room_for_is_found_by_others() {
+    model(1, || {
+        let hub = pool(2, 2);
+        let done = Arc::new(AtomicU64::new(0));
+        let (shared, count) = (Arc::clone(&hub), Arc::clone(&done));
+        let thread = thread::spawn(move || work(&shared, &Worker::new(Arc::clone(&shared), 1), &count, 4));
+        let worker = Worker::new(Arc::clone(&hub), 0);
+        worker.put(0);
+        worker.put_next(1);
+        worker.put(2);
+        worker.put(3);
+        work(&hub, &worker, &done, 4);
+        thread.join().unwrap();
+        clean(&hub);
+    });
+}
+
+#[test]
+fn what_comes_while_the_pool_closes_is_run_or_given_back() {
+    model(2, || {
+        let hub = pool(1, 2);
+        let (shared, done) = (Arc::clone(&hub), Arc::new(AtomicU64::new(0)));
+        let (given, back) = (Arc::clone(&done), Arc::new(AtomicU64::new(0)));
+        let (gave, count) = (Arc::clone(&back), Arc::clone(&given));
+        let thread = thread::spawn(move || work(&shared, &Worker::new(Arc::clone(&shared), 0), &count, 9));
+        let (late, late_back) = (Arc::clone(&hub), Arc::clone(&back));
+        let producer = thread::spawn(move || {
+            if late.put(0) {
+                late.drain(|_| {
+                    late_back.fetch_add(1, Ordering::Relaxed);
+                });
+            }
+        });
+        hub.close();
+        hub.drain(|_| {
+            gave.fetch_add(1, Ordering::Relaxed);
+        });
+        producer.join().unwrap();
+        thread.join().unwrap();
+        assert_eq!(done.load(Ordering::Relaxed) + back.load(Ordering::Relaxed), 1);
+        clean(&hub);
+    });
 }
