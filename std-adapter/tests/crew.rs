@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::ErrorKind;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::time::Duration;
@@ -46,11 +47,13 @@ struct Counted {
 
 impl Tasks<Flight<16>> for Counted {
     fn run(&self, id: u64, worker: &Worker<Flight<16>>) -> Ran {
-        (self.run)(id, worker)
-    }
-
-    fn ended(&self, _: u64) {
-        self.left.one();
+        // A panic ends the task, too.
+        let ran = std::panic::catch_unwind(AssertUnwindSafe(|| (self.run)(id, worker)));
+        if !matches!(ran, Ok(Ran::Again)) {
+            worker.end(id);
+            self.left.one();
+        }
+        ran.unwrap_or_else(|payload| std::panic::resume_unwind(payload))
     }
 
     fn dropped(&self, id: u64) {

@@ -4,7 +4,7 @@
 //! is, and where it is kept, is its owner's matter.
 //!
 //! ```text
-//!   look for an id -> started -> Tasks::run -> finished -+- Done, or a panic -> Tasks::ended
+//!   look for an id -> started -> Tasks::run -> finished -+- Done, or a panic
 //!        |    ^                                          +- Again -> behind those that wait
 //!      sleep -+
 //! ```
@@ -18,24 +18,19 @@ use std::time::Duration;
 
 use super::deque::{Deque, Ring};
 use super::hub::{Hub, Options};
-use super::padded::Padded;
 use super::threads::Threads;
 use super::worker::Worker;
 use crate::audit::{Audit, Finish, Moment, Off, Report};
 use crate::panics::discard;
-use crate::sync::{AtomicU64, Ordering};
 
 /// What a [`Crew`] runs.
 ///
 /// A function of an id and a worker will do, if nothing else is needed.
 pub trait Tasks<A: Audit = Off, D = Ring<<A as Audit>::Tag>>: Send + Sync + 'static {
     /// Runs the task. A panic ends the task, not the thread.
+    ///
+    /// Whoever tells others that the task has ended calls [`Worker::end`] before.
     fn run(&self, id: u64, worker: &Worker<A, D>) -> Ran;
-
-    /// The task has ended: its slot may be given to another id of a later generation.
-    fn ended(&self, id: u64) {
-        let _ = id;
-    }
 
     /// The pool is closed, and this one did not start.
     fn dropped(&self, id: u64) {
@@ -73,7 +68,8 @@ pub enum Ran {
 /// The low 32 bits of an id are its slot, the high 32 bits the generation of that slot. An id may be put in again only
 /// after its task has ended or was dropped, and a slot may then have another generation: only an audit looks at that.
 ///
-/// Dropped, it is closed as by [`Crew::shutdown`] with ten seconds; threads that have not returned then go on alone.
+/// Dropped, it is closed as by [`Crew::shutdown`] with ten seconds, if it has not been before; threads that have not
+/// returned then go on alone.
 ///
 /// ```
 /// use std::sync::mpsc;
@@ -123,29 +119,12 @@ pub struct Unreturned {
     pub id: Option<u64>,
 }
 
-struct Core<A: Audit, D> {
+/// What outlives the threads' owner: a thread that does not return, and whoever puts ids in.
+pub(crate) struct Core<A: Audit, D> {
     hub: Arc<Hub<A, D>>,
-    tasks: Box<dyn Dropped>,
-    /// What each worker runs: the id, or [`NOTHING`].
-    running: Box<[Padded<AtomicU64>]>,
+    dropped: Box<dyn Fn(u64) + Send + Sync>,
     name: &'static str,
 }
-
-/// The part of [`Tasks`] that others than workers call.
-trait Dropped: Send + Sync {
-    fn dropped(&self, id: u64);
-}
-
-struct Shared<T, A, D>(Arc<T>, std::marker::PhantomData<fn() -> (A, D)>);
-
-impl<A: Audit, D: Deque<A::Tag>, T: Tasks<A, D>> Dropped for Shared<T, A, D> {
-    fn dropped(&self, id: u64) {
-        self.0.dropped(id);
-    }
-}
-
-/// No slot has this number in its last generation: it is retired before.
-const NOTHING: u64 = u64::MAX;
 
 /// How long a drop waits.
 pub(crate) const DROP_LIMIT: Duration = Duration::from_secs(10);
@@ -159,12 +138,9 @@ impl<A: Audit, D: Deque<A::Tag>> Crew<A, D> {
     pub fn start<T: Tasks<A, D>>(options: &Options, tasks: T) -> io::Result<Self> {
         let hub = Arc::new(Hub::new(options)?);
         let tasks = Arc::new(tasks);
-        let core = Arc::new(Core {
-            hub,
-            tasks: Box::new(Shared(Arc::clone(&tasks), std::marker::PhantomData)),
-            running: (0..options.workers).map(|_| Padded::new(AtomicU64::new(NOTHING))).collect(),
-            name: options.name,
-        });
+        let all = Arc::clone(&tasks);
+        let dropped = Box::new(move |id| all.dropped(id));
+        let core = Arc::new(Core { hub, dropped, name: options.name });
         // Made first: if a thread cannot be started, its drop ends those that were.
         let crew = Self { core, threads: Threads::default() };
         for number in 0..options.workers {
@@ -178,9 +154,11 @@ impl<A: Audit, D: Deque<A::Tag>> Crew<A, D> {
     ///
     /// From any thread. The id must not be in any queue, nor run.
     pub fn put(&self, id: u64) {
-        if self.core.hub.put(id) {
-            self.core.drain();
-        }
+        self.core.put(id);
+    }
+
+    pub(crate) const fn core(&self) -> &Arc<Core<A, D>> {
+        &self.core
     }
 
     /// How often workers have gone to sleep so far.
@@ -202,10 +180,10 @@ impl<A: Audit, D: Deque<A::Tag>> Crew<A, D> {
         self.core.hub.report(moment)
     }
 
-    /// Whether each worker sleeps or runs something right now; for a look from outside.
+    /// What a worker runs right now.
     #[must_use]
     pub fn running(&self, worker: usize) -> Option<u64> {
-        self.core.running(worker)
+        self.core.hub.running(worker)
     }
 
     /// Closes the pool: what has not started never will, and goes to [`Tasks::dropped`].
@@ -222,7 +200,7 @@ impl<A: Audit, D: Deque<A::Tag>> Crew<A, D> {
             .map(|worker| Unreturned {
                 worker,
                 thread: self.core.thread(worker),
-                id: self.core.running(worker),
+                id: self.core.hub.running(worker),
             })
             .collect();
         Ended { unreturned }
@@ -231,7 +209,9 @@ impl<A: Audit, D: Deque<A::Tag>> Crew<A, D> {
 
 impl<A: Audit, D: Deque<A::Tag>> Drop for Crew<A, D> {
     fn drop(&mut self) {
-        self.shutdown(DROP_LIMIT);
+        if !self.core.is_closed() {
+            self.shutdown(DROP_LIMIT);
+        }
     }
 }
 
@@ -245,26 +225,34 @@ impl<A: Audit, D: Deque<A::Tag>> Core<A, D> {
                 worker.release(id);
                 self.drop_one(id);
             } else if worker.start(id) {
-                self.running[number].store(id, Ordering::Relaxed);
                 run(tasks, id, &worker);
-                self.running[number].store(NOTHING, Ordering::Relaxed);
             }
         }
         // What it put in itself after the pool was closed.
         self.drain();
     }
 
-    fn drain(&self) {
+    /// Puts an id in line; in a closed pool, it goes to [`Tasks::dropped`].
+    pub(crate) fn put(&self, id: u64) {
+        if self.hub.put(id) {
+            self.drain();
+        }
+    }
+
+    pub(crate) fn hub(&self) -> &Hub<A, D> {
+        &self.hub
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.hub.is_closed()
+    }
+
+    pub(crate) fn drain(&self) {
         self.hub.drain(|id| self.drop_one(id));
     }
 
     fn drop_one(&self, id: u64) {
-        discard(catch_unwind(AssertUnwindSafe(|| self.tasks.dropped(id))));
-    }
-
-    fn running(&self, worker: usize) -> Option<u64> {
-        let id = self.running.get(worker)?.load(Ordering::Relaxed);
-        (id != NOTHING).then_some(id)
+        discard(catch_unwind(AssertUnwindSafe(|| (self.dropped)(id))));
     }
 
     fn thread(&self, number: usize) -> String {
@@ -273,26 +261,20 @@ impl<A: Audit, D: Deque<A::Tag>> Core<A, D> {
 }
 
 fn run<A: Audit, D: Deque<A::Tag>, T: Tasks<A, D>>(tasks: &T, id: u64, worker: &Worker<A, D>) {
-    let ran = catch_unwind(AssertUnwindSafe(|| tasks.run(id, worker)));
-    match ran {
-        Ok(Ran::Again) => {
-            worker.finish(id, Finish::Pending);
-            worker.put_again(id);
-            return;
-        }
-        Ok(Ran::Done) => worker.finish(id, Finish::Done),
+    match catch_unwind(AssertUnwindSafe(|| tasks.run(id, worker))) {
+        Ok(Ran::Again) if worker.finish(id, Finish::Pending) => worker.put_again(id),
+        Ok(_) => worker.end(id),
         Err(payload) => {
             worker.finish(id, Finish::Panicked);
             discard(payload);
         }
     }
-    discard(catch_unwind(AssertUnwindSafe(|| tasks.ended(id))));
 }
 
 impl<A: Audit, D: Deque<A::Tag>> fmt::Debug for Crew<A, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Crew")
-            .field("workers", &self.core.running.len())
+            .field("workers", &self.core.hub.lanes.len())
             .field("waiting", &self.waiting())
             .finish_non_exhaustive()
     }

@@ -17,8 +17,10 @@ use std::io;
 use super::deque::{Deque, Steal};
 use super::idle::Idle;
 use super::injector::Injector;
+use super::padded::Padded;
 use super::slot::Slot;
 use crate::audit::{Audit, Layout, Missed, Order, Probe, QueueId, Report, Seat, Settings, Verdict};
+use crate::sync::{AtomicU64, Ordering};
 
 /// The size of a pool, and its audit.
 #[derive(Clone, Debug)]
@@ -93,7 +95,12 @@ pub(super) struct Lane<A: Audit, D> {
     /// The one to be taken next.
     pub(super) slot: Slot<A::Tag>,
     pub(super) slot_id: QueueId,
+    /// What the worker runs: an id, or [`NOTHING`].
+    pub(super) running: Padded<AtomicU64>,
 }
+
+/// The last slot in its last generation: no table has it, as it would be the last of 2^32.
+pub(super) const NOTHING: u64 = u64::MAX;
 
 impl<A: Audit, D: Deque<A::Tag>> Hub<A, D> {
     pub(crate) fn new(options: &Options) -> io::Result<Self> {
@@ -105,7 +112,8 @@ impl<A: Audit, D: Deque<A::Tag>> Hub<A, D> {
                 let deque = D::with_capacity(options.local);
                 let deque_id = layout.queue(Order::LifoOwner, owner, deque.capacity());
                 let slot_id = layout.queue(Order::Slot, owner, 1);
-                Lane { deque, deque_id, slot: Slot::new(), slot_id }
+                let running = Padded::new(AtomicU64::new(NOTHING));
+                Lane { deque, deque_id, slot: Slot::new(), slot_id, running }
             })
             .collect();
         let queue = layout.queue(Order::Injector, None, options.slots);
@@ -145,6 +153,12 @@ impl<A: Audit, D: Deque<A::Tag>> Hub<A, D> {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.idle.is_closed()
+    }
+
+    /// What a worker runs.
+    pub(crate) fn running(&self, worker: usize) -> Option<u64> {
+        let id = self.lanes.get(worker)?.running.load(Ordering::Relaxed);
+        (id != NOTHING).then_some(id)
     }
 
     /// How often workers have gone to sleep.

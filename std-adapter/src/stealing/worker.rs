@@ -21,8 +21,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::deque::{Deque, Ring, Steal};
-use super::hub::{Hub, Lane, Options};
+use super::hub::{Hub, Lane, NOTHING, Options};
 use crate::audit::{Audit, Finish, Missed, Off, Probe, Seat, Verdict};
+use crate::sync::Ordering;
 
 /// A worker of a pool, for the tasks that it runs.
 pub struct Worker<A: Audit = Off, D = Ring<<A as Audit>::Tag>> {
@@ -327,17 +328,35 @@ impl<A: Audit, D: Deque<A::Tag>> Worker<A, D> {
 
     /// The task of this id is about to be called; false if it must not be.
     pub(crate) fn start(&self, id: u64) -> bool {
-        self.probe.borrow_mut().started(id) == Verdict::Run
+        let run = self.probe.borrow_mut().started(id) == Verdict::Run;
+        if run {
+            self.lane().running.store(id, Ordering::Relaxed);
+        }
+        run
     }
 
-    /// The task has returned.
-    pub(crate) fn finish(&self, id: u64, end: Finish) {
+    /// Notes that the task that runs is over: its thread is free, and its slot may be given to a later generation.
+    ///
+    /// For a task that tells others of its end; otherwise its return does this. What it still does afterwards is not
+    /// followed, and it does not run [`Again`](super::Ran::Again). Does nothing for any other task.
+    pub fn end(&self, id: u64) {
+        self.finish(id, Finish::Done);
+    }
+
+    /// The task has ended, for now or for good; false if it has said so itself.
+    pub(crate) fn finish(&self, id: u64, end: Finish) -> bool {
+        let running = &self.lane().running;
+        if running.load(Ordering::Relaxed) != id {
+            return false;
+        }
+        running.store(NOTHING, Ordering::Relaxed);
         let probe = &mut *self.probe.borrow_mut();
         probe.finished(id, end);
         if end != Finish::Pending {
             probe.retired(id);
         }
         probe.safe_point();
+        true
     }
 
     /// Puts an id that wants to run again behind those that wait.
