@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use windlass::{Abort, Cx, Outcome, Reason, Work};
 
-use crate::job::{Job, JobError};
-use crate::pool::{CancelToken, Spawner};
+use crate::stealing::{CancelToken, Job, JobError, Rejected, Spawner};
 
 /// A work that runs a closure in a [`Pool`](crate::Pool), once per attempt.
 ///
@@ -127,7 +126,10 @@ impl<T: Send + 'static, D> Blocking<T, D> {
         let closure = Arc::clone(&self.closure);
         match self.spawner.spawn_leaf(wake, move |token| closure(token)) {
             Ok(job) => self.stage = Stage::Working(job),
-            Err(_) => return Outcome::Fatal(Reason::new("the pool is shut down")),
+            Err(Rejected::Closed(_)) => return Outcome::Fatal(Reason::new("the pool is shut down")),
+            Err(Rejected::Full(_)) => {
+                return Outcome::Failure(Reason::new("the pool's audit tells no more jobs apart"));
+            }
         }
         self.panicked = None;
         Outcome::Waiting
@@ -162,7 +164,10 @@ where
                 self.panicked = Some(message);
                 Outcome::Fatal(Reason::PANICKED)
             }
-            Err(JobError::Cancelled) => Outcome::Fatal(Reason::new("the pool is shut down")),
+            // A leaf polls its job, so it never waits for a thread.
+            Err(JobError::Cancelled | JobError::NoThreadLeft) => {
+                Outcome::Fatal(Reason::new("the pool is shut down"))
+            }
         }
     }
 

@@ -10,11 +10,11 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::clock::lock;
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering};
 
 /// A promise and the answer it will give.
 pub(crate) fn pair<T>() -> (Promise<T>, Answer<T>) {
-    let slot = Arc::new(Slot { state: Mutex::new(State::Open(None)), ready: Condvar::new() });
+    let slot = Arc::new(Slot::new());
     (Promise { slot: Some(Arc::clone(&slot)) }, Answer { slot })
 }
 
@@ -26,22 +26,31 @@ pub(crate) struct Answer<T> {
     slot: Arc<Slot<T>>,
 }
 
-struct Slot<T> {
+/// Where the value is handed over. Whoever holds one without a [`Promise`] must settle it.
+pub(crate) struct Slot<T> {
     state: Mutex<State<T>>,
     ready: Condvar,
 }
 
 enum State<T> {
-    Open(Option<Waker>),
+    Open {
+        waker: Option<Waker>,
+        /// Counts threads of a pool that wait, among them one that waits here.
+        counted: Option<Arc<AtomicU64>>,
+    },
     Here(T),
     /// Taken, or never to come.
     Over,
 }
 
+/// All threads that could bring the value would wait.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NoThreadLeft;
+
 impl<T> Promise<T> {
     pub(crate) fn fulfil(mut self, value: T) {
         if let Some(slot) = self.slot.take() {
-            slot.settle(State::Here(value));
+            slot.settle(Some(value));
         }
     }
 
@@ -54,18 +63,83 @@ impl<T> Promise<T> {
 impl<T> Drop for Promise<T> {
     fn drop(&mut self) {
         if let Some(slot) = self.slot.take() {
-            slot.settle(State::Over);
+            slot.settle(None);
         }
     }
 }
 
 impl<T> Slot<T> {
-    fn settle(&self, to: State<T>) {
+    pub(crate) fn new() -> Self {
+        Self { state: Mutex::new(State::Open { waker: None, counted: None }), ready: Condvar::new() }
+    }
+
+    /// The value is here, or, without one, will never come.
+    pub(crate) fn settle(&self, value: Option<T>) {
+        let to = value.map_or(State::Over, State::Here);
         let before = std::mem::replace(&mut *lock(&self.state), to);
         self.ready.notify_all();
-        if let State::Open(Some(waker)) = before {
-            waker.wake();
+        if let State::Open { waker, counted } = before {
+            if let Some(waiting) = counted {
+                // Before this thread can wait itself.
+                waiting.fetch_sub(1, Ordering::SeqCst);
+            }
+            if let Some(waker) = waker {
+                waker.wake();
+            }
         }
+    }
+
+    /// Looks: the value, once; none if it was taken or will never come.
+    pub(crate) fn take(&self) -> Poll<Option<T>> {
+        lock(&self.state).take()
+    }
+
+    /// Whether the value is here, or was, or will never come.
+    pub(crate) fn is_settled(&self) -> bool {
+        !matches!(*lock(&self.state), State::Open { .. })
+    }
+
+    /// Blocks until the value comes; none if it was taken or will never come.
+    pub(crate) fn wait(&self) -> Option<T> {
+        self.wait_locked(lock(&self.state))
+    }
+
+    /// As [`Slot::wait`], for one of `threads` threads of which one must be left to bring the value. `waiting` counts
+    /// those that wait.
+    pub(crate) fn wait_counted(
+        &self,
+        waiting: &Arc<AtomicU64>,
+        threads: u64,
+    ) -> Result<Option<T>, NoThreadLeft> {
+        let mut state = lock(&self.state);
+        if let State::Open { counted, .. } = &mut *state {
+            if waiting.fetch_add(1, Ordering::SeqCst) + 1 >= threads {
+                waiting.fetch_sub(1, Ordering::SeqCst);
+                return Err(NoThreadLeft);
+            }
+            *counted = Some(Arc::clone(waiting));
+        }
+        Ok(self.wait_locked(state))
+    }
+
+    fn wait_locked(&self, mut state: MutexGuard<'_, State<T>>) -> Option<T> {
+        loop {
+            if let Poll::Ready(value) = state.take() {
+                return value;
+            }
+            state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let mut state = lock(&self.state);
+        if let State::Open { waker, .. } = &mut *state {
+            let old = waker.replace(cx.waker().clone());
+            drop(state);
+            drop(old);
+            return Poll::Pending;
+        }
+        state.take()
     }
 }
 
@@ -74,7 +148,7 @@ impl<T> State<T> {
         match std::mem::replace(self, Self::Over) {
             Self::Here(value) => Poll::Ready(Some(value)),
             Self::Over => Poll::Ready(None),
-            open @ Self::Open(_) => {
+            open @ Self::Open { .. } => {
                 *self = open;
                 Poll::Pending
             }
@@ -83,25 +157,20 @@ impl<T> State<T> {
 }
 
 impl<T> Answer<T> {
-    /// Looks: the value, once; none if it was taken or will never come.
+    /// As [`Slot::take`].
+    #[cfg(test)]
     pub(crate) fn take(&mut self) -> Poll<Option<T>> {
-        lock(&self.slot.state).take()
+        self.slot.take()
     }
 
-    /// Whether the value is here, or was, or will never come.
+    /// As [`Slot::is_settled`].
     pub(crate) fn is_settled(&self) -> bool {
-        !matches!(*lock(&self.slot.state), State::Open(_))
+        self.slot.is_settled()
     }
 
-    /// Blocks until the value comes; none if it was taken or will never come.
+    /// As [`Slot::wait`].
     pub(crate) fn wait(&mut self) -> Option<T> {
-        let mut state = lock(&self.slot.state);
-        loop {
-            if let Poll::Ready(value) = state.take() {
-                return value;
-            }
-            state = self.slot.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
+        self.slot.wait()
     }
 }
 
@@ -109,14 +178,7 @@ impl<T> Future for Answer<T> {
     type Output = Option<T>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        let mut state = lock(&self.slot.state);
-        if let State::Open(waker) = &mut *state {
-            let old = waker.replace(cx.waker().clone());
-            drop(state);
-            drop(old);
-            return Poll::Pending;
-        }
-        state.take()
+        self.slot.poll(cx)
     }
 }
 
@@ -162,5 +224,25 @@ mod tests {
         drop(answer);
         assert!(!promise.is_wanted());
         promise.fulfil(());
+    }
+
+    #[test]
+    fn the_last_thread_that_could_bring_the_value_does_not_wait_for_it() {
+        let waiting = Arc::new(AtomicU64::new(0));
+        let [here, other] = [(), ()].map(|()| Arc::new(Slot::new()));
+        assert_eq!(here.wait_counted(&waiting, 1), Err::<Option<u8>, _>(NoThreadLeft));
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| here.wait_counted(&waiting, 2));
+            while waiting.load(Ordering::SeqCst) == 0 {
+                std::thread::yield_now();
+            }
+            assert_eq!(other.wait_counted(&waiting, 2), Err::<Option<u8>, _>(NoThreadLeft));
+            here.settle(Some(1));
+            // The other is not counted any more, whether it has woken up yet or not.
+            assert_eq!(waiting.load(Ordering::SeqCst), 0);
+            other.settle(Some(2));
+            assert_eq!(other.wait_counted(&waiting, 1), Ok(Some(2)));
+            assert_eq!(waiter.join().ok(), Some(Ok(Some(1))));
+        });
     }
 }

@@ -9,6 +9,8 @@ use std::sync::{Arc, Barrier, Condvar, Mutex};
 
 use common::bounded;
 use futures_lite::future::block_on;
+use windlass_std::audit::{Exact, Moment};
+use windlass_std::stealing::Options;
 use windlass_std::{CancelToken, Job, JobError, Pool, Rejected};
 
 /// Holds jobs until it is opened.
@@ -26,13 +28,14 @@ impl Gate {
     }
 }
 
-fn pool_of(threads: usize, bound: usize) -> Pool {
+/// Every test below runs under the exact audit.
+fn pool_of(threads: usize, bound: usize) -> Pool<Exact> {
     bounded();
-    Pool::new(threads, bound).unwrap()
+    Pool::with_options(&Options::new(threads), bound).unwrap()
 }
 
 /// A job at work in `pool` that stays there until the gate is opened, and is known to have started.
-fn held(pool: &Pool) -> (Job<()>, Arc<Gate>) {
+fn held(pool: &Pool<Exact>) -> (Job<()>, Arc<Gate>) {
     let gate = Arc::new(Gate::default());
     let (inner, (started, has_started)) = (Arc::clone(&gate), mpsc::channel());
     let job = pool
@@ -231,4 +234,152 @@ fn a_job_may_own_its_pool() {
 #[test]
 fn a_pool_needs_a_thread() {
     assert_eq!(Pool::new(0, 10).unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
+}
+
+fn clean(pool: &Pool<Exact>) {
+    let report = pool.report(Moment::Quiescent);
+    assert!(report.is_clean(), "{report}");
+}
+
+#[test]
+fn a_job_waits_for_another_only_while_a_thread_is_left_for_it() {
+    let pool = pool_of(2, 10);
+    // Two jobs that meet, so each has a thread, and then spawn and wait: the later one is told.
+    let barrier = Arc::new(Barrier::new(2));
+    let jobs: Vec<_> = (0..2)
+        .map(|n| {
+            let (spawner, barrier) = (pool.spawner(), Arc::clone(&barrier));
+            pool.spawn(None, move |_| {
+                barrier.wait();
+                let mut inner = spawner.spawn(None, move |_| n).unwrap();
+                (inner.wait(), inner)
+            })
+            .unwrap()
+        })
+        .collect();
+    let mut results: Vec<_> = jobs.into_iter().map(|mut job| job.wait().unwrap()).collect();
+    // Both had their threads, so at most one could wait; and when one is told, its thread is free for the other's job.
+    let left = results.iter().filter(|(result, _)| *result == Err(JobError::NoThreadLeft)).count();
+    assert!(left <= 1);
+    for (n, (result, inner)) in results.iter_mut().enumerate() {
+        let result = if *result == Err(JobError::NoThreadLeft) { inner.wait() } else { result.clone() };
+        assert_eq!(result, Ok(n));
+    }
+    clean(&pool);
+}
+
+#[test]
+fn a_chain_of_jobs_that_wait_for_each_other_does_not_hang() {
+    fn deeper(spawner: &windlass_std::Spawner, depth: usize) -> (usize, Result<(), JobError>) {
+        let inner = spawner.clone();
+        let mut job = spawner.spawn(None, move |_| deeper(&inner, depth + 1)).unwrap();
+        match job.wait() {
+            Ok(deepest) => deepest,
+            Err(error) => (depth, Err(error)),
+        }
+    }
+    let pool = pool_of(3, 10);
+    let spawner = pool.spawner();
+    let mut first = pool.spawn(None, move |_| deeper(&spawner, 1)).unwrap();
+    // Whichever of the three waits last is told.
+    let (depth, result) = first.wait().unwrap();
+    assert!((1..=3).contains(&depth));
+    assert_eq!(result, Err(JobError::NoThreadLeft));
+}
+
+#[test]
+fn a_job_of_another_pool_can_be_waited_for() {
+    let (outer, inner) = (pool_of(1, 1), pool_of(1, 1));
+    let spawner = inner.spawner();
+    let mut job = outer.spawn(None, move |_| spawner.spawn(None, |_| 5).unwrap().wait()).unwrap();
+    assert_eq!(job.wait(), Ok(Ok(5)));
+}
+
+#[test]
+fn jobs_that_spawn_jobs_are_all_run() {
+    fn tree(spawner: &windlass_std::Spawner, depth: u32, count: &Arc<AtomicUsize>) {
+        count.fetch_add(1, Ordering::Relaxed);
+        for _ in 0..if depth == 0 { 0 } else { 2 } {
+            let (own, count) = (spawner.clone(), Arc::clone(count));
+            spawner.detach(move |_| tree(&own, depth - 1, &count)).unwrap();
+        }
+    }
+    let pool = pool_of(3, 5_000);
+    let count = Arc::new(AtomicUsize::new(0));
+    tree(&pool.spawner(), 10, &count);
+    while pool.spawner().load() != (0, 0) {
+        std::thread::yield_now();
+    }
+    assert_eq!(count.load(Ordering::SeqCst), 2_047);
+    clean(&pool);
+}
+
+#[test]
+fn cancelled_jobs_do_not_pile_up_behind_one_that_blocks() {
+    // So many slots that the held job, one that waits and some cancelled ones fit.
+    let options = Options { slots: 80, ..Options::new(1) };
+    let pool: Pool<Exact> = Pool::with_options(&options, 2).unwrap();
+    let (mut first, gate) = held(&pool);
+    let mut waiting = pool.spawn(None, |_| 1).unwrap();
+    for _ in 0..10_000 {
+        drop(pool.spawn(None, |_| unreachable!("it is cancelled")).unwrap());
+    }
+    assert_eq!(pool.spawner().load(), (1, 1));
+    gate.open();
+    assert_eq!((first.wait(), waiting.wait()), (Ok(()), Ok(1)));
+    // The last of them leave the line.
+    pool.spawn(None, |_| ()).unwrap().wait().unwrap();
+    clean(&pool);
+}
+
+#[test]
+fn more_jobs_than_an_audit_can_tell_apart_are_refused() {
+    let options = Options { slots: 1, ..Options::new(1) };
+    let pool: Pool<Exact> = Pool::with_options(&options, 10).unwrap();
+    let (mut first, gate) = held(&pool);
+    assert!(matches!(pool.spawn(None, |_| ()), Err(Rejected::Full(_))));
+    gate.open();
+    first.wait().unwrap();
+    pool.spawn(None, |_| ()).unwrap().wait().unwrap();
+}
+
+#[test]
+fn a_shutdown_from_a_job_names_that_job_alone() {
+    let pool = pool_of(2, 2);
+    let mut job = {
+        let (give, take) = mpsc::channel::<Pool<Exact>>();
+        let job = pool.spawn(None, move |_| take.recv().unwrap().shutdown_timeout(std::time::Duration::MAX));
+        give.send(pool).unwrap();
+        job.unwrap()
+    };
+    assert_eq!(job.wait().unwrap().unreturned.len(), 1);
+}
+
+#[test]
+fn a_job_that_panics_after_it_was_stolen_is_a_failure_like_any() {
+    let pool = pool_of(2, 10);
+    let spawner = pool.spawner();
+    let mut outer = pool
+        .spawn(None, move |_| {
+            // From this thread's own deque, so only the other thread can run it: by stealing.
+            let mut inner: Job<()> = spawner.spawn(None, |_| panic!("far from home")).unwrap();
+            inner.wait()
+        })
+        .unwrap();
+    assert_eq!(outer.wait(), Ok(Err(JobError::Panicked("far from home".to_owned()))));
+    let report = pool.report(Moment::Live);
+    assert!(report.is_clean() && report.totals.stolen > 0, "{report}");
+}
+
+#[test]
+fn an_idle_pool_adds_no_sleep() {
+    let pool = pool_of(3, 10);
+    pool.spawn(None, |_| ()).unwrap().wait().unwrap();
+    let mut before = 0;
+    // Until all have gone to sleep.
+    while pool.parks() < 3 || before != pool.parks() {
+        before = pool.parks();
+        std::thread::yield_now();
+    }
+    assert!(before <= 3 + 3, "{before} sleeps");
 }

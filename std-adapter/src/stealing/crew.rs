@@ -65,8 +65,8 @@ pub enum Ran {
 
 /// Threads that run tasks by their ids and steal them from each other.
 ///
-/// The low 32 bits of an id are its slot, the high 32 bits the generation of that slot. An id may be put in again only
-/// after its task has ended or was dropped, and a slot may then have another generation: only an audit looks at that.
+/// The low 32 bits of an id are its slot, the high 32 bits the generation of that slot. When a task has ended or was
+/// dropped, its id is dead, and the slot may be used again in a later generation. Only an audit looks at that.
 ///
 /// Dropped, it is closed as by [`Crew::shutdown`] with ten seconds, if it has not been before; threads that have not
 /// returned then go on alone.
@@ -136,8 +136,16 @@ impl<A: Audit, D: Deque<A::Tag>> Crew<A, D> {
     /// [`io::ErrorKind::InvalidInput`] for sizes that are impossible, and those of the operating system when it starts
     /// threads.
     pub fn start<T: Tasks<A, D>>(options: &Options, tasks: T) -> io::Result<Self> {
+        Ok(Self::start_with(options, |_| tasks)?.0)
+    }
+
+    /// As [`Crew::start`], for tasks that depend on what the audit can do.
+    pub(crate) fn start_with<T: Tasks<A, D>>(
+        options: &Options,
+        tasks: impl FnOnce(&A) -> T,
+    ) -> io::Result<(Self, Arc<T>)> {
         let hub = Arc::new(Hub::new(options)?);
-        let tasks = Arc::new(tasks);
+        let tasks = Arc::new(tasks(hub.audit()));
         let all = Arc::clone(&tasks);
         let dropped = Box::new(move |id| all.dropped(id));
         let core = Arc::new(Core { hub, dropped, name: options.name });
@@ -147,7 +155,7 @@ impl<A: Audit, D: Deque<A::Tag>> Crew<A, D> {
             let (core, tasks) = (Arc::clone(&crew.core), Arc::clone(&tasks));
             crew.threads.start(crew.core.thread(number), number, move || core.serve(&*tasks, number))?;
         }
-        Ok(crew)
+        Ok((crew, tasks))
     }
 
     /// Puts an id in line. In a closed pool, it goes to [`Tasks::dropped`] at once.
@@ -155,6 +163,10 @@ impl<A: Audit, D: Deque<A::Tag>> Crew<A, D> {
     /// From any thread. The id must not be in any queue, nor run.
     pub fn put(&self, id: u64) {
         self.core.put(id);
+    }
+
+    pub(crate) fn close(&self) {
+        self.core.hub.close();
     }
 
     pub(crate) const fn core(&self) -> &Arc<Core<A, D>> {
@@ -191,7 +203,7 @@ impl<A: Audit, D: Deque<A::Tag>> Crew<A, D> {
     /// Then waits for the threads, at most for `limit`, and names those that have not returned. May be called again,
     /// to wait longer. A task that calls it does not wait for its own thread, which is named.
     pub fn shutdown(&self, limit: Duration) -> Ended {
-        self.core.hub.close();
+        self.close();
         self.core.drain();
         let unreturned = self
             .threads
@@ -268,6 +280,17 @@ fn run<A: Audit, D: Deque<A::Tag>, T: Tasks<A, D>>(tasks: &T, id: u64, worker: &
             worker.finish(id, Finish::Panicked);
             discard(payload);
         }
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [first, rest @ ..] = &self.unreturned[..] else {
+            return f.write_str("all threads have returned");
+        };
+        f.write_str(&first.thread)?;
+        rest.iter().try_for_each(|other| write!(f, ", {}", other.thread))?;
+        f.write_str(if rest.is_empty() { " has not returned" } else { " have not returned" })
     }
 }
 

@@ -166,6 +166,16 @@ impl<A: Audit, D: Deque<A::Tag>> Hub<A, D> {
         self.idle.parks()
     }
 
+    /// How many ids stand in the line of everybody.
+    pub(crate) fn injected(&self) -> usize {
+        self.injector.len()
+    }
+
+    /// Takes out of that line what `keep` does not want, and passes it to `out`.
+    pub(crate) fn sweep(&self, keep: impl FnMut(u64) -> bool, out: impl FnMut(u64)) {
+        self.injector.sweep(keep, out);
+    }
+
     /// How many ids wait to be taken; exact if nobody is at it.
     pub(crate) fn waiting(&self) -> usize {
         let own = |lane: &Lane<A, D>| lane.deque.len() + usize::from(!lane.slot.is_empty());
@@ -215,6 +225,7 @@ impl<A: Audit, D: Deque<A::Tag>> Hub<A, D> {
             return None;
         }
         probe.released(id);
+        probe.retired(id);
         Some(id)
     }
 }

@@ -89,6 +89,7 @@ impl<A: Audit> Injector<A> {
                 elements.push_back((id, probe.moved(id, self.queue)));
             } else {
                 probe.released(id);
+                probe.retired(id);
                 gone.push(id);
             }
         }

@@ -11,20 +11,30 @@
 //! | `worker` | where one worker takes from, and puts to |
 //! | `threads` | who has returned |
 //! | `crew` | all of that, to run tasks by their ids |
+//! | `table` | which id stands for which task |
+//! | `task`, `job` | a closure, from the pool's side and from its owner's |
+//! | `line`, `pool` | how many closures there may be, and whose thread this is |
 
 mod crew;
 mod deque;
 mod hub;
 mod idle;
 mod injector;
+mod job;
+mod line;
 #[cfg(all(test, loom))]
 mod models;
 mod padded;
+mod pool;
 mod slot;
+mod table;
+mod task;
 mod threads;
 mod worker;
 
 pub use crew::{Crew, Ended, Ran, Tasks, Unreturned};
 pub use deque::{Deque, Full, Ring, Steal};
 pub use hub::Options;
+pub use job::{CancelToken, Job, JobError};
+pub use pool::{Pool, Rejected, Spawner};
 pub use worker::Worker;

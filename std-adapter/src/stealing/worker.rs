@@ -365,9 +365,11 @@ impl<A: Audit, D: Deque<A::Tag>> Worker<A, D> {
         self.put(id);
     }
 
-    /// An id was taken, and will not run.
+    /// An id was taken, and will never run.
     pub(crate) fn release(&self, id: u64) {
-        self.probe.borrow_mut().released(id);
+        let probe = &mut *self.probe.borrow_mut();
+        probe.released(id);
+        probe.retired(id);
     }
 }
 

@@ -9,8 +9,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use crate::pool::{CancelToken, Line};
-use crate::reply::Answer;
+use super::line::{Line, here};
+use super::task::Awaited;
+use crate::reply::NoThreadLeft;
 
 /// A job that a [`Pool`](crate::Pool) has taken. Look at it ([`Job::poll`]), block for it ([`Job::wait`]) or await
 /// it.
@@ -42,10 +43,17 @@ use crate::reply::Answer;
 /// ```
 #[must_use = "dropping it cancels the job"]
 pub struct Job<T> {
-    answer: Answer<Result<T, JobError>>,
-    token: CancelToken,
-    key: u64,
-    line: Arc<Line>,
+    cell: Arc<dyn Awaited<T>>,
+    line: Arc<dyn Line>,
+}
+
+/// Whether somebody has lost interest in a job. A clone shows the same.
+#[derive(Clone)]
+pub struct CancelToken(pub(crate) Arc<dyn Flag>);
+
+/// What a token shows.
+pub(crate) trait Flag: Send + Sync {
+    fn is_raised(&self) -> bool;
 }
 
 /// Why a job has no result.
@@ -56,6 +64,9 @@ pub enum JobError {
     Panicked(String),
     /// It was cancelled, or its pool was shut down, before it started; or its result was taken before.
     Cancelled,
+    /// It was waited for by a job of its own pool, while every other thread of that pool waited for a job, too: none
+    /// is left to run it. It is still in line, and may be waited for again.
+    NoThreadLeft,
 }
 
 impl fmt::Display for JobError {
@@ -63,20 +74,45 @@ impl fmt::Display for JobError {
         match self {
             Self::Panicked(message) => write!(f, "the job panicked: {message}"),
             Self::Cancelled => f.write_str("the job was cancelled"),
+            Self::NoThreadLeft => {
+                f.write_str("every thread of the pool would wait for a job, and none run this one")
+            }
         }
     }
 }
 
 impl std::error::Error for JobError {}
 
+impl CancelToken {
+    /// Whether the job was cancelled: its result will not be looked at.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.is_raised()
+    }
+}
+
+/// Never cancelled.
+impl Default for CancelToken {
+    fn default() -> Self {
+        struct Never;
+        impl Flag for Never {
+            fn is_raised(&self) -> bool {
+                false
+            }
+        }
+        Self(Arc::new(Never))
+    }
+}
+
+impl fmt::Debug for CancelToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_cancelled() { "CancelToken(cancelled)" } else { "CancelToken(wanted)" })
+    }
+}
+
 impl<T> Job<T> {
-    pub(crate) fn new(
-        answer: Answer<Result<T, JobError>>,
-        token: CancelToken,
-        key: u64,
-        line: Arc<Line>,
-    ) -> Self {
-        Self { answer, token, key, line }
+    pub(crate) fn new(cell: Arc<dyn Awaited<T>>, line: Arc<dyn Line>) -> Self {
+        Self { cell, line }
     }
 
     /// The result, if the job has ended. Never blocks for the job.
@@ -84,7 +120,7 @@ impl<T> Job<T> {
     /// # Errors
     /// [`JobError`], inside.
     pub fn poll(&mut self) -> Option<Result<T, JobError>> {
-        match self.answer.take() {
+        match self.cell.answer().take() {
             Poll::Ready(value) => Some(value.unwrap_or(Err(JobError::Cancelled))),
             Poll::Pending => None,
         }
@@ -92,25 +128,51 @@ impl<T> Job<T> {
 
     /// Blocks until the job has ended. Not for works: it would hold up the whole scheduler.
     ///
+    /// A job may wait for another of its own pool, as long as a thread is left that can run it.
+    ///
+    /// ```
+    /// use windlass_std::{JobError, Pool};
+    ///
+    /// let pool = Pool::new(1, 4)?;
+    /// let spawner = pool.spawner();
+    /// let mut outer = pool.spawn(None, move |_| {
+    ///     let mut inner = spawner.spawn(None, |_| 7).expect("there is room");
+    ///     inner.wait() // who should run it?
+    /// })?;
+    /// assert_eq!(outer.wait()?, Err(JobError::NoThreadLeft));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`JobError`].
     pub fn wait(&mut self) -> Result<T, JobError> {
-        self.answer.wait().unwrap_or(Err(JobError::Cancelled))
+        let answer = self.cell.answer();
+        let value = if here(self.line.jobs()).is_some() {
+            let jobs = self.line.jobs();
+            match answer.wait_counted(jobs.waiting(), jobs.threads()) {
+                Ok(value) => value,
+                Err(NoThreadLeft) => return Err(JobError::NoThreadLeft),
+            }
+        } else {
+            answer.wait()
+        };
+        value.unwrap_or(Err(JobError::Cancelled))
     }
 
     /// Takes the job out of the line, or tells it through its token that it may stop. What it returns all the same
     /// can still be had.
     pub fn cancel(&mut self) {
-        self.token.cancel();
-        if !self.is_ended() {
-            self.line.remove(self.key);
+        self.cell.ask_to_stop();
+        let jobs = self.line.jobs();
+        if !self.is_ended() && self.cell.withdraw(&|| jobs.one_less()) {
+            jobs.withdrawn(&*self.line);
         }
     }
 
     /// Whether the job has ended or will never start.
     #[must_use]
     pub fn is_ended(&self) -> bool {
-        self.answer.is_settled()
+        self.cell.answer().is_settled()
     }
 }
 
@@ -123,15 +185,15 @@ impl<T> Drop for Job<T> {
 impl<T> Future for Job<T> {
     type Output = Result<T, JobError>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let value = ready!(Pin::new(&mut self.answer).poll(cx));
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let value = ready!(self.cell.answer().poll(cx));
         Poll::Ready(value.unwrap_or(Err(JobError::Cancelled)))
     }
 }
 
 impl<T> fmt::Debug for Job<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match (self.is_ended(), self.token.is_cancelled()) {
+        let state = match (self.is_ended(), self.cell.is_cancelled()) {
             (true, _) => "ended",
             (false, true) => "cancelled",
             (false, false) => "pending",
