@@ -35,7 +35,9 @@ pub(crate) struct Slot<T> {
 enum State<T> {
     Open {
         waker: Option<Waker>,
-        /// Counts threads of a pool that wait, among them one that waits here.
+        /// Whether a thread waits here.
+        waits: bool,
+        /// Counts threads of a pool that wait, among them the one that waits here.
         counted: Option<Arc<AtomicU64>>,
     },
     Here(T),
@@ -70,18 +72,24 @@ impl<T> Drop for Promise<T> {
 
 impl<T> Slot<T> {
     pub(crate) fn new() -> Self {
-        Self { state: Mutex::new(State::Open { waker: None, counted: None }), ready: Condvar::new() }
+        Self {
+            state: Mutex::new(State::Open { waker: None, waits: false, counted: None }),
+            ready: Condvar::new(),
+        }
     }
 
     /// The value is here, or, without one, will never come.
     pub(crate) fn settle(&self, value: Option<T>) {
         let to = value.map_or(State::Over, State::Here);
         let before = std::mem::replace(&mut *lock(&self.state), to);
-        self.ready.notify_all();
-        if let State::Open { waker, counted } = before {
+        if let State::Open { waker, waits, counted } = before {
             if let Some(waiting) = counted {
                 // Before this thread can wait itself.
                 waiting.fetch_sub(1, Ordering::SeqCst);
+            }
+            if waits {
+                // A call of the operating system, so only if it is needed.
+                self.ready.notify_all();
             }
             if let Some(waker) = waker {
                 waker.wake();
@@ -126,6 +134,9 @@ impl<T> Slot<T> {
         loop {
             if let Poll::Ready(value) = state.take() {
                 return value;
+            }
+            if let State::Open { waits, .. } = &mut *state {
+                *waits = true;
             }
             state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
         }

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::line::{Line, here};
+use super::line::here;
 use super::task::Awaited;
 use crate::reply::NoThreadLeft;
 
@@ -44,7 +44,6 @@ use crate::reply::NoThreadLeft;
 #[must_use = "dropping it cancels the job"]
 pub struct Job<T> {
     cell: Arc<dyn Awaited<T>>,
-    line: Arc<dyn Line>,
 }
 
 /// Whether somebody has lost interest in a job. A clone shows the same.
@@ -111,8 +110,8 @@ impl fmt::Debug for CancelToken {
 }
 
 impl<T> Job<T> {
-    pub(crate) fn new(cell: Arc<dyn Awaited<T>>, line: Arc<dyn Line>) -> Self {
-        Self { cell, line }
+    pub(crate) fn new(cell: Arc<dyn Awaited<T>>) -> Self {
+        Self { cell }
     }
 
     /// The result, if the job has ended. Never blocks for the job.
@@ -147,8 +146,8 @@ impl<T> Job<T> {
     /// [`JobError`].
     pub fn wait(&mut self) -> Result<T, JobError> {
         let answer = self.cell.answer();
-        let value = if here(self.line.jobs()).is_some() {
-            let jobs = self.line.jobs();
+        let jobs = self.cell.line().jobs();
+        let value = if here(jobs, |desk| desk.is_some()) {
             match answer.wait_counted(jobs.waiting(), jobs.threads()) {
                 Ok(value) => value,
                 Err(NoThreadLeft) => return Err(JobError::NoThreadLeft),
@@ -163,9 +162,9 @@ impl<T> Job<T> {
     /// can still be had.
     pub fn cancel(&mut self) {
         self.cell.ask_to_stop();
-        let jobs = self.line.jobs();
-        if !self.is_ended() && self.cell.withdraw(&|| jobs.one_less()) {
-            jobs.withdrawn(&*self.line);
+        let line = &**self.cell.line();
+        if !self.is_ended() && self.cell.withdraw(&|| line.jobs().one_less()) {
+            line.jobs().withdrawn(line);
         }
     }
 
@@ -193,7 +192,7 @@ impl<T> Future for Job<T> {
 
 impl<T> fmt::Debug for Job<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match (self.is_ended(), self.cell.is_cancelled()) {
+        let state = match (self.is_ended(), self.cell.is_asked()) {
             (true, _) => "ended",
             (false, true) => "cancelled",
             (false, false) => "pending",

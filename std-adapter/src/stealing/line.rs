@@ -6,35 +6,40 @@
 //! A job that is cancelled in line leaves its id in a queue, where nothing can be taken out of the middle. When enough of
 //! them are there, the injector is swept, so they never outnumber the jobs that wait by more than a few.
 
-use std::cell::RefCell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::crew::{Core, Ran, Tasks};
 use super::deque::Ring;
-use super::table::Table;
+use super::job::{CancelToken, Flag};
+use super::padded::Padded;
+use super::pool::Rejected;
+use super::table::{Kept, Table};
 use super::task::Task;
 use super::worker::Worker;
 use crate::audit::Audit;
-use crate::sync::{AtomicU64, Ordering};
+use crate::panics::discard;
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 pub(crate) struct Jobs {
-    table: Table<Arc<dyn Task>>,
+    table: Table<Task>,
     /// In line or at work.
-    count: AtomicU64,
+    count: Padded<AtomicU64>,
     /// Cancelled in line since the last sweep.
     withdrawn: AtomicU64,
     /// How many threads wait for a job of this pool.
     waiting: Arc<AtomicU64>,
     threads: u64,
+    /// All are asked to stop.
+    closed: AtomicBool,
 }
 
-/// The jobs and the threads that run them, whatever watches them.
+/// The queues and the threads of a pool, whatever watches them.
 pub(crate) trait Line: Send + Sync {
     fn jobs(&self) -> &Arc<Jobs>;
     /// Puts an id in line, for a thread that is none of the pool's.
     fn put(&self, id: u64);
-    fn is_closed(&self) -> bool;
     /// Gives back what was put in after the end.
     fn drain(&self);
     /// How many ids stand in the line of everybody.
@@ -45,9 +50,6 @@ pub(crate) trait Line: Send + Sync {
     fn running(&self) -> usize;
 }
 
-/// There are as many tasks as the audit can tell apart.
-pub(crate) struct Refused;
-
 /// A sweep is due after so many jobs were cancelled, at least.
 const SWEEP: u64 = 32;
 
@@ -55,15 +57,16 @@ impl Jobs {
     pub(crate) fn new(threads: usize, limit: u32) -> Self {
         Self {
             table: Table::new(threads, limit),
-            count: AtomicU64::new(0),
+            count: Padded::default(),
             withdrawn: AtomicU64::new(0),
             waiting: Arc::new(AtomicU64::new(0)),
             threads: threads as u64,
+            closed: AtomicBool::new(false),
         }
     }
 
     /// Makes room for one more, if there are fewer than `most`.
-    pub(crate) fn one_more(&self, most: u64) -> bool {
+    fn one_more(&self, most: u64) -> bool {
         let more = |count| (count < most).then_some(count + 1);
         self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
@@ -84,6 +87,16 @@ impl Jobs {
         self.threads
     }
 
+    /// Takes no more jobs, and asks those that run to stop. Before the queues are closed: whoever sees them closed has
+    /// been seen by their drain.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
     /// A job was cancelled in line.
     pub(crate) fn withdrawn(&self, line: &dyn Line) {
         let withdrawn = self.withdrawn.fetch_add(1, Ordering::Relaxed) + 1;
@@ -93,30 +106,57 @@ impl Jobs {
         }
     }
 
-    /// Puts a task in line, for which there is room.
-    pub(crate) fn put(self: &Arc<Self>, task: Arc<dyn Task>, line: &dyn Line) -> Result<(), Refused> {
-        let here = here(self);
-        let number = here.as_ref().map(|worker| worker.number());
-        let id = self.table.insert(number, task).map_err(|_| Refused)?;
-        match here {
-            Some(worker) => {
-                worker.put(id);
-                if line.is_closed() {
-                    line.drain();
+    /// Puts a job in line, as the task that `make` makes of it, if there are fewer than `most`.
+    pub(crate) fn put<J, R>(
+        self: &Arc<Self>,
+        line: &dyn Line,
+        most: u64,
+        job: J,
+        make: impl FnOnce(J) -> (Task, R),
+    ) -> Result<R, Rejected<J>> {
+        if self.is_closed() {
+            return Err(Rejected::Closed(job));
+        }
+        if !self.one_more(most) {
+            return Err(Rejected::Full(job));
+        }
+        here(self, |desk| {
+            let Some(slot) = self.table.allot(desk.map(|desk| &desk.kept)) else {
+                self.one_less();
+                return Err(Rejected::Full(job));
+            };
+            let (task, owner) = make(job);
+            let id = self.table.fill(slot, task);
+            match desk {
+                None => line.put(id),
+                Some(desk) => {
+                    desk.worker.put(id);
+                    if self.is_closed() {
+                        line.drain();
+                    }
                 }
             }
-            None => line.put(id),
-        }
-        Ok(())
-    }
-
-    /// Asks all that run to stop.
-    pub(crate) fn ask_to_stop(&self) {
-        self.table.each(|task| task.ask_to_stop());
+            Ok(owner)
+        })
     }
 
     fn is_withdrawn(&self, id: u64) -> bool {
-        self.table.get(id).is_none_or(|task| task.is_withdrawn())
+        let look = |task: &Task| matches!(task, Task::Owned(job) if job.is_withdrawn());
+        self.table.look(id, look).unwrap_or(true)
+    }
+
+    /// Takes a task that will not run out of the table.
+    fn forget(&self, id: u64) -> Option<Task> {
+        let (task, slot) = self.table.take(id)?;
+        slot.into_iter().for_each(|slot| self.table.give_back(None, slot));
+        Some(task)
+    }
+}
+
+/// Shows that the pool was shut down.
+impl Flag for Jobs {
+    fn is_raised(&self) -> bool {
+        self.is_closed()
     }
 }
 
@@ -126,31 +166,65 @@ pub(crate) struct Runner(pub(crate) Arc<Jobs>);
 impl<A: Audit> Tasks<A> for Runner {
     fn run(&self, id: u64, worker: &Worker<A>) -> Ran {
         let Self(jobs) = self;
-        let leave = || {
-            worker.end(id);
-            jobs.table.remove(Some(worker.number()), id)
-        };
-        if let Some(task) = jobs.table.get(id) {
-            let ran = task.run(&|| {
-                drop(leave());
+        let Some((task, slot)) = jobs.table.take(id) else { return Ran::Done };
+        here(jobs, |desk| {
+            let slot = Cell::new(slot);
+            let leave = || {
+                worker.end(id);
+                if let Some(slot) = slot.take() {
+                    jobs.table.give_back(desk.map(|desk| &desk.kept), slot);
+                }
+            };
+            let end = || {
+                leave();
                 jobs.one_less();
-            });
-            if !ran {
-                drop(leave());
+            };
+            match (task, desk) {
+                (Task::Detached(job), Some(desk)) => {
+                    // Its slot and its place are free however it ends.
+                    let _end = OnDrop(end);
+                    job(&desk.token);
+                }
+                (Task::Detached(job), None) => drop(job), // cannot be: every thread enters
+                (Task::Owned(job), _) => {
+                    if !job.run(&end) {
+                        leave();
+                    }
+                }
             }
-        }
+        });
         Ran::Done
     }
 
     fn dropped(&self, id: u64) {
-        if let Some(task) = self.0.table.remove(None, id) {
-            task.refuse(&|| self.0.one_less());
+        let Self(jobs) = self;
+        match jobs.forget(id) {
+            Some(Task::Detached(job)) => {
+                jobs.one_less();
+                discard(job);
+            }
+            Some(Task::Owned(job)) => job.refuse(&|| jobs.one_less()),
+            None => {}
         }
     }
 
     fn enter(&self, worker: &Rc<Worker<A>>) {
-        let worker = Rc::clone(worker) as Rc<dyn Local>;
-        HERE.with_borrow_mut(|here| *here = Some((Arc::clone(&self.0), worker)));
+        let desk = Desk {
+            jobs: Arc::clone(&self.0),
+            worker: Rc::clone(worker) as Rc<dyn Local>,
+            kept: Kept::default(),
+            token: CancelToken(Arc::clone(&self.0) as Arc<dyn Flag>),
+        };
+        // It is the thread's first and only.
+        HERE.with(|here| drop(here.set(desk)));
+    }
+}
+
+struct OnDrop<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
     }
 }
 
@@ -169,10 +243,6 @@ impl<A: Audit> Line for Watched<A> {
         self.core.put(id);
     }
 
-    fn is_closed(&self) -> bool {
-        self.core.is_closed()
-    }
-
     fn drain(&self) {
         self.core.drain();
     }
@@ -183,7 +253,7 @@ impl<A: Audit> Line for Watched<A> {
 
     fn sweep(&self) {
         let keep = |id| !self.jobs.is_withdrawn(id);
-        self.core.hub().sweep(keep, |id| drop(self.jobs.table.remove(None, id)));
+        self.core.hub().sweep(keep, |id| drop(self.jobs.forget(id)));
     }
 
     fn running(&self) -> usize {
@@ -192,36 +262,41 @@ impl<A: Audit> Line for Watched<A> {
     }
 }
 
-/// The worker of the calling thread.
-pub(crate) trait Local {
-    fn number(&self) -> usize;
+/// What a thread of a pool has for itself.
+pub(crate) struct Desk {
+    jobs: Arc<Jobs>,
+    worker: Rc<dyn Local>,
+    kept: Kept,
+    /// What detached jobs are shown.
+    token: CancelToken,
+}
+
+/// The worker of a thread.
+trait Local {
     fn put(&self, id: u64);
 }
 
 impl<A: Audit> Local for Worker<A> {
-    fn number(&self) -> usize {
-        self.number()
-    }
-
     fn put(&self, id: u64) {
         self.put(id);
     }
 }
 
-/// Whose thread this is, and which of them.
-type Here = (Arc<Jobs>, Rc<dyn Local>);
-
 thread_local! {
-    static HERE: RefCell<Option<Here>> = const { RefCell::new(None) };
+    static HERE: OnceCell<Desk> = const { OnceCell::new() };
 }
 
-/// The worker of the calling thread, if it is one that runs these jobs.
-pub(crate) fn here(jobs: &Arc<Jobs>) -> Option<Rc<dyn Local>> {
-    // A job that is dropped while its thread ends finds none.
-    let look = HERE.try_with(|here| {
-        let here = here.borrow();
-        let (own, worker) = here.as_ref()?;
-        Arc::ptr_eq(own, jobs).then(|| Rc::clone(worker))
+/// Calls `call` with the desk of the calling thread, if it is one that runs these jobs.
+pub(crate) fn here<R>(jobs: &Arc<Jobs>, call: impl FnOnce(Option<&Desk>) -> R) -> R {
+    let mut call = Some(call);
+    let found = HERE.try_with(|here| {
+        let desk = here.get().filter(|desk| Arc::ptr_eq(&desk.jobs, jobs));
+        call.take().map(|call| call(desk))
     });
-    look.ok().flatten()
+    match (found, call) {
+        (Ok(Some(value)), _) => value,
+        // The thread is about to end, and its desk is gone.
+        (_, Some(call)) => call(None),
+        _ => unreachable!("it was called, or it is still here"),
+    }
 }

@@ -1,16 +1,16 @@
 //! The tasks of a pool, by id.
 //!
 //! The invariant: *an id names one task for ever*. A slot that is used again has another generation, and one whose
-//! generations are used up is not used again. Slots are given out in the order in which they became free; each worker
-//! keeps a few for itself, so that workers seldom meet here. The table grows in pieces that never move, and never
+//! generations are used up is not used again. Slots are given out in the order in which they became free; workers keep
+//! a few for themselves, so that they seldom meet here. The table grows in pieces that never move, and never
 //! shrinks.
 //!
 //! This file does not know what the tasks are.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::OnceLock;
 
-use super::padded::Padded;
 use crate::clock::lock;
 use crate::sync::Mutex;
 
@@ -18,10 +18,18 @@ pub(crate) struct Table<T> {
     /// Each piece is as large as all before it together; the first has [`FIRST`] entries.
     pieces: Box<[OnceLock<Piece<T>>]>,
     free: Mutex<Free>,
-    /// What each worker keeps for itself.
-    kept: Box<[Padded<Mutex<Vec<u32>>>]>,
     limit: u32,
+    /// Whether there are so many slots that workers may keep some.
+    plenty: bool,
 }
+
+/// Slots that a worker keeps for itself.
+#[derive(Default)]
+pub(crate) struct Kept(RefCell<Vec<u32>>);
+
+/// A slot that nobody else uses.
+#[must_use = "otherwise it is never used again"]
+pub(crate) struct Slot(u32);
 
 type Piece<T> = Box<[Entry<T>]>;
 type Entry<T> = Mutex<(u32, Option<T>)>;
@@ -51,58 +59,73 @@ fn split(id: u64) -> (u32, u32) {
     (id as u32, (id >> 32) as u32)
 }
 
-impl<T: Clone> Table<T> {
+impl<T> Table<T> {
     /// A table for `workers` workers and at most `limit` tasks at once; a few less if all are wanted while workers keep
     /// slots for themselves, which they do only if there are plenty.
     pub(crate) fn new(workers: usize, limit: u32) -> Self {
-        let workers = if limit as usize / PLENTY > workers { workers } else { 0 };
         Self {
             pieces: (0..=place(u32::MAX).0).map(|_| OnceLock::new()).collect(),
             free: Mutex::default(),
-            kept: (0..workers).map(|_| Padded::default()).collect(),
             limit,
+            plenty: limit as usize / PLENTY > workers,
         }
     }
 
-    /// Keeps a task, and says its id; gives it back if there is no room. `worker` is the calling thread's number, if
-    /// it is one.
-    pub(crate) fn insert(&self, worker: Option<usize>, task: T) -> Result<u64, T> {
-        let Some(slot) = self.allot(worker) else { return Err(task) };
-        let mut entry = lock(self.make(slot));
-        let generation = entry.0;
-        entry.1 = Some(task);
-        Ok(u64::from(generation) << 32 | u64::from(slot))
+    /// A slot for a task; none if all are in use. `kept` is the calling worker's.
+    pub(crate) fn allot(&self, kept: Option<&Kept>) -> Option<Slot> {
+        let slot = match kept.filter(|_| self.plenty) {
+            None => lock(&self.free).next(self.limit)?,
+            Some(kept) => {
+                let mut kept = kept.0.borrow_mut();
+                if kept.is_empty() {
+                    let mut free = lock(&self.free);
+                    kept.extend(std::iter::from_fn(|| free.next(self.limit)).take(HANDFUL));
+                    kept.reverse(); // the last is given out first
+                }
+                kept.pop()?
+            }
+        };
+        Some(Slot(slot))
     }
 
-    /// The task of an id.
-    pub(crate) fn get(&self, id: u64) -> Option<T> {
+    /// Keeps a task in its slot, and says its id.
+    pub(crate) fn fill(&self, Slot(slot): Slot, task: T) -> u64 {
+        let mut entry = lock(self.make(slot));
+        entry.1 = Some(task);
+        u64::from(entry.0) << 32 | u64::from(slot)
+    }
+
+    /// Looks at the task of an id.
+    pub(crate) fn look<R>(&self, id: u64, look: impl FnOnce(&T) -> R) -> Option<R> {
         let (slot, generation) = split(id);
         let entry = lock(self.entry(slot)?);
-        if entry.0 == generation { entry.1.clone() } else { None }
+        entry.1.as_ref().filter(|_| entry.0 == generation).map(look)
     }
 
-    /// Takes the task of an id; the id is dead from now on, and its slot free.
-    pub(crate) fn remove(&self, worker: Option<usize>, id: u64) -> Option<T> {
+    /// Takes the task of an id, which is dead from now on. Its slot is still in use, until it is given back; it is none if
+    /// its generations are used up.
+    pub(crate) fn take(&self, id: u64) -> Option<(T, Option<Slot>)> {
         let (slot, generation) = split(id);
         let mut entry = lock(self.entry(slot)?);
         if entry.0 != generation {
             return None;
         }
         let task = entry.1.take()?;
-        // In its last generation a slot would repeat an id.
-        let more = generation.checked_add(1).inspect(|next| entry.0 = *next).is_some();
-        drop(entry);
-        if more {
-            self.give_back(worker, slot);
-        }
-        Some(task)
+        // After its last generation a slot would repeat an id.
+        let next = generation.checked_add(1);
+        entry.0 = next.unwrap_or(generation);
+        Some((task, next.map(|_| Slot(slot))))
     }
 
-    /// Looks at all tasks that are there; those that come or go meanwhile may be missed.
-    pub(crate) fn each(&self, mut look: impl FnMut(&T)) {
-        for entry in self.pieces.iter().filter_map(OnceLock::get).flatten() {
-            let task = lock(entry).1.clone();
-            task.iter().for_each(&mut look);
+    /// Lets a slot be used again. `kept` is the calling worker's.
+    pub(crate) fn give_back(&self, kept: Option<&Kept>, Slot(slot): Slot) {
+        let Some(kept) = kept.filter(|_| self.plenty) else {
+            return lock(&self.free).line.push_back(slot);
+        };
+        let mut kept = kept.0.borrow_mut();
+        kept.push(slot);
+        if kept.len() >= 2 * HANDFUL {
+            lock(&self.free).line.extend(kept.drain(..HANDFUL));
         }
     }
 
@@ -115,30 +138,6 @@ impl<T: Clone> Table<T> {
         let (piece, place) = place(slot);
         let make = || (0..u64::from(FIRST) << piece).map(|_| Entry::default()).collect();
         &self.pieces[piece].get_or_init(make)[place]
-    }
-
-    fn allot(&self, worker: Option<usize>) -> Option<u32> {
-        let Some(kept) = worker.and_then(|worker| self.kept.get(worker)) else {
-            return lock(&self.free).next(self.limit);
-        };
-        let mut kept = lock(kept);
-        if kept.is_empty() {
-            let mut free = lock(&self.free);
-            kept.extend(std::iter::from_fn(|| free.next(self.limit)).take(HANDFUL));
-            kept.reverse(); // the last is given out first
-        }
-        kept.pop()
-    }
-
-    fn give_back(&self, worker: Option<usize>, slot: u32) {
-        let Some(kept) = worker.and_then(|worker| self.kept.get(worker)) else {
-            return lock(&self.free).line.push_back(slot);
-        };
-        let mut kept = lock(kept);
-        kept.push(slot);
-        if kept.len() >= 2 * HANDFUL {
-            lock(&self.free).line.extend(kept.drain(..HANDFUL));
-        }
     }
 }
 
@@ -171,45 +170,60 @@ mod tests {
         assert_eq!(place(u32::MAX).0, 27);
     }
 
+    /// Takes a task and gives its slot back.
+    fn remove<T>(table: &Table<T>, kept: Option<&Kept>, id: u64) -> Option<T> {
+        let (task, slot) = table.take(id)?;
+        slot.into_iter().for_each(|slot| table.give_back(kept, slot));
+        Some(task)
+    }
+
+    /// As the pool does it.
+    fn insert<T>(table: &Table<T>, kept: Option<&Kept>, task: T) -> Result<u64, T> {
+        match table.allot(kept) {
+            Some(slot) => Ok(table.fill(slot, task)),
+            None => Err(task),
+        }
+    }
+
     #[test]
     fn an_id_is_dead_once_its_task_is_gone_and_its_slot_lives_on() {
         let table = Table::new(1, 2);
-        let (a, b) = (table.insert(None, 'a'), table.insert(None, 'b'));
-        assert_eq!((a, b, table.insert(None, 'c')), (Ok(0), Ok(1), Err('c')));
-        assert_eq!((table.remove(None, 0), table.remove(None, 0), table.get(0)), (Some('a'), None, None));
-        assert_eq!((table.remove(None, 1), table.get(7)), (Some('b'), None));
+        let (a, b) = (insert(&table, None, 'a'), insert(&table, None, 'b'));
+        assert_eq!((a, b, insert(&table, None, 'c')), (Ok(0), Ok(1), Err('c')));
+        let (task, slot) = table.take(0).expect("it is there");
+        assert_eq!((task, table.look(0, |task| *task), insert(&table, None, 'c')), ('a', None, Err('c')));
+        table.give_back(None, slot.expect("it has more generations"));
+        assert_eq!(
+            (remove(&table, None, 0), remove(&table, None, 1), table.look(7, |_| ())),
+            (None, Some('b'), None)
+        );
         // First freed, first used.
-        assert_eq!(table.insert(None, 'd'), Ok(1 << 32));
-        assert_eq!(table.get(1 << 32), Some('d'));
+        assert_eq!(insert(&table, None, 'd'), Ok(1 << 32));
+        assert_eq!(table.look(1 << 32, |task| *task), Some('d'));
     }
 
     #[test]
     fn a_slot_whose_generations_are_used_up_is_not_used_again() {
         let table = Table::new(0, 2);
-        assert_eq!(table.insert(None, 'a'), Ok(0));
+        assert_eq!(insert(&table, None, 'a'), Ok(0));
         lock(table.make(0)).0 = u32::MAX;
         let last = u64::from(u32::MAX) << 32;
-        assert_eq!((table.get(last), table.remove(None, last)), (Some('a'), Some('a')));
-        assert_eq!(
-            (table.get(last), table.insert(None, 'b'), table.insert(None, 'c')),
-            (None, Ok(1), Err('c'))
-        );
+        assert_eq!((remove(&table, None, last), remove(&table, None, last)), (Some('a'), None));
+        assert_eq!((insert(&table, None, 'b'), insert(&table, None, 'c')), (Ok(1), Err('c')));
     }
 
     #[test]
     fn a_worker_keeps_a_handful_and_gives_the_rest_back() {
         let table = Table::new(1, 600);
-        let ids: Vec<u64> = (0..600).map(|n| table.insert(None, n).expect("there is room")).collect();
-        assert_eq!(table.insert(Some(0), 0), Err(0));
+        let own = Kept::default();
+        let ids: Vec<u64> = (0..600).map(|n| insert(&table, None, n).expect("there is room")).collect();
+        assert_eq!(insert(&table, Some(&own), 0), Err(0));
         for id in ids {
-            assert!(table.remove(Some(0), id).is_some());
+            assert!(remove(&table, Some(&own), id).is_some());
         }
-        let kept = lock(&table.kept[0]).len();
+        let kept = own.0.borrow().len();
         assert!((1..2 * HANDFUL).contains(&kept));
-        let mut found = 0;
-        table.each(|_| found += 1);
-        assert_eq!(found, 0);
-        assert!((0..kept).all(|n| table.insert(Some(0), n).is_ok()));
+        assert!((0..kept).all(|n| insert(&table, Some(&own), n).is_ok()));
         assert_eq!(lock(&table.free).line.len(), 600 - kept);
     }
 }

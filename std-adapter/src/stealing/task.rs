@@ -10,13 +10,22 @@ use std::sync::Arc;
 use windlass::WakeHandle;
 
 use super::job::{CancelToken, Flag, JobError};
+use super::line::Line;
 use crate::clock::lock;
 use crate::panics::{discard, message};
 use crate::reply::Slot;
 use crate::sync::{AtomicBool, Mutex, Ordering};
 
-/// What the pool knows of a job.
-pub(crate) trait Task: Send + Sync {
+/// What is in line.
+pub(crate) enum Task {
+    /// Nobody waits for it, so nobody can cancel it.
+    Detached(Box<dyn FnOnce(&CancelToken) + Send>),
+    /// Its owner may cancel it at any time.
+    Owned(Arc<dyn Owned>),
+}
+
+/// What the pool knows of a job that somebody owns.
+pub(crate) trait Owned: Send + Sync {
     /// Runs it, calls `end` when its closure has returned, and then shows the result. False, without a call of `end`,
     /// if it was withdrawn.
     fn run(self: Arc<Self>, end: &dyn Fn()) -> bool;
@@ -30,32 +39,34 @@ pub(crate) trait Task: Send + Sync {
 
     /// Whether there is nothing to run.
     fn is_withdrawn(&self) -> bool;
-
-    /// Tells it that nobody wants its result.
-    fn ask_to_stop(&self);
 }
 
 /// What the owner of a [`Job`](super::Job) knows of it.
-pub(crate) trait Awaited<T>: Task {
+pub(crate) trait Awaited<T>: Owned {
     fn answer(&self) -> &Slot<Result<T, JobError>>;
-    fn is_cancelled(&self) -> bool;
+    fn line(&self) -> &Arc<dyn Line>;
+    /// Tells it that nobody wants its result.
+    fn ask_to_stop(&self);
+    fn is_asked(&self) -> bool;
 }
 
 pub(crate) struct Closure<T, F> {
     /// Until it starts.
-    line: Mutex<Option<(F, Option<WakeHandle>)>>,
-    cancelled: AtomicBool,
+    waits: Mutex<Option<(F, Option<WakeHandle>)>>,
+    asked: AtomicBool,
     answer: Slot<Result<T, JobError>>,
+    line: Arc<dyn Line>,
 }
 
 impl<T, F> Closure<T, F> {
-    pub(crate) fn new(job: F, wake: Option<WakeHandle>) -> Self {
-        Self { line: Mutex::new(Some((job, wake))), cancelled: AtomicBool::new(false), answer: Slot::new() }
+    pub(crate) fn new(job: F, wake: Option<WakeHandle>, line: Arc<dyn Line>) -> Self {
+        let waits = Mutex::new(Some((job, wake)));
+        Self { waits, asked: AtomicBool::new(false), answer: Slot::new(), line }
     }
 
     /// Takes the closure out; then it is whoever has it that answers.
-    pub(crate) fn take(&self) -> Option<(F, Option<WakeHandle>)> {
-        lock(&self.line).take()
+    fn take(&self) -> Option<(F, Option<WakeHandle>)> {
+        lock(&self.waits).take()
     }
 
     /// Drops the closure and says that there will be no result; what to wake for that.
@@ -68,7 +79,7 @@ impl<T, F> Closure<T, F> {
     }
 }
 
-impl<T, F> Task for Closure<T, F>
+impl<T, F> Owned for Closure<T, F>
 where
     T: Send + 'static,
     F: FnOnce(&CancelToken) -> T + Send + 'static,
@@ -95,18 +106,13 @@ where
     }
 
     fn refuse(&self, end: &dyn Fn()) {
-        self.ask_to_stop();
         if let Some(Some(wake)) = self.give_up(end) {
             wake.wake();
         }
     }
 
     fn is_withdrawn(&self) -> bool {
-        lock(&self.line).is_none()
-    }
-
-    fn ask_to_stop(&self) {
-        self.cancelled.store(true, Ordering::Relaxed);
+        lock(&self.waits).is_none()
     }
 }
 
@@ -119,13 +125,21 @@ where
         &self.answer
     }
 
-    fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
+    fn line(&self) -> &Arc<dyn Line> {
+        &self.line
+    }
+
+    fn ask_to_stop(&self) {
+        self.asked.store(true, Ordering::Relaxed);
+    }
+
+    fn is_asked(&self) -> bool {
+        self.is_raised()
     }
 }
 
 impl<T: Send, F: Send> Flag for Closure<T, F> {
     fn is_raised(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
+        self.asked.load(Ordering::Relaxed) || self.line.jobs().is_closed()
     }
 }
