@@ -1,0 +1,78 @@
+//! Each flaw of a deque that needs no weak memory is found in orders of threads that shuttle draws, and the shipped
+//! deque breaks no promise in twenty thousand of them. Only in a build with `--cfg shuttle`.
+//!
+//! Every seed is fixed, so the same orders are drawn each time.
+#![cfg(shuttle)]
+
+mod faults;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
+use shuttle::{Config, Runner};
+
+use faults::deque::Flaw;
+use faults::race::{ALL, CONTROLS, RACERS, Race, Tool, found_by};
+use windlass_std::audit::Report;
+
+const SEED: u64 = 0x5eed;
+/// Orders drawn to find a flaw, with each of the two ways to draw.
+const HUNT: usize = 10_000;
+/// Orders drawn to find none.
+const CONTROL: usize = 20_000;
+/// How many switches against the priorities a bug needs at most.
+const DEPTH: usize = 3;
+
+/// In how many of the schedules a promise was broken.
+fn broken(scheduler: impl Scheduler + 'static, race: Race, run: fn(Race) -> Report) -> usize {
+    let mut config = Config::new();
+    config.failure_persistence = shuttle::FailurePersistence::None;
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    Runner::new(scheduler, config).run(move || {
+        if !run(race).is_clean() {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    count.load(Ordering::Relaxed)
+}
+
+fn random(schedules: usize) -> RandomScheduler {
+    RandomScheduler::new_from_seed(SEED, schedules)
+}
+
+fn by_priority(schedules: usize) -> PctScheduler {
+    PctScheduler::new_from_seed(SEED, DEPTH, schedules)
+}
+
+#[test]
+fn each_flaw_of_schedules_is_found() {
+    for racer in found_by(Tool::Shuttle) {
+        let found = [
+            broken(random(HUNT), racer.race, racer.run),
+            broken(by_priority(HUNT), racer.race, racer.run),
+        ];
+        println!("{:?}: random {} and by priority {} of {HUNT}", racer.flaw, found[0], found[1]);
+        assert!(found[0] + found[1] > 0, "a deque whose {} broke no promise", racer.flaw.text());
+    }
+}
+
+#[test]
+fn what_has_no_flaw_breaks_no_promise() {
+    for race in ALL {
+        for (name, run) in CONTROLS {
+            assert_eq!(broken(random(CONTROL), *race, *run), 0, "{name}, random, {race:?}");
+            assert_eq!(broken(by_priority(CONTROL), *race, *run), 0, "{name}, by priority, {race:?}");
+        }
+    }
+}
+
+/// If it did, loom and Miri would not be needed for it.
+#[test]
+fn a_flaw_of_memory_orders_is_not_visible_here() {
+    for racer in RACERS.iter().filter(|racer| !racer.tools.contains(&Tool::Shuttle)) {
+        assert_ne!(racer.flaw, Flaw::Sound);
+        assert_eq!(broken(random(HUNT), racer.race, racer.run), 0, "{:?}", racer.flaw);
+    }
+}
