@@ -49,10 +49,8 @@ fn by_priority(schedules: usize) -> PctScheduler {
 #[test]
 fn each_flaw_of_schedules_is_found() {
     for racer in found_by(Tool::Shuttle) {
-        let found = [
-            broken(random(HUNT), racer.race, racer.run),
-            broken(by_priority(HUNT), racer.race, racer.run),
-        ];
+        let found =
+            [broken(random(HUNT), racer.race, racer.run), broken(by_priority(HUNT), racer.race, racer.run)];
         println!("{:?}: random {} and by priority {} of {HUNT}", racer.flaw, found[0], found[1]);
         assert!(found[0] + found[1] > 0, "a deque whose {} broke no promise", racer.flaw.text());
     }

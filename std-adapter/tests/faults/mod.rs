@@ -9,8 +9,8 @@
 
 pub(crate) mod deque;
 pub(crate) mod race;
-//S
-//T
+pub(crate) mod scripts;
+pub(crate) mod toy;
 
 /// What threads meet at, as in the crate itself.
 pub(crate) mod sync {

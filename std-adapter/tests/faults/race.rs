@@ -35,13 +35,15 @@ pub(crate) struct Race {
     pub(crate) rounds: usize,
 }
 
-const SHORT: Race = Race { capacity: 2, acts: &[Push, Push, Pop, Push, Pop], thieves: 1, steals: 2, rounds: 1 };
+const SHORT: Race =
+    Race { capacity: 2, acts: &[Push, Push, Pop, Push, Pop], thieves: 1, steals: 2, rounds: 1 };
 const LAST: Race = Race { capacity: 2, acts: &[Push, Push, Pop, Pop], thieves: 1, steals: 2, rounds: 1 };
 const THIEVES: Race = Race { capacity: 2, acts: &[Push, Push, Pop], thieves: 2, steals: 1, rounds: 1 };
 /// The owner's last store is the one of its pop, and one element stays for the thief.
 const LEFT: Race = Race { capacity: 4, acts: &[Push, Push, Pop], thieves: 1, steals: 1, rounds: 1 };
 const FULL: Race = Race { capacity: 2, acts: &[Push, Push, Push, Pop], thieves: 1, steals: 2, rounds: 1 };
-const BATCH: Race = Race { capacity: 4, acts: &[Push, Push, Push, Push, Pop, Pop, Pop], thieves: 1, steals: 1, rounds: 1 };
+const BATCH: Race =
+    Race { capacity: 4, acts: &[Push, Push, Push, Push, Pop, Pop, Pop], thieves: 1, steals: 1, rounds: 1 };
 /// Long enough for positions of three bits to come round while a thief sleeps.
 const ROUND: Race = Race {
     capacity: 2,
