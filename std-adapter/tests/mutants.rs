@@ -8,8 +8,10 @@ use std::fmt::Write as _;
 
 use faults::deque::{Flaw, Flawed, Sound};
 use faults::race::{RACERS, Tool};
-use faults::scripts::{KILLERS, needless_wakes, panics, shutdown_in_a_steal, shutdown_of_a_pool, slow_steal};
-use faults::toy::Fault;
+use faults::scripts::{
+    KILLERS, Killer, needless_wakes, panics, shutdown_in_a_steal, shutdown_of_a_pool, slow_steal,
+};
+use faults::toy::{Fault, on_threads};
 use windlass_std::audit::Kind;
 use windlass_std::stealing::Ring;
 
@@ -18,13 +20,7 @@ fn each_fault_is_reported_as_its_kind_first_of_all() {
     for killer in KILLERS {
         let report = (killer.broken)();
         let first = report.violations().first().map(|violation| violation.kind);
-        assert_eq!(
-            first,
-            Some(killer.kind),
-            "a {} whose fault is \"{}\": {report}",
-            killer.subject,
-            killer.fault
-        );
+        assert_eq!(first, Some(killer.kind), "a {} in which {}: {report}", killer.subject, killer.fault);
         assert_eq!((killer.broken)(), report, "a script gives the same report each time");
     }
 }
@@ -65,11 +61,12 @@ fn page() -> String {
     let mut page = String::from(
         "<!-- `cargo xtask mutants` writes this page; a test compares it. -->\n\n\
          Each kind of violation, and a fault in an otherwise sound deque or pool that is reported as this kind first of all. Scripts of \
-         one thread show them, in `cargo test -p windlass-std --test mutants`; without the fault, the same scripts give a clean report.\n\n\
-         | kind | where | what is wrong |\n| --- | --- | --- |\n",
+         one thread (`std-adapter/tests/faults/scripts.rs`) show them, in `cargo test -p windlass-std --test mutants`; without the fault, the same scripts give a clean report.\n\n\
+         | kind | where | what is wrong | script |\n| --- | --- | --- | --- |\n",
     );
     for killer in KILLERS {
-        let _ = writeln!(page, "| `{:?}` | {} | {} |", killer.kind, killer.subject, killer.fault);
+        let Killer { kind, subject, fault, script, .. } = killer;
+        let _ = writeln!(page, "| `{kind:?}` | {subject} | {fault} | `{script}` |");
     }
     page.push_str(
         "\nThe flaws of deques in threads that race, and what finds a broken promise there, with the audit as the only judge. In the same \
@@ -126,5 +123,13 @@ fn a_shutdown_is_no_violation() {
     {
         assert!(report.is_clean(), "{report}");
         assert!(report.totals.released > 0, "{report}");
+    }
+}
+
+#[test]
+fn a_pool_of_threads_is_never_accused() {
+    for _ in 0..200 {
+        let report = on_threads::<Ring<u64>>(Fault::None, 100);
+        assert!(report.is_clean(), "{report}");
     }
 }

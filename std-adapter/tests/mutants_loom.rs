@@ -40,7 +40,7 @@ fn first_broken(race: Race, run: fn(Race) -> Report) -> Result<usize, (usize, St
 fn each_flaw_of_memory_orders_is_found() {
     for racer in found_by(Tool::Loom) {
         match first_broken(racer.race, racer.run) {
-            Ok(tried) => panic!("a deque whose {} broke no promise in {tried} orders", racer.flaw.text()),
+            Ok(tried) => panic!("a deque in which {} broke no promise in {tried} orders", racer.flaw.text()),
             Err((tried, report)) => {
                 // Loom's own complaint is no report of the audit.
                 assert!(report.contains("violation"), "{:?}: {report}", racer.flaw);

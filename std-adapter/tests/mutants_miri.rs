@@ -19,7 +19,7 @@ fn flaws_of_memory_orders_are_found() {
     for racer in found_by(Tool::Miri) {
         let found = (0..ROUNDS).find(|_| !(racer.run)(racer.race.repeated(REPEATED)).is_clean());
         println!("{:?}: round {found:?}", racer.flaw);
-        assert!(found.is_some(), "a deque whose {} broke no promise", racer.flaw.text());
+        assert!(found.is_some(), "a deque in which {} broke no promise", racer.flaw.text());
     }
 }
 

@@ -13,8 +13,10 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, Runner};
 
 use faults::deque::Flaw;
-use faults::race::{ALL, CONTROLS, RACERS, Race, Tool, found_by};
+use faults::race::{ALL, CONTROLS, RACERS, Tool, found_by};
+use faults::toy::{Fault, on_threads};
 use windlass_std::audit::Report;
+use windlass_std::stealing::Ring;
 
 const SEED: u64 = 0x5eed;
 /// Orders drawn to find a flaw, with each of the two ways to draw.
@@ -25,13 +27,13 @@ const CONTROL: usize = 20_000;
 const DEPTH: usize = 3;
 
 /// In how many of the schedules a promise was broken.
-fn broken(scheduler: impl Scheduler + 'static, race: Race, run: fn(Race) -> Report) -> usize {
+fn broken(scheduler: impl Scheduler + 'static, run: impl Fn() -> Report + Send + Sync + 'static) -> usize {
     let mut config = Config::new();
     config.failure_persistence = shuttle::FailurePersistence::None;
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);
     Runner::new(scheduler, config).run(move || {
-        if !run(race).is_clean() {
+        if !run().is_clean() {
             counted.fetch_add(1, Ordering::Relaxed);
         }
     });
@@ -49,10 +51,12 @@ fn by_priority(schedules: usize) -> PctScheduler {
 #[test]
 fn each_flaw_of_schedules_is_found() {
     for racer in found_by(Tool::Shuttle) {
-        let found =
-            [broken(random(HUNT), racer.race, racer.run), broken(by_priority(HUNT), racer.race, racer.run)];
+        let found = [
+            broken(random(HUNT), || (racer.run)(racer.race)),
+            broken(by_priority(HUNT), || (racer.run)(racer.race)),
+        ];
         println!("{:?}: random {} and by priority {} of {HUNT}", racer.flaw, found[0], found[1]);
-        assert!(found[0] + found[1] > 0, "a deque whose {} broke no promise", racer.flaw.text());
+        assert!(found[0] + found[1] > 0, "a deque in which {} broke no promise", racer.flaw.text());
     }
 }
 
@@ -60,8 +64,8 @@ fn each_flaw_of_schedules_is_found() {
 fn what_has_no_flaw_breaks_no_promise() {
     for race in ALL {
         for (name, run) in CONTROLS {
-            assert_eq!(broken(random(CONTROL), *race, *run), 0, "{name}, random, {race:?}");
-            assert_eq!(broken(by_priority(CONTROL), *race, *run), 0, "{name}, by priority, {race:?}");
+            assert_eq!(broken(random(CONTROL), || run(*race)), 0, "{name}, random, {race:?}");
+            assert_eq!(broken(by_priority(CONTROL), || run(*race)), 0, "{name}, by priority, {race:?}");
         }
     }
 }
@@ -71,6 +75,20 @@ fn what_has_no_flaw_breaks_no_promise() {
 fn a_flaw_of_memory_orders_is_not_visible_here() {
     for racer in RACERS.iter().filter(|racer| !racer.tools.contains(&Tool::Shuttle)) {
         assert_ne!(racer.flaw, Flaw::Sound);
-        assert_eq!(broken(random(HUNT), racer.race, racer.run), 0, "{:?}", racer.flaw);
+        assert_eq!(broken(random(HUNT), || (racer.run)(racer.race)), 0, "{:?}", racer.flaw);
+    }
+}
+
+/// Steps of each worker before the rest is done in turns.
+const STEPS: usize = 16;
+
+#[test]
+fn a_pool_of_shipped_rings_breaks_no_promise() {
+    let pool = |fault| move || on_threads::<Ring<u64>>(fault, STEPS);
+    assert_eq!(broken(random(CONTROL), pool(Fault::None)), 0);
+    assert_eq!(broken(by_priority(CONTROL), pool(Fault::None)), 0);
+    // And if it broke one, that would be seen.
+    for fault in [Fault::WakesTwice, Fault::OverflowForgets, Fault::BatchForgetsOne, Fault::FreesRunning] {
+        assert!(broken(random(HUNT), pool(fault)) + broken(by_priority(HUNT), pool(fault)) > 0, "{fault:?}");
     }
 }

@@ -20,7 +20,7 @@ macro_rules! flaws {
         impl Flaw {
             pub(crate) const ALL: &'static [Self] = &[$(Self::$name),+];
 
-            /// As in "a deque whose ...".
+            /// As in "a deque in which ...".
             pub(crate) const fn text(self) -> &'static str {
                 match self { $(Self::$name => $text),+ }
             }
@@ -40,23 +40,23 @@ macro_rules! flaws {
 
 flaws! {
     /// The control.
-    Sound "deque is sound",
-    LastWithoutClaim "owner takes the last element without compare-and-swap",
-    PopWithoutFence "pop has no fence between its store and its load",
-    PublishByReleaseStore "push publishes by a release store, not by a fence",
-    PublishRelaxed "push publishes by a relaxed store",
-    StealWithoutClaim "thief raises the top by a store",
-    StealDrops "thief claims an element and drops it",
-    StealTakesNewest "thief takes the newest",
-    StealSkipsOldest "thief leaves the oldest and takes the next",
+    Sound "nothing is wrong",
+    LastWithoutClaim "the owner takes the last element without compare-and-swap",
+    PopWithoutFence "the pop has no fence between its store and its load",
+    PublishByReleaseStore "the push publishes by a release store, not by a fence",
+    PublishRelaxed "the push publishes by a relaxed store",
+    StealWithoutClaim "a thief raises the top by a store",
+    StealDrops "a thief claims an element and drops it",
+    StealTakesNewest "a thief takes the newest",
+    StealSkipsOldest "a thief leaves the oldest and takes the next",
     /// The shape of CVE-2021-32810: one element twice, another never.
-    StealReturnsStale "thief looks for a new place, and returns what it read at the old one",
-    StealHalfByOneClaim "thief claims a batch by one compare-and-swap, although the owner takes from the other end",
-    PopTakesOldest "owner takes the oldest",
-    PopOverlooksLast "owner finds nothing while one element is left",
+    StealReturnsStale "a thief looks for a new place, and returns what it read at the old one",
+    StealHalfByOneClaim "a thief claims a batch by one compare-and-swap, although the owner takes from the other end",
+    PopTakesOldest "the owner takes the oldest",
+    PopOverlooksLast "the owner finds nothing while one element is left",
     NarrowPositions "positions have 3 bits and come round",
-    OverwritesWhenFull "push overwrites the oldest element when it is full",
-    StealReadsUnwritten "thief takes from an empty deque, where nothing was ever written",
+    OverwritesWhenFull "the push overwrites the oldest element when it is full",
+    StealReadsUnwritten "a thief takes from an empty deque, where nothing was ever written",
 }
 
 /// Names a flaw by a type.

@@ -19,6 +19,8 @@ pub(crate) struct Killer {
     pub(crate) kind: Kind,
     pub(crate) subject: &'static str,
     pub(crate) fault: &'static str,
+    /// The name of the script.
+    pub(crate) script: &'static str,
     /// The script, with the fault.
     pub(crate) broken: fn() -> Report,
     /// The same script, and nothing wrong.
@@ -33,6 +35,7 @@ macro_rules! deque {
             kind: Kind::$kind,
             subject: "deque",
             fault: Flaw::$flaw.text(),
+            script: stringify!($script),
             broken: $script::<Flawed<$flaw>, $layer>,
             sound: &[$script::<Ring<u64>, $layer>, $script::<Flawed<Sound>, $layer>],
         }
@@ -46,6 +49,7 @@ macro_rules! pool {
             kind: Kind::$kind,
             subject: "pool",
             fault: Fault::$fault.text(),
+            script: stringify!($script),
             broken: || $script(Fault::$fault),
             sound: &[|| $script(Fault::None)],
         }

@@ -9,11 +9,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, PoisonError};
 
 use windlass_std::audit::{
-    Attempt, Audit, Finish, Layout, Missed, Moment, Order, Probe, QueueId, Report, Seat, Settings, Verdict,
+    Attempt, Audit, Exact, Finish, Layout, Missed, Moment, Order, Probe, QueueId, Report, Seat, Settings,
+    Verdict,
 };
 use windlass_std::stealing::{Deque, Steal};
 
-use super::sync::{AtomicU64, Mutex, Ordering};
+use super::sync::{AtomicU64, Mutex, Ordering, thread};
 
 /// What one activation of a task does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -563,6 +564,38 @@ impl<A: Audit, D: Deque<A::Tag>> Worker<A, D> {
             _ => Doing::Nothing,
         }
     }
+}
+
+/// A pool of two workers on threads of their own, while this thread submits, wakes and aborts. When they have gone so
+/// many steps, they are let finish on this thread.
+pub(crate) fn on_threads<D: Deque<u64>>(fault: Fault, steps: usize) -> Report {
+    let toy = Toy::<Exact, D>::new(fault, 2, 4, 16, &Settings::default());
+    let mut outside = toy.outside(0);
+    let first = outside.submit(&[Act::Spawn(4)]);
+    let threads: Vec<_> = toy
+        .workers()
+        .into_iter()
+        .map(|mut worker| {
+            thread::spawn(move || {
+                (0..steps).for_each(|_| _ = worker.step());
+                worker
+            })
+        })
+        .collect();
+    let more =
+        [&[Act::Wait, Act::Wait][..], &[Act::Panic], &[Act::Again, Act::Done], &[Act::Wait, Act::Spawn(7)]]
+            .map(|acts| outside.submit(acts));
+    for id in first.into_iter().chain(more.into_iter().flatten()) {
+        outside.wake(id);
+        outside.wake(id);
+    }
+    more[0].into_iter().for_each(|id| outside.abort(id));
+    let mut workers: Vec<_> = threads
+        .into_iter()
+        .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        .collect();
+    settle(&mut workers);
+    toy.report()
 }
 
 /// Takes the older half of a queue, one claim for each element, and reports it as one attempt.
