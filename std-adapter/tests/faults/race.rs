@@ -118,8 +118,11 @@ pub(crate) fn found_by(tool: Tool) -> impl Iterator<Item = &'static Racer> {
     RACERS.iter().filter(move |racer| racer.tools.contains(&tool))
 }
 
+/// Its name, and how it runs a race.
+type Control = (&'static str, fn(Race) -> Report);
+
 /// What must break no promise, in any race: the shipped deque, and the one without a flaw.
-pub(crate) const CONTROLS: &[(&str, fn(Race) -> Report)] =
+pub(crate) const CONTROLS: &[Control] =
     &[("the shipped ring", Race::run::<Ring<u64>>), ("the deque without a flaw", Race::run::<Flawed<Sound>>)];
 
 impl Race {
