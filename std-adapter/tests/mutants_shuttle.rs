@@ -21,6 +21,8 @@ use windlass_std::stealing::Ring;
 const SEED: u64 = 0x5eed;
 /// Orders drawn to find a flaw, with each of the two ways to draw.
 const HUNT: usize = 10_000;
+/// The same for a pool, of which an order is longer.
+const FEW: usize = 2_000;
 /// Orders drawn to find none.
 const CONTROL: usize = 20_000;
 /// How many switches against the priorities a bug needs at most.
@@ -89,6 +91,7 @@ fn a_pool_of_shipped_rings_breaks_no_promise() {
     assert_eq!(broken(by_priority(CONTROL), pool(Fault::None)), 0);
     // And if it broke one, that would be seen.
     for fault in [Fault::WakesTwice, Fault::OverflowForgets, Fault::BatchForgetsOne, Fault::FreesRunning] {
-        assert!(broken(random(HUNT), pool(fault)) + broken(by_priority(HUNT), pool(fault)) > 0, "{fault:?}");
+        let found = [broken(random(FEW), pool(fault)), broken(by_priority(FEW), pool(fault))];
+        assert!(found[0] + found[1] > 0, "{fault:?}");
     }
 }
