@@ -1,7 +1,8 @@
-//! What threads meet at: the standard library's, or, for the models, loom's.
+//! What threads meet at: the standard library's, or, for the models, loom's or shuttle's.
 //!
-//! The invariant: code that uses these is the same in both builds. `RUSTFLAGS="--cfg loom"` chooses loom's, which try every order in which
-//! threads can run, and have no time; that build is for the models alone. `Arc` is the standard one in both, as only its counter is atomic.
+//! The invariant: code that uses these is the same in all builds. `RUSTFLAGS="--cfg loom"` chooses loom's, which try every order in which
+//! threads can run, and have no time; `--cfg shuttle` chooses shuttle's, which draw orders from a seed and know no weak memory. Those builds
+//! are for the models alone. `Arc` is the standard one in all, as only its counter is atomic.
 
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
@@ -9,14 +10,20 @@ pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
 #[cfg(loom)]
 pub(crate) use loom::thread;
-#[cfg(not(loom))]
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard};
+#[cfg(shuttle)]
+pub(crate) use shuttle::thread;
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use std::thread;
 
-/// A static; in a model, one that is made anew for each of its runs.
+/// A static; in a model of loom's, one that is made anew for each of its runs.
 macro_rules! shared_static {
     ($(#[$meta:meta])* $name:ident: $type:ty = $value:expr) => {
         #[cfg(not(loom))]

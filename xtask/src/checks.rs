@@ -31,6 +31,11 @@ pub(crate) const TEST: &[Step] = &[
     Step { name: "msrv", about: "everything compiles with the oldest supported Rust", run: msrv },
     Step { name: "js", about: "the npm package, its size, and the golden traces in Node", run: web::js },
     Step { name: "browser", about: "package, golden traces and demo page in Chromium", run: web::browser },
+    Step {
+        name: "shuttle",
+        about: "racy deques are found out, in drawn orders of threads; ours is not",
+        run: deep::shuttle,
+    },
     Step { name: "test-core", about: "the engine's tests, without any of its features", run: test_core },
     Step { name: "test", about: "all tests and doc tests of the workspace, all features", run: test },
 ];

@@ -19,7 +19,11 @@ use crate::web;
 
 /// What `test --deep` runs after the steps of `test`.
 pub(crate) const DEEP: &[Step] = &[
-    Step { name: "loom", about: "wakes, drains, sleeps and stops in every order of threads", run: loom },
+    Step {
+        name: "loom",
+        about: "wakes, drains, sleeps, stops and steals in every order of threads",
+        run: loom,
+    },
     Step { name: "miri", about: "no undefined behaviour and no data race, interpreted", run: miri },
     Step { name: "model", about: "100,000 random programs on the engine and on the model", run: model },
     Step { name: "defmt", about: "what a device logs, in QEMU, says what it should", run: log::run },
@@ -34,6 +38,9 @@ pub(crate) const DEEP: &[Step] = &[
 /// The package of the fuzz targets, which is a workspace of its own.
 pub(crate) const FUZZ: &str = "tests/fuzz";
 
+/// Which fault of a deque or a pool is found, and by what.
+const MUTANTS: &str = "docs/work-stealing-mutants.md";
+
 const FUZZ_TARGETS: &[&str] = &["operations", "log"];
 
 /// Strict about where pointers come from and how they are aligned. What wake sets leak is meant to be leaked.
@@ -45,16 +52,34 @@ const MIRIFLAGS_THREADS: &str = "-Zmiri-strict-provenance -Zmiri-symbolic-alignm
     -Zmiri-disable-isolation -Zmiri-ignore-leaks -Zmiri-many-seeds=0..4";
 
 fn loom() -> Result<Outcome> {
+    let models = modelled("loom", &["--package", "windlass", "--package", "windlass-std", "--lib"])
+        .args(&["models::"]);
+    let mutants = modelled("loom", &["--package", "windlass-std", "--test", "mutants_loom"]);
+    tested(&[models, mutants])
+}
+
+/// Quick, so `cargo xtask test` runs it without `--deep`.
+pub(crate) fn shuttle() -> Result<Outcome> {
+    tested(&[modelled("shuttle", &["--package", "windlass-std", "--test", "mutants_shuttle"])])
+}
+
+/// `cargo test` of a build with this model checker.
+fn modelled(checker: &str, what: &[&str]) -> Invocation {
     // A folder of its own: another set of flags would rebuild everything, twice.
-    let target = apart("loom");
-    tested(
-        &cargo(&["test", "--package", "windlass", "--package", "windlass-std"])
-            .args(&["--features", "windlass/alloc,windlass/waker", "--lib", "--target-dir"])
-            .args(&[target.to_string_lossy()])
-            .args(&["models::"])
-            .env("RUSTFLAGS", "--cfg loom")
-            .env("CARGO_PROFILE_TEST_OPT_LEVEL", "2"),
-    )
+    let target = apart(checker);
+    cargo(&["test"])
+        .args(what)
+        .args(&["--features", "windlass/alloc,windlass/waker", "--target-dir"])
+        .args(&[target.to_string_lossy()])
+        .env("RUSTFLAGS", format!("--cfg {checker}"))
+        .env("CARGO_PROFILE_TEST_OPT_LEVEL", "2")
+}
+
+/// Shows what is wrong with which deque and pool, as `docs/work-stealing-mutants.md`, and writes that page.
+pub(crate) fn mutants() -> Result<()> {
+    cargo(&["test", "--package", "windlass-std", "--test", "mutants"]).env("WINDLASS_BLESS", "1").run()?;
+    print!("{}", fs::read_to_string(MUTANTS).with_context(|| format!("cannot read {MUTANTS}"))?);
+    Ok(())
 }
 
 fn miri() -> Result<Outcome> {
@@ -75,18 +100,19 @@ fn miri() -> Result<Outcome> {
     let threads = miri("windlass-std")
         .args(&["--lib", "--", "clock::", "mailbox::", "reply::", "shared::"])
         .env("MIRIFLAGS", MIRIFLAGS_THREADS);
-    let mut tally = Tally::default();
-    for part in [engine, conformance, threads] {
-        part.run_watched(|line| tally.read(line))?;
-    }
-    Ok(Outcome::Tested(tally))
+    // One seed: what is drawn goes on from round to round, so more seeds are more rounds.
+    let audit = miri("windlass-std")
+        .args(&["--lib", "--", "audit::", "stealing::"])
+        // Tens of thousands of steps.
+        .args(&["--skip", "a_correct_pool", "--skip", "threads_that_steal", "--skip", "too_many_producers"])
+        .env("MIRIFLAGS", MIRIFLAGS);
+    let mutants = miri("windlass-std").args(&["--test", "mutants_miri"]).env("MIRIFLAGS", MIRIFLAGS);
+    tested(&[engine, conformance, threads, audit, mutants])
 }
 
 fn model() -> Result<Outcome> {
-    tested(
-        &cargo(&["test", "--release", "--package", "windlass-tests", "--test", "model"])
-            .env("WINDLASS_PROGRAMS", "100000"),
-    )
+    tested(&[cargo(&["test", "--release", "--package", "windlass-tests", "--test", "model"])
+        .env("WINDLASS_PROGRAMS", "100000")])
 }
 
 fn fuzz() -> Result<Outcome> {
@@ -108,8 +134,10 @@ fn fuzz() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-fn tested(invocation: &Invocation) -> Result<Outcome> {
+fn tested(invocations: &[Invocation]) -> Result<Outcome> {
     let mut tally = Tally::default();
-    invocation.run_watched(|line| tally.read(line))?;
+    for invocation in invocations {
+        invocation.run_watched(|line| tally.read(line))?;
+    }
     Ok(Outcome::Tested(tally))
 }

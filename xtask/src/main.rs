@@ -34,6 +34,7 @@ usage: cargo xtask <command>
   size [--bless]                memory and flash of the engine; fails if a kept figure grew, or keeps the new ones
   size --symbols IMAGE [--target TARGET]
                                 what an image (leaves, composites) is made of, the largest functions first
+  mutants                       the table of faults that the audit of pools finds, as kept in docs; written anew
   demo [--port N | --build-only | --test]
                                 the page that verifies an archive: build and serve it, or click through it in Chromium";
 
@@ -45,6 +46,7 @@ enum Task {
     Ci(Selection),
     Bench(Vec<String>),
     Size(size::Question),
+    Mutants,
     Demo(demo::Ask),
     Usage,
 }
@@ -92,6 +94,11 @@ fn run(task: Task) -> Result<ExitCode> {
             env::set_current_dir(top)?;
             Ok(if size::run(&question)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Task::Mutants => {
+            env::set_current_dir(top)?;
+            deep::mutants()?;
+            Ok(ExitCode::SUCCESS)
+        }
         Task::Demo(ask) => {
             env::set_current_dir(top)?;
             demo::run(&ask)?;
@@ -126,6 +133,7 @@ fn parse(args: &[String]) -> Result<Task> {
         ["ci", rest @ ..] => Ok(Task::Ci(parse_selection(rest)?)),
         ["bench", rest @ ..] => Ok(Task::Bench(rest.iter().map(ToString::to_string).collect())),
         ["size", rest @ ..] => Ok(Task::Size(size::parse(rest)?)),
+        ["mutants"] => Ok(Task::Mutants),
         ["demo", rest @ ..] => Ok(Task::Demo(demo::parse(rest)?)),
         ["help" | "--help" | "-h"] => Ok(Task::Usage),
         [] => bail!("a command is needed\n\n{USAGE}"),
@@ -160,6 +168,7 @@ mod tests {
         assert_eq!(parsed("ci --only deny")?, Task::Ci(Selection::Only("deny".into())));
         assert_eq!(parsed("bench --json f")?, Task::Bench(vec!["--json".into(), "f".into()]));
         assert_eq!(parsed("size")?, Task::Size(size::Question::Compare));
+        assert_eq!(parsed("mutants")?, Task::Mutants);
         assert_eq!(parsed("demo --port 8000")?, Task::Demo(demo::Ask::Serve(8000)));
         assert_eq!(parsed("--help")?, Task::Usage);
         Ok(())

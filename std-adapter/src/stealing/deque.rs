@@ -194,7 +194,7 @@ impl std::fmt::Display for Full {
 
 impl std::error::Error for Full {}
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
     use crate::audit::{
