@@ -60,7 +60,8 @@ fn loom() -> Result<Outcome> {
 
 /// Quick, so `cargo xtask test` runs it without `--deep`.
 pub(crate) fn shuttle() -> Result<Outcome> {
-    tested(&[modelled("shuttle", &["--package", "windlass-std", "--test", "mutants_shuttle"])])
+    let tests = ["--package", "windlass-std", "--test", "mutants_shuttle", "--test", "crew_shuttle"];
+    tested(&[modelled("shuttle", &tests)])
 }
 
 /// `cargo test` of a build with this model checker.
