@@ -39,18 +39,10 @@ pub(super) struct Desk {
     pub(super) cells: Cells,
     /// Odd inside an attempt to steal.
     pub(super) phase: AtomicU64,
-    /// Sums over what went into queues and what came out.
-    pub(super) entered: Sum,
-    pub(super) left: Sum,
+    /// The sum of the hashes of what went into queues, less that of what came out.
+    pub(super) hash: AtomicU64,
     latency: [AtomicU64; Latency::BUCKETS],
     ring: Box<[Mark]>,
-}
-
-/// Elements: how many, and a hash of the multiset.
-#[derive(Debug, Default)]
-pub(super) struct Sum {
-    pub(super) count: AtomicU64,
-    pub(super) hash: AtomicU64,
 }
 
 /// An event in the ring. The stamp is 0 while the rest is written, and then 1 more than the step.
@@ -68,8 +60,7 @@ impl Desk {
             seat,
             cells: Cells::default(),
             phase: AtomicU64::new(0),
-            entered: Sum::default(),
-            left: Sum::default(),
+            hash: AtomicU64::new(0),
             latency: std::array::from_fn(|_| AtomicU64::new(0)),
             ring: (0..events).map(|_| Mark::default()).collect(),
         }
