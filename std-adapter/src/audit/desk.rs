@@ -39,18 +39,10 @@ pub(super) struct Desk {
     pub(super) cells: Cells,
     /// Odd inside an attempt to steal.
     pub(super) phase: AtomicU64,
-    /// Sums over what went into queues and what came out.
-    pub(super) entered: Sum,
-    pub(super) left: Sum,
+    /// The sum of the hashes of what went into queues, less that of what came out.
+    pub(super) hash: AtomicU64,
     latency: [AtomicU64; Latency::BUCKETS],
     ring: Box<[Mark]>,
-}
-
-/// Elements: how many, and a hash of the multiset.
-#[derive(Debug, Default)]
-pub(super) struct Sum {
-    pub(super) count: AtomicU64,
-    pub(super) hash: AtomicU64,
 }
 
 /// An event in the ring. The stamp is 0 while the rest is written, and then 1 more than the step.
@@ -68,8 +60,7 @@ impl Desk {
             seat,
             cells: Cells::default(),
             phase: AtomicU64::new(0),
-            entered: Sum::default(),
-            left: Sum::default(),
+            hash: AtomicU64::new(0),
             latency: std::array::from_fn(|_| AtomicU64::new(0)),
             ring: (0..events).map(|_| Mark::default()).collect(),
         }
@@ -117,12 +108,16 @@ impl Desk {
         );
     }
 
-    /// Writes an event into the ring.
+    /// Writes an event into the ring, which has `K` places: a constant, so that a power of two costs no division.
     #[inline]
-    pub(super) fn mark(&self, step: u64, what: What, id: Option<u64>, queue: Option<QueueId>) {
-        let Some(mark) =
-            usize::try_from(step).ok().and_then(|step| self.ring.get(step % self.ring.len().max(1)))
-        else {
+    pub(super) fn mark<const K: usize>(
+        &self,
+        step: u64,
+        what: What,
+        id: Option<u64>,
+        queue: Option<QueueId>,
+    ) {
+        let Some(mark) = step.checked_rem(K as u64).and_then(|place| self.ring.get(place as usize)) else {
             return;
         };
         mark.stamp.store(0, Ordering::Relaxed);
@@ -214,7 +209,7 @@ mod tests {
         let desk = Desk::new(Seat::Worker(0), 4);
         for (step, what) in WHATS.into_iter().enumerate() {
             assert_eq!(code(what), step as u64);
-            desk.mark(step as u64, what, (step != 15).then_some(7), (step == 13).then_some(QueueId(3)));
+            desk.mark::<4>(step as u64, what, (step != 15).then_some(7), (step == 13).then_some(QueueId(3)));
         }
         let events = desk.recent();
         assert_eq!(events.iter().map(|event| event.step).collect::<Vec<_>>(), [13, 14, 15, 16]);
@@ -226,7 +221,7 @@ mod tests {
     #[test]
     fn a_desk_without_a_ring_keeps_no_events() {
         let desk = Desk::new(Seat::Worker(0), 0);
-        desk.mark(0, What::Waked, None, None);
+        desk.mark::<0>(0, What::Waked, None, None);
         assert!(desk.recent().is_empty());
     }
 }

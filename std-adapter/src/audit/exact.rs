@@ -55,7 +55,7 @@ pub struct Flight<const K: usize> {
 #[derive(Debug)]
 struct Shared {
     mode: Mode,
-    slots: Box<[Slot]>,
+    slots: Arc<[Slot]>,
     lines: Box<[Line]>,
     layout: Layout,
     register: Register,
@@ -89,9 +89,10 @@ struct View {
     capacity: usize,
     mine: bool,
     owned: bool,
-    /// The owner's last push.
-    sequence: u64,
-    shadow: Shadow,
+    /// The tag of the owner's last push.
+    last: u64,
+    /// Of a stack of this worker's.
+    shadow: Option<Shadow>,
     /// The owner's last steal from its own queue.
     self_taken: u64,
     /// The watermark after the owner's last event, for queues whose owner takes the oldest.
@@ -117,6 +118,8 @@ struct Filed {
 #[derive(Debug)]
 pub struct FlightProbe<const K: usize> {
     shared: Arc<Shared>,
+    /// The slots of `shared`, which every event needs: so there is one pointer less to follow.
+    slots: Arc<[Slot]>,
     desk: Arc<Desk>,
     me: u16,
     doubled: bool,
@@ -187,6 +190,7 @@ impl<const K: usize> Audit for Flight<K> {
         FlightProbe {
             views: left.unwrap_or_else(|| self.shared.layout.queues.iter().map(view).collect()),
             shared: Arc::clone(&self.shared),
+            slots: Arc::clone(&self.shared.slots),
             desk: entry.desk,
             me,
             doubled: entry.doubled,
@@ -210,7 +214,7 @@ impl<const K: usize> Audit for Flight<K> {
 
     fn reset(&self) {
         self.shared.register.reset();
-        for slot in &self.shared.slots {
+        for slot in self.shared.slots.iter() {
             slot.word.fetch_and(!Word::REPORTED, Ordering::Relaxed);
         }
     }
@@ -344,8 +348,8 @@ impl View {
             capacity: queue.capacity,
             mine,
             owned: queue.owner.is_some(),
-            sequence: 0,
-            shadow: if stacked { Shadow::new(queue.capacity) } else { Shadow::default() },
+            last: 0,
+            shadow: stacked.then(|| Shadow::new(queue.capacity)),
             self_taken: 0,
             known: 0,
             producers: Vec::new(),
@@ -353,11 +357,6 @@ impl View {
             waiting: Vec::new(),
             inside: Vec::new(),
         }
-    }
-
-    #[inline]
-    fn is_stack(&self) -> bool {
-        matches!(self.order, Order::LifoOwner | Order::Slot)
     }
 
     /// The element came back into the queue, or was never pushed: it is not watched any more.
@@ -545,11 +544,12 @@ impl<const K: usize> Probe for FlightProbe<K> {
     #[inline]
     fn enqueue(&mut self, id: u64, queue: QueueId) -> u64 {
         self.note(|cells| &cells.enqueued, What::Enqueue, Some(id), Some(queue));
-        if let Some(slot) = self.shared.word(id) {
+        if let Some(slot) = self.slots.get(slot(id)) {
             let word = slot.load();
-            let idle = Word::new(id, State::Idle, 0);
-            if word.is(idle) || word.is(idle.with(Word::OVER)) {
-                let to = word.becomes(Word::new(id, State::Queued, word::place(queue))).next_activation();
+            let (idle, plain) = (Word::new(id, State::Idle, 0), word.without(Word::OVER));
+            if plain.is(idle) {
+                let queued = Word::new(id, State::Queued, word::place(queue));
+                let to = plain.turns(idle, queued).next_activation();
                 if slot.swap(word, to) {
                     return self.tag(id, queue, to.activation());
                 }
@@ -561,10 +561,8 @@ impl<const K: usize> Probe for FlightProbe<K> {
     #[cold]
     fn rejected(&mut self, id: u64, queue: QueueId, tag: u64) {
         self.note(|cells| &cells.rejected, What::Rejected, Some(id), Some(queue));
-        if let Some(view) = self.views.get_mut(usize::from(queue.0)) {
-            if view.mine && view.is_stack() {
-                view.shadow.remove((id, tag), |_| true);
-            }
+        if let Some(shadow) = self.shadow(queue) {
+            shadow.remove((id, tag), |_| true);
         }
         if tag & tag::ILLEGAL != 0 {
             return;
@@ -590,13 +588,11 @@ impl<const K: usize> Probe for FlightProbe<K> {
         };
         self.note(|cells| &cells.popped, What::Popped, Some(id), Some(queue));
         let taken = self.take(id, tag, queue);
-        match self.views.get_mut(usize::from(queue.0)) {
-            Some(view) if view.mine && view.is_stack() => {
-                if !view.shadow.pop((id, tag)) {
-                    self.not_the_top(queue, id, tag, taken);
-                }
-            }
-            _ => self.popped_elsewhere(queue, id, tag, taken),
+        match self.shadow(queue).map(|shadow| shadow.pop((id, tag))) {
+            Some(true) if taken == Taken::Fair => return Verdict::Run,
+            Some(true) => {}
+            Some(false) => self.not_the_top(queue, id, tag, taken),
+            None => self.popped_elsewhere(queue, id, tag, taken),
         }
         self.verdict(taken)
     }
@@ -640,11 +636,11 @@ impl<const K: usize> Probe for FlightProbe<K> {
         if sequence == 0 || view.order == Order::Unordered {
             return self.verdict(taken);
         }
-        if view.mine && view.is_stack() {
+        if let Some(shadow) = &mut view.shadow {
             if taken == Taken::Foul {
-                view.shadow.remove((id, tag), |_| true);
+                shadow.remove((id, tag), |_| true);
             } else {
-                view.shadow.drop_through(tag);
+                shadow.drop_through(tag);
                 view.self_taken = sequence;
             }
         }
@@ -696,10 +692,11 @@ impl<const K: usize> Probe for FlightProbe<K> {
     #[inline]
     fn started(&mut self, id: u64) -> Verdict {
         self.note(|cells| &cells.started, What::Started, Some(id), None);
-        if let Some(slot) = self.shared.word(id) {
+        if let Some(slot) = self.slots.get(slot(id)) {
             let word = slot.load();
-            if word.is(Word::new(id, State::Held, self.me)) {
-                slot.store(word.becomes(Word::new(id, State::Running, self.me)));
+            let held = Word::new(id, State::Held, self.me);
+            if word.is(held) {
+                slot.store(word.turns(held, Word::new(id, State::Running, self.me)));
                 return Verdict::Run;
             }
         }
@@ -710,11 +707,12 @@ impl<const K: usize> Probe for FlightProbe<K> {
     fn finished(&mut self, id: u64, end: Finish) {
         self.record(What::Finished(end), Some(id), None);
         self.desk.finished(end);
-        if let Some(slot) = self.shared.word(id) {
+        if let Some(slot) = self.slots.get(slot(id)) {
             let word = slot.load();
-            if word.is(Word::new(id, State::Running, self.me)) {
+            let running = Word::new(id, State::Running, self.me);
+            if word.is(running) {
                 let over = if end == Finish::Pending { 0 } else { Word::OVER };
-                slot.store(word.becomes(Word::new(id, State::Idle, 0)).with(over));
+                slot.store(word.turns(running, Word::new(id, State::Idle, 0)).with(over));
                 return;
             }
         }
@@ -789,29 +787,40 @@ impl<const K: usize> FlightProbe<K> {
     #[inline]
     fn record(&mut self, what: What, id: Option<u64>, queue: Option<QueueId>) {
         if K > 0 {
-            self.desk.mark(self.step, what, id, queue);
+            self.desk.mark::<K>(self.step, what, id, queue);
             self.step += 1;
         }
+    }
+
+    /// What this worker pushed into a stack of its own.
+    #[inline]
+    fn shadow(&mut self, queue: QueueId) -> Option<&mut Shadow> {
+        self.views.get_mut(usize::from(queue.0))?.shadow.as_mut()
     }
 
     /// The tag of an element that goes into the queue.
     #[inline]
     fn tag(&mut self, id: u64, queue: QueueId, activation: u32) -> u64 {
+        if let Some(view) = self.views.get_mut(usize::from(queue.0)) {
+            if let Some(shadow) = &mut view.shadow {
+                let tag = tag::next(view.last, activation);
+                view.last = tag;
+                shadow.push((id, tag));
+                if self.watching {
+                    view.forget(id);
+                }
+                return tag;
+            }
+        }
+        self.tag_elsewhere(queue, activation)
+    }
+
+    /// The tag in a queue that is not a stack of this worker's.
+    fn tag_elsewhere(&mut self, queue: QueueId, activation: u32) -> u64 {
         match self.views.get_mut(usize::from(queue.0)) {
             Some(view) if view.mine => {
-                view.sequence = view.sequence.wrapping_add(1);
-                let mut tag = tag::owned(view.sequence, activation);
-                if tag::sequence(tag) == 0 {
-                    view.sequence = view.sequence.wrapping_add(1);
-                    tag = tag::owned(view.sequence, activation);
-                }
-                if view.is_stack() {
-                    view.shadow.push((id, tag));
-                    if self.watching {
-                        view.forget(id);
-                    }
-                }
-                tag
+                view.last = tag::next(view.last, activation);
+                view.last
             }
             Some(view) if !view.owned => self.produce(activation),
             _ => {
@@ -826,17 +835,16 @@ impl<const K: usize> FlightProbe<K> {
         if self.producer.number == 0 {
             return tag::shared(0, 0, activation);
         }
-        self.producer.sequence = self.producer.sequence.wrapping_add(1);
-        let tag = tag::shared(self.producer.sequence, self.producer.number, activation);
-        if tag::produced(tag).1 != 0 { tag } else { self.produce(activation) }
+        self.producer.sequence = tag::after_shared(self.producer.sequence);
+        tag::shared(self.producer.sequence, self.producer.number, activation)
     }
 
     /// The tag of an element whose push was reported as illegal.
     fn condemned_tag(&mut self, id: u64, queue: QueueId, word: Word) -> u64 {
         let tag = self.tag(id, queue, word.activation());
-        if let Some(view) = self.views.get_mut(usize::from(queue.0)) {
-            if view.mine && view.is_stack() && view.shadow.pop((id, tag)) {
-                view.shadow.push((id, tag | tag::ILLEGAL));
+        if let Some(shadow) = self.shadow(queue) {
+            if shadow.pop((id, tag)) {
+                shadow.push((id, tag | tag::ILLEGAL));
             }
         }
         tag | tag::ILLEGAL
@@ -855,12 +863,13 @@ impl<const K: usize> FlightProbe<K> {
 
     #[inline]
     fn take(&mut self, id: u64, tag: u64, queue: QueueId) -> Taken {
-        if let Some(slot) = self.shared.word(id) {
+        if let Some(slot) = self.slots.get(slot(id)) {
             let word = slot.load();
-            if word.is(Word::new(id, State::Queued, word::place(queue)))
+            let queued = Word::new(id, State::Queued, word::place(queue));
+            if word.is(queued)
                 && word.activation() as u16 == tag::activation(tag)
                 && tag & tag::ILLEGAL == 0
-                && slot.swap(word, word.becomes(Word::new(id, State::Held, self.me)))
+                && slot.swap(word, word.turns(queued, Word::new(id, State::Held, self.me)))
             {
                 return Taken::Fair;
             }
@@ -952,10 +961,11 @@ impl<const K: usize> FlightProbe<K> {
     fn not_the_top(&mut self, queue: QueueId, id: u64, tag: u64, taken: Taken) {
         let shared = &self.shared;
         let Some(view) = self.views.get_mut(usize::from(queue.0)) else { return };
+        let Some(shadow) = &mut view.shadow else { return };
         let is_slot = view.order == Order::Slot;
         // What is above and has left the queue was taken by thieves: it is not the owner that is wrong.
         let (was_there, newer) =
-            view.shadow.remove((id, tag), |one| is_slot || shared.is_queued(one, queue).is_some());
+            shadow.remove((id, tag), |one| is_slot || shared.is_queued(one, queue).is_some());
         let sequence = tag::sequence(tag);
         if taken != Taken::Fair || sequence == 0 {
             return;
@@ -971,14 +981,14 @@ impl<const K: usize> FlightProbe<K> {
             }
         } else if tag::not_after(sequence, empty) {
             Kind::EmptyWitness
-        } else if view.shadow.forgot(tag) {
+        } else if shadow.forgot(tag) {
             return;
         } else if tag::not_after(sequence, view.self_taken) {
             Kind::FifoOrder
         } else {
             Kind::LifoOrder
         };
-        let last = view.sequence;
+        let last = tag::sequence(view.last);
         self.report_order(kind, id, queue, tag, last);
     }
 
@@ -1035,11 +1045,11 @@ impl<const K: usize> FlightProbe<K> {
         if !view.mine {
             return;
         }
-        if !view.shadow.is_empty() {
+        if view.shadow.as_ref().is_some_and(|shadow| !shadow.is_empty()) {
             self.all_must_be_stolen(queue);
         } else if view.order == Order::FifoOwner {
             if let Some(line) = self.shared.lines.get(usize::from(queue.0)) {
-                let last = tag::sequence(tag::owned(view.sequence, 0));
+                let last = tag::sequence(view.last);
                 if line.empty.load(Ordering::Relaxed) != last {
                     line.empty.store(last, Ordering::Release);
                 }
@@ -1057,11 +1067,12 @@ impl<const K: usize> FlightProbe<K> {
         else {
             return;
         };
-        line.empty.store(tag::sequence(tag::owned(view.sequence, 0)), Ordering::Release);
+        let Some(shadow) = &mut view.shadow else { return };
+        line.empty.store(tag::sequence(view.last), Ordering::Release);
         let limit = view.capacity.saturating_add(1);
         let waiting = &mut view.waiting;
         let mut unwatched = 0;
-        view.shadow.drain(|(id, tag)| {
+        shadow.drain(|(id, tag)| {
             if let Some(word) = shared.is_queued((id, tag), queue) {
                 if waiting.len() < limit {
                     waiting.push(Filed { id, tag, word: word.0 });

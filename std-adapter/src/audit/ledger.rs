@@ -1,12 +1,12 @@
 //! Sums up what went into the queues and what came out, and compares the two when the pool is quiet.
 //!
-//! The invariant: *every element adds a hash of its id and tag when it enters a queue, and the same when it leaves*.
+//! The invariant: *every element adds a hash of its id and tag when it enters a queue, and subtracts it when it leaves*.
 //! So "the same id twice instead of another", which counts cannot see, changes the sum. It knows no single id, no
 //! owner and no order; for those there is [`Exact`](super::Exact).
 
 use std::sync::{Arc, Mutex};
 
-use super::desk::{Cells, Desk, Sum, add};
+use super::desk::{Cells, Desk, add};
 use super::register::{Balance, Producer, Register, Stopwatch, lock};
 use super::report::{Kind, Report, Violation};
 use super::{Audit, Finish, Layout, Missed, Moment, Probe, QueueId, Seat, Settings, Verdict};
@@ -43,21 +43,12 @@ pub struct LedgerTicket {
     got: bool,
 }
 
-/// Spreads an element over 64 bits, so that different multisets have different sums.
+/// Spreads an element over 64 bits, so that different multisets have different sums. One multiplication, of which
+/// both halves count; the constants are arbitrary.
 #[inline]
 fn hash(id: u64, tag: u64) -> u64 {
-    let mixed =
-        id.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29) ^ tag.wrapping_mul(0xd6e8_feb8_6659_fd93);
-    let mixed = (mixed ^ mixed >> 32).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    mixed ^ mixed >> 29
-}
-
-impl Sum {
-    #[inline]
-    fn add(&self, id: u64, tag: u64) {
-        add(&self.count, 1);
-        add(&self.hash, hash(id, tag));
-    }
+    let product = u128::from(id ^ 0x9e37_79b9_7f4a_7c15) * u128::from(tag ^ 0xd6e8_feb8_6659_fd93);
+    product as u64 ^ (product >> 64) as u64
 }
 
 impl Audit for Ledger {
@@ -119,8 +110,13 @@ impl LedgerProbe {
     fn enter(&mut self, id: u64) -> u64 {
         self.producer.sequence = self.producer.sequence.wrapping_add(1);
         let tag = self.producer.sequence << 16 | u64::from(self.producer.number);
-        self.desk.entered.add(id, tag);
+        add(&self.desk.hash, hash(id, tag));
         tag
+    }
+
+    #[inline]
+    fn leave(&self, id: u64, tag: u64) {
+        add(&self.desk.hash, hash(id, tag).wrapping_neg());
     }
 }
 
@@ -136,7 +132,7 @@ impl Probe for LedgerProbe {
 
     fn rejected(&mut self, id: u64, _: QueueId, tag: u64) {
         self.note(|cells| &cells.rejected);
-        self.desk.left.add(id, tag);
+        self.leave(id, tag);
     }
 
     #[inline]
@@ -144,7 +140,7 @@ impl Probe for LedgerProbe {
         match found {
             Some((id, tag)) => {
                 self.note(|cells| &cells.popped);
-                self.desk.left.add(id, tag);
+                self.leave(id, tag);
             }
             None => self.note(|cells| &cells.found_empty),
         }
@@ -170,7 +166,7 @@ impl Probe for LedgerProbe {
             self.stopwatch.got(&self.shared.register, &self.desk, ticket.began, ticket.queue, id);
             ticket.got = true;
         }
-        self.desk.left.add(id, tag);
+        self.leave(id, tag);
         Verdict::Run
     }
 

@@ -246,9 +246,8 @@ impl Book {
 
 impl Balance {
     fn with(self, desk: &Desk) -> Self {
-        let read = |cell: &AtomicU64| cell.load(Ordering::Relaxed);
-        let count = read(&desk.entered.count).wrapping_sub(read(&desk.left.count)).cast_signed();
-        let hash = read(&desk.entered.hash).wrapping_sub(read(&desk.left.hash));
+        let count = desk.cells.read().in_queues();
+        let hash = desk.hash.load(Ordering::Relaxed);
         Self { count: self.count.wrapping_add(count), hash: self.hash.wrapping_add(hash) }
     }
 }

@@ -326,6 +326,12 @@ impl Counts {
         self.done + self.pending + self.panicked
     }
 
+    /// What went into queues less what came out; negative for who takes more than it pushes.
+    pub(super) const fn in_queues(&self) -> i64 {
+        let (entered, left) = (self.enqueued + self.moved, self.rejected + self.popped + self.stolen);
+        entered.wrapping_sub(left).cast_signed()
+    }
+
     /// All events.
     pub(super) const fn events(&self) -> u64 {
         let queued = self.enqueued + self.rejected + self.popped + self.found_empty + self.moved;

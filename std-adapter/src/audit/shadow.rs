@@ -39,7 +39,7 @@ impl Shadow {
     #[inline]
     pub(super) fn push(&mut self, element: Element) {
         if self.top.wrapping_sub(self.bottom) == self.ring.len() {
-            self.make_room();
+            return self.push_slowly(element);
         }
         let place = self.place(self.top);
         if let Some(free) = self.ring.get_mut(place) {
@@ -110,6 +110,11 @@ impl Shadow {
     }
 
     #[cold]
+    fn push_slowly(&mut self, element: Element) {
+        self.make_room();
+        self.push(element);
+    }
+
     fn make_room(&mut self) {
         if self.ring.len() < self.most {
             let mut ring: Vec<Element> = (self.bottom..self.top).map(|at| self.at(at)).collect();

@@ -89,6 +89,14 @@ impl Word {
         Self(self.0 & !BELOW_ACTIVATION | other.0)
     }
 
+    /// As [`Word::becomes`] `to`, for a word that is known to be `from`: what both have in common need not be
+    /// written anew.
+    #[inline]
+    pub(super) const fn turns(self, from: Self, to: Self) -> Self {
+        debug_assert!(self.is(from));
+        Self(self.0.wrapping_sub(from.0).wrapping_add(to.0))
+    }
+
     /// As [`Word::becomes`], and what is to be retired when its use ends stays so.
     pub(super) const fn passes_to(self, other: Self) -> Self {
         Self(self.becomes(other).0 | self.0 & Self::LEAVING)
@@ -106,8 +114,12 @@ impl Word {
     }
 
     #[inline]
+    pub(super) const fn without(self, flags: u64) -> Self {
+        Self(self.0 & !flags)
+    }
+
     pub(super) const fn without_flags(self) -> Self {
-        Self(self.0 & !Self::FLAGS)
+        self.without(Self::FLAGS)
     }
 
     #[inline]
@@ -181,6 +193,21 @@ pub(super) mod tag {
     const SHARED: u32 = 35;
     /// Producers that are told apart.
     pub(in super::super) const PRODUCERS: u16 = 1 << 12;
+
+    /// The tag with the sequence after this one's, in a queue with an owner.
+    #[inline]
+    pub(in super::super) const fn next(tag: u64, activation: u32) -> u64 {
+        let next = (tag | 0xffff) + 1;
+        // Never 0, which means that order is not judged.
+        let next = if next < ILLEGAL { next } else { owned(1, 0) };
+        next | activation as u64 & 0xffff
+    }
+
+    /// The sequence after this one of a producer.
+    #[inline]
+    pub(in super::super) const fn after_shared(sequence: u64) -> u64 {
+        if sequence >= (1 << SHARED) - 1 { 1 } else { sequence + 1 }
+    }
 
     #[inline]
     pub(in super::super) const fn owned(sequence: u64, activation: u32) -> u64 {
@@ -272,6 +299,16 @@ mod tests {
         assert_eq!((tag::sequence(one), tag::activation(one)), (77, 0x2345));
         let one = tag::shared(77, 4_095, 0x1_2345) | tag::ILLEGAL;
         assert_eq!((tag::produced(one), tag::activation(one)), ((4_095, 77), 0x2345));
+    }
+
+    #[test]
+    fn a_sequence_wraps_without_being_nothing() {
+        assert_eq!(tag::next(0, 7), tag::owned(1, 7));
+        assert_eq!(tag::next(tag::owned(1, 0xffff), 0x1_0008), tag::owned(2, 8));
+        assert_eq!(tag::next(tag::owned((1 << 47) - 2, 7), 8), tag::owned((1 << 47) - 1, 8));
+        assert_eq!(tag::next(tag::owned((1 << 47) - 1, 7), 8), tag::owned(1, 8));
+        assert_eq!((tag::after_shared(0), tag::after_shared((1 << 35) - 2)), (1, (1 << 35) - 1));
+        assert_eq!(tag::after_shared((1 << 35) - 1), 1);
     }
 
     #[test]
