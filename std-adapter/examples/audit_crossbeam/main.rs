@@ -88,7 +88,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Request, String>
         }
         let mut value = || arguments.next().ok_or_else(|| format!("{option} needs a value"));
         match option.as_str() {
-            "--activations" => plan.activations = number(&option, &value()?, 1..=u64::MAX)?,
+            "--activations" => plan.activations = number(&option, &value()?, 1..=1_000_000_000_000)?,
             "--workers" => plan.workers = number(&option, &value()?, 2..=256)?,
             "--fault" => {
                 let name = value()?;
@@ -124,7 +124,7 @@ fn help() -> String {
 
 Usage: audit_crossbeam [OPTION]...
 
-  --activations N  about how many activations [default: 20000000]
+  --activations N  about how many activations, 1 to 1000000000000 [default: 20000000]
   --workers N      threads that run and steal, 2 to 256 [default: 2]
   --audit NAME     off, ledger, exact or flight, which shows the last events as well [default: exact]
   --fault NAME     lets the pool make one mistake, which the audit should find:

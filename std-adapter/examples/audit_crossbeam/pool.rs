@@ -21,7 +21,7 @@ use windlass_std::audit::{
 
 /// What to run.
 pub(crate) struct Plan {
-    /// At least 2, as nobody steals from himself.
+    /// At least 2: a worker does not steal from itself.
     pub(crate) workers: u16,
     /// About how many activations: whole trees, and at least those of the opening.
     pub(crate) activations: u64,
@@ -324,8 +324,8 @@ impl<'a, A: Audit> Member<'a, A> {
         }
         self.batch.extend(std::iter::from_fn(|| self.staging.pop()));
         let can_fail = victim.is_some() && self.batch.len() > 1;
-        // From a LIFO deque into a FIFO one, crossbeam turns the batch round, so that it leaves newest first. It leaves
-        // the order of the injector's as it is.
+        // From a LIFO deque into a FIFO one, crossbeam reverses the batch, so that the newest comes out first. It
+        // does not reverse a batch of the injector.
         if victim.is_some() && !(can_fail && shared.strikes(Fault::NewestFirst)) {
             self.batch.reverse();
         }
@@ -396,7 +396,8 @@ const DEPTH: u32 = 3;
 const CHILDREN: u32 = 3;
 /// Threads that submit roots.
 const PRODUCERS: u16 = 2;
-/// They wait while this many tasks are alive. Tasks beget at most a whole tree each, so the table can hold all.
+/// They wait while this many tasks are alive. Each of these has less than a tree of descendants, so the table has room
+/// for all of them.
 const LIVE: usize = 256;
 /// Roots that worker 0 has from the beginning.
 const OPENING: u64 = 16;
@@ -419,7 +420,7 @@ const fn activations(depth: u32) -> u64 {
 /// queue is valid, and whether the queue is correct is what we want to know.
 struct Table {
     slots: Vec<Slot>,
-    /// A queue as good as any.
+    /// Free slots, oldest first.
     free: Injector<u32>,
     live: AtomicUsize,
 }
