@@ -13,6 +13,7 @@
 //! This file knows ids, not tasks, and starts no thread.
 
 use std::io;
+use std::sync::Arc;
 
 use super::deque::{Deque, Steal};
 use super::idle::Idle;
@@ -81,7 +82,7 @@ impl Options {
 }
 
 pub(crate) struct Hub<A: Audit, D> {
-    pub(super) lanes: Box<[Lane<A, D>]>,
+    pub(super) lanes: Box<[Arc<Lane<A, D>>]>,
     pub(super) injector: Injector<A>,
     pub(super) idle: Idle,
     pub(super) batch: usize,
@@ -113,7 +114,7 @@ impl<A: Audit, D: Deque<A::Tag>> Hub<A, D> {
                 let deque_id = layout.queue(Order::LifoOwner, owner, deque.capacity());
                 let slot_id = layout.queue(Order::Slot, owner, 1);
                 let running = Padded::new(AtomicU64::new(NOTHING));
-                Lane { deque, deque_id, slot: Slot::new(), slot_id, running }
+                Arc::new(Lane { deque, deque_id, slot: Slot::new(), slot_id, running })
             })
             .collect();
         let queue = layout.queue(Order::Injector, None, options.slots);
@@ -178,7 +179,7 @@ impl<A: Audit, D: Deque<A::Tag>> Hub<A, D> {
 
     /// How many ids wait to be taken; exact if nobody is at it.
     pub(crate) fn waiting(&self) -> usize {
-        let own = |lane: &Lane<A, D>| lane.deque.len() + usize::from(!lane.slot.is_empty());
+        let own = |lane: &Arc<Lane<A, D>>| lane.deque.len() + usize::from(!lane.slot.is_empty());
         self.injector.len() + self.lanes.iter().map(own).sum::<usize>()
     }
 

@@ -28,6 +28,8 @@ use crate::sync::Ordering;
 /// A worker of a pool, for the tasks that it runs.
 pub struct Worker<A: Audit = Off, D = Ring<<A as Audit>::Tag>> {
     hub: Arc<Hub<A, D>>,
+    /// Its own in the hub.
+    lane: Arc<Lane<A, D>>,
     number: usize,
     probe: RefCell<A::Probe>,
     /// Takes so far.
@@ -52,8 +54,10 @@ impl<A: Audit, D: Deque<A::Tag>> Worker<A, D> {
         let probe = RefCell::new(hub.audit().probe(Seat::Worker(number as u16)));
         // Any numbers do that differ and are not zero.
         let random = Cell::new((number as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let lane = Arc::clone(&hub.lanes[number]);
         Self {
             hub,
+            lane,
             number,
             probe,
             ticks: Cell::new(0),
@@ -91,10 +95,7 @@ impl<A: Audit, D: Deque<A::Tag>> Worker<A, D> {
     pub fn put_next(&self, id: u64) {
         let lane = self.lane();
         let probe = &mut *self.probe.borrow_mut();
-        if !lane.slot.is_empty()
-            && let Some((older, tag)) = lane.slot.take()
-            && probe.popped(lane.slot_id, Some((older, tag))) == Verdict::Run
-        {
+        if let Some(older) = self.own_slot(probe) {
             self.push_moved(older, probe);
         }
         let tag = probe.enqueue(id, lane.slot_id);
@@ -117,7 +118,7 @@ impl<A: Audit, D: Deque<A::Tag>> Worker<A, D> {
     }
 
     fn lane(&self) -> &Lane<A, D> {
-        &self.hub.lanes[self.number]
+        &self.lane
     }
 
     /// Moves the older half of the full deque, and then `id`, to the injector.
@@ -182,16 +183,16 @@ impl<A: Audit, D: Deque<A::Tag>> Worker<A, D> {
                 return taken;
             }
         }
-        if self.oldest.take()
-            && let Some(id) = self.own_oldest(probe)
-        {
-            return Some(id);
+        let oldest = if self.oldest.take() { self.own_oldest(probe) } else { None };
+        if oldest.is_some() {
+            return oldest;
         }
-        if self.streak.get() < STREAK
-            && let Some(id) = self.own_slot(probe)
-        {
-            self.streak.set(self.streak.get() + 1);
-            return Some(id);
+        if self.streak.get() < STREAK {
+            let next = self.own_slot(probe);
+            if next.is_some() {
+                self.streak.set(self.streak.get() + 1);
+                return next;
+            }
         }
         self.streak.set(0);
         loop {
