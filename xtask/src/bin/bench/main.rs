@@ -23,6 +23,7 @@ mod plot;
 mod random;
 mod retry;
 mod row;
+mod stealing;
 mod timers;
 mod tree;
 mod wake;
@@ -87,7 +88,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<()> {
     if options.list {
         for workload in catalogue::ALL {
-            println!("{:<16} {}", workload.key, workload.about);
+            println!("{:<20} {}", workload.key, workload.about);
         }
         return Ok(());
     }
@@ -123,9 +124,10 @@ fn measure(chosen: &[&'static Workload], options: &Options) -> Vec<Measured> {
             None if options.quick => 3,
             None => workload.rounds,
         };
-        let measured = Measured::new(workload, rounds);
-        print!("{}", row::table(&measured));
-        all.push(measured);
+        for measured in Measured::all(workload, rounds) {
+            print!("{}", row::table(&measured));
+            all.push(measured);
+        }
     }
     let (bytes, verdict) = row::node_bytes();
     println!("\na node takes {bytes} bytes without its work: {}", row::words(&[verdict]));
