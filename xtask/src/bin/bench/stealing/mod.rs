@@ -30,9 +30,9 @@ pub(crate) const BATCHES: u32 = 100;
 pub(crate) const BATCH: u32 = 64;
 
 /// Steps of arithmetic that take about 10, 100 and 200 ns where the page was measured.
-pub(crate) const STEPS_10_NS: u32 = 6;
-pub(crate) const STEPS_100_NS: u32 = 60;
-pub(crate) const STEPS_200_NS: u32 = 120;
+pub(crate) const STEPS_10_NS: u32 = 8;
+pub(crate) const STEPS_100_NS: u32 = 75;
+pub(crate) const STEPS_200_NS: u32 = 150;
 
 /// A binary tree of tasks, each of which does so many steps of arithmetic and puts in its two children.
 pub(crate) fn tree(workers: usize, steps: u32) -> Vec<Contender> {
