@@ -13,7 +13,19 @@ pub(crate) enum Aim {
     TimesLoop(f64),
     /// At least this many times faster than any executor.
     FasterThanExecutors(f64),
+    /// At most this many times the time of rayon and of tokio, for one of our pools.
+    TimesPools(Who, f64),
+    /// At most this many nanoseconds a unit more than without an audit, for one layer of it.
+    MoreThanOff(Who, f64),
+    /// At most this many times the time without an audit, for one layer of it.
+    TimesOff(Who, f64),
 }
+
+/// No pool of ours is slower than one that does the same.
+const POOLS: &[Aim] = &[Aim::TimesPools(Who::Crew, 1.0), Aim::TimesPools(Who::Pool, 1.0)];
+/// Ids run again, closures spawn a successor.
+const AGAIN: &[Aim] = &[Aim::TimesPools(Who::Crew, 0.5), Aim::TimesPools(Who::Pool, 1.0)];
+const AUDITS: &[Aim] = &[Aim::MoreThanOff(Who::Ledger, 5.0), Aim::MoreThanOff(Who::Exact, 20.0)];
 
 /// By the key of the workload.
 const AIMS: &[(&str, &[Aim])] = &[
@@ -29,6 +41,21 @@ const AIMS: &[(&str, &[Aim])] = &[
     ("graph-1m-build", &[Aim::Ns(40.0)]),
     ("graph-1m-run", &[Aim::Ns(30.0)]),
     ("idle", &[Aim::Ns(20.0)]),
+    ("stealing-empty-1", POOLS),
+    ("stealing-empty-2", POOLS),
+    ("stealing-10ns-1", POOLS),
+    ("stealing-10ns-2", POOLS),
+    ("stealing-200ns-1", POOLS),
+    ("stealing-200ns-2", POOLS),
+    ("stealing-again-1", AGAIN),
+    ("stealing-again-2", AGAIN),
+    ("stealing-single-1", POOLS),
+    ("stealing-single-2", POOLS),
+    ("stealing-batch-1", POOLS),
+    ("stealing-batch-2", POOLS),
+    ("stealing-audit-empty", AUDITS),
+    ("stealing-audit-again", AUDITS),
+    ("stealing-audit-100ns", &[Aim::TimesOff(Who::Exact, 2.0)]),
 ];
 
 /// Bytes of one node, without its work.
@@ -49,14 +76,27 @@ pub(crate) fn on_time(key: &str, ours_ns: f64) -> Option<Verdict> {
     })
 }
 
-/// The verdict on the ratio of our time to that of `peer`.
-pub(crate) fn on_ratio(key: &str, peer: Who, ratio: f64) -> Option<Verdict> {
-    let most = of(key).iter().find_map(|aim| match *aim {
-        Aim::TimesLoop(times) if peer == Who::Loop => Some(times),
-        Aim::FasterThanExecutors(times) if peer.is_executor() => Some(1.0 / times),
+/// The verdict on our time beside that of a peer.
+pub(crate) fn on_peer(
+    key: &str,
+    (ours, ours_ns): (Who, f64),
+    (peer, peer_ns): (Who, f64),
+) -> Option<Verdict> {
+    let ratio = |most: f64| Verdict {
+        aim: format!("ratio <= {most:.3}").replace(".000", ""),
+        met: ours_ns / peer_ns <= most,
+    };
+    of(key).iter().find_map(|aim| match *aim {
+        Aim::TimesLoop(times) if peer == Who::Loop => Some(ratio(times)),
+        Aim::FasterThanExecutors(times) if peer.is_executor() => Some(ratio(1.0 / times)),
+        Aim::TimesPools(who, times) if who == ours && peer.is_pool() => Some(ratio(times)),
+        Aim::TimesOff(who, times) if who == ours && peer == Who::Unwatched => Some(ratio(times)),
+        Aim::MoreThanOff(who, most) if who == ours && peer == Who::Unwatched => {
+            let more = ours_ns - peer_ns;
+            Some(Verdict { aim: format!("{more:.1} ns more, <= {most}"), met: more <= most })
+        }
         _ => None,
-    })?;
-    Some(Verdict { aim: format!("ratio <= {most:.3}").replace(".000", ""), met: ratio <= most })
+    })
 }
 
 fn of(key: &str) -> &'static [Aim] {
@@ -75,20 +115,37 @@ mod tests {
         }
     }
 
+    fn ratio(key: &str, peer: Who, ratio: f64) -> Option<Verdict> {
+        on_peer(key, (Who::Ours, ratio), (peer, 1.0))
+    }
+
     #[test]
     fn an_aim_is_met_up_to_its_bound_and_not_beyond() {
         assert!(on_time("tree", 16.0).is_some_and(|verdict| verdict.met));
         assert!(on_time("tree", 16.1).is_some_and(|verdict| !verdict.met));
-        assert!(on_ratio("flat-1k", Who::Loop, 2.0).is_some_and(|verdict| verdict.met));
-        assert!(on_ratio("flat-1k", Who::Loop, 2.1).is_some_and(|verdict| !verdict.met));
-        assert!(on_ratio("flat-1k", Who::Tokio, 0.08).is_some_and(|verdict| verdict.met));
-        assert!(on_ratio("flat-1k", Who::Tokio, 0.09).is_some_and(|verdict| !verdict.met));
+        assert!(ratio("flat-1k", Who::Loop, 2.0).is_some_and(|verdict| verdict.met));
+        assert!(ratio("flat-1k", Who::Loop, 2.1).is_some_and(|verdict| !verdict.met));
+        assert!(ratio("flat-1k", Who::Tokio, 0.08).is_some_and(|verdict| verdict.met));
+        assert!(ratio("flat-1k", Who::Tokio, 0.09).is_some_and(|verdict| !verdict.met));
+    }
+
+    #[test]
+    fn an_aim_of_a_pool_speaks_of_that_pool_and_of_those_that_it_is_for() {
+        let met = |key, ours, peer| on_peer(key, ours, peer).map(|verdict| verdict.met);
+        assert_eq!(met("stealing-again-1", (Who::Crew, 0.6), (Who::Tokio, 1.0)), Some(false));
+        assert_eq!(met("stealing-again-1", (Who::Pool, 0.6), (Who::Tokio, 1.0)), Some(true));
+        assert_eq!(met("stealing-again-1", (Who::Pool, 1.1), (Who::Rayon, 1.0)), Some(false));
+        assert_eq!(met("stealing-again-1", (Who::Pool, 9.0), (Who::Crossbeam, 1.0)), None);
+        assert_eq!(met("stealing-audit-empty", (Who::Ledger, 15.1), (Who::Unwatched, 10.0)), Some(false));
+        assert_eq!(met("stealing-audit-empty", (Who::Exact, 30.0), (Who::Unwatched, 10.0)), Some(true));
+        assert_eq!(met("stealing-audit-empty", (Who::Flight, 99.0), (Who::Unwatched, 10.0)), None);
+        assert_eq!(met("stealing-audit-100ns", (Who::Exact, 2.1), (Who::Unwatched, 1.0)), Some(false));
     }
 
     #[test]
     fn where_there_is_no_aim_there_is_no_verdict() {
         assert_eq!(on_time("flat-1k", 1.0), None);
-        assert_eq!(on_ratio("flat-1k", Who::Bonsai, 0.1), None);
-        assert_eq!(on_ratio("tree", Who::Loop, 9.0), None);
+        assert_eq!(ratio("flat-1k", Who::Bonsai, 0.1), None);
+        assert_eq!(ratio("tree", Who::Loop, 9.0), None);
     }
 }

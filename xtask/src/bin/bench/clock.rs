@@ -15,6 +15,20 @@ pub(crate) enum Who {
     FuturesUnordered,
     Bonsai,
     Dagrs,
+    /// Our pool of threads, which runs ids.
+    Crew,
+    /// The same with closures.
+    Pool,
+    Rayon,
+    RayonScope,
+    /// Nobody: the deques that a pool needs, without the rest of it.
+    Crossbeam,
+    /// Our pool of ids under one layer of its audit.
+    Ledger,
+    Exact,
+    Flight,
+    /// And under none.
+    Unwatched,
     /// Nobody: the memory that the workload needs, touched in its order.
     Memory,
 }
@@ -29,8 +43,27 @@ impl Who {
             Who::FuturesUnordered => "FuturesUnordered",
             Who::Bonsai => "bonsai-bt",
             Who::Dagrs => "dagrs",
+            Who::Crew => "Crew",
+            Who::Pool => "Pool",
+            Who::Rayon => "rayon",
+            Who::RayonScope => "rayon, scope",
+            Who::Crossbeam => "(deques alone)",
+            Who::Ledger => "Ledger",
+            Who::Exact => "Exact",
+            Who::Flight => "Flight<64>",
+            Who::Unwatched => "Off",
             Who::Memory => "(memory alone)",
         }
+    }
+
+    /// Whether it is one of ours that is compared with the others.
+    pub(crate) const fn is_ours(self) -> bool {
+        matches!(self, Who::Ours | Who::Crew | Who::Pool | Who::Ledger | Who::Exact | Who::Flight)
+    }
+
+    /// Whether it is a peer that our pools must not be slower than.
+    pub(crate) const fn is_pool(self) -> bool {
+        matches!(self, Who::Rayon | Who::RayonScope | Who::Tokio)
     }
 
     /// Whether it drives futures.

@@ -23,6 +23,7 @@ mod plot;
 mod random;
 mod retry;
 mod row;
+mod stealing;
 mod timers;
 mod tree;
 mod wake;
@@ -71,6 +72,9 @@ struct Options {
     /// Runs our side of one workload once and prints nothing, for a tool that counts instructions
     #[arg(long, value_name = "NAME", conflicts_with_all = ["only", "list", "rounds", "quick", "json", "page"])]
     count: Option<String>,
+    /// With --count: runs this contender instead
+    #[arg(long, value_name = "CONTENDER", requires = "count")]
+    of: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -87,12 +91,12 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<()> {
     if options.list {
         for workload in catalogue::ALL {
-            println!("{:<16} {}", workload.key, workload.about);
+            println!("{:<20} {}", workload.key, workload.about);
         }
         return Ok(());
     }
     if let Some(key) = &options.count {
-        return count(key);
+        return count(key, options.of.as_deref());
     }
     if options.gate {
         return gate::run(options.bless);
@@ -123,9 +127,10 @@ fn measure(chosen: &[&'static Workload], options: &Options) -> Vec<Measured> {
             None if options.quick => 3,
             None => workload.rounds,
         };
-        let measured = Measured::new(workload, rounds);
-        print!("{}", row::table(&measured));
-        all.push(measured);
+        for measured in Measured::all(workload, rounds) {
+            print!("{}", row::table(&measured));
+            all.push(measured);
+        }
     }
     let (bytes, verdict) = row::node_bytes();
     println!("\na node takes {bytes} bytes without its work: {}", row::words(&[verdict]));
@@ -145,12 +150,16 @@ fn chosen(only: &[String]) -> Result<Vec<&'static Workload>> {
     Ok(all)
 }
 
-fn count(key: &str) -> Result<()> {
+fn count(key: &str, of: Option<&str>) -> Result<()> {
     let workload = catalogue::ALL.iter().find(|workload| workload.key == key);
     let workload =
         workload.with_context(|| format!("there is no workload `{key}`; there are {}", catalogue::keys()))?;
     let mut contenders = (workload.contenders)();
-    (contenders[0].run)();
+    let names: Vec<_> = contenders.iter().map(|contender| contender.who.name()).collect();
+    let place = of.map_or(Some(0), |of| names.iter().position(|name| *name == of));
+    let place =
+        place.with_context(|| format!("`{key}` has no such contender; it has {}", names.join(", ")))?;
+    (contenders[place].run)();
     Ok(())
 }
 
@@ -185,6 +194,7 @@ mod tests {
             "--quick --page",
             "--gate --bless",
             "--count idle",
+            "--count idle --of tokio",
         ] {
             assert!(parsed(line).is_ok(), "{line}");
         }
@@ -203,6 +213,7 @@ mod tests {
             "--gate --page",
             "--page --only wake",
             "--count idle --quick",
+            "--of tokio",
         ] {
             let error = parsed(line).expect_err(line).to_string();
             assert!(line.split_whitespace().any(|word| error.contains(word)), "{line}: {error}");
@@ -211,11 +222,19 @@ mod tests {
 
     #[test]
     fn an_unknown_workload_is_answered_with_the_known_ones() {
-        for error in [chosen(&["speed".into()]).map(drop), count("flat").map(drop)] {
+        for error in [chosen(&["speed".into()]).map(drop), count("flat", None).map(drop)] {
             let error = error.expect_err("there is none").to_string();
             assert!(error.contains("speed") || error.contains("`flat`"), "{error}");
             assert!(error.contains("flat-1k, flat-1m, tree"), "{error}");
         }
+    }
+
+    #[test]
+    fn an_unknown_contender_is_answered_with_those_of_the_workload() -> Result<()> {
+        count("flat-1k", Some("tokio"))?;
+        let error = count("flat-1k", Some("rayon")).expect_err("it takes no part").to_string();
+        assert!(error.contains("`flat-1k`") && error.contains("tokio, async-executor"), "{error}");
+        Ok(())
     }
 
     #[test]

@@ -15,9 +15,11 @@ use crate::catalogue::Workload;
 use crate::clock::Who;
 use crate::interleave;
 
-/// What a workload came to, in nanoseconds for each of its units.
+/// What a workload came to for one of ours, in nanoseconds for each of its units.
 pub(crate) struct Measured {
     pub(crate) workload: &'static Workload,
+    /// Who of ours; most workloads have but one.
+    pub(crate) who: Who,
     pub(crate) ours_ns: f64,
     pub(crate) peers: Vec<(Who, f64)>,
 }
@@ -25,7 +27,7 @@ pub(crate) struct Measured {
 /// One comparison, as it is written to a file.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Row {
-    pub(crate) workload: &'static str,
+    pub(crate) workload: String,
     pub(crate) n: u64,
     pub(crate) ours_ns: f64,
     pub(crate) peer: &'static str,
@@ -35,23 +37,34 @@ pub(crate) struct Row {
 }
 
 impl Measured {
-    /// Runs all contenders in turns.
-    pub(crate) fn new(workload: &'static Workload, rounds: usize) -> Self {
+    /// Runs all contenders in turns. One result for each of ours, all beside the same peers.
+    pub(crate) fn all(workload: &'static Workload, rounds: usize) -> Vec<Self> {
         let mut contenders = (workload.contenders)();
         let medians = interleave::medians(&mut contenders, rounds);
         Self::from_medians(workload, contenders.iter().map(|contender| contender.who).zip(medians))
     }
 
-    fn from_medians(workload: &'static Workload, medians: impl Iterator<Item = (Who, Duration)>) -> Self {
-        let mut each = medians.map(|(who, whole)| (who, whole.as_secs_f64() * 1e9 / workload.n as f64));
-        let (who, ours_ns) = each.next().expect("we take part in every workload");
-        assert_eq!(who, Who::Ours, "we come first in {}", workload.key);
-        Self { workload, ours_ns, peers: each.collect() }
+    fn from_medians(
+        workload: &'static Workload,
+        medians: impl Iterator<Item = (Who, Duration)>,
+    ) -> Vec<Self> {
+        let each = medians.map(|(who, whole)| (who, whole.as_secs_f64() * 1e9 / workload.n as f64));
+        let (ours, peers): (Vec<_>, Vec<_>) = each.partition(|(who, _)| who.is_ours());
+        assert!(!ours.is_empty(), "we take part in {}", workload.key);
+        ours.into_iter().map(|(who, ours_ns)| Self { workload, who, ours_ns, peers: peers.clone() }).collect()
+    }
+
+    /// The workload, and who of ours if there are several.
+    pub(crate) fn title(&self) -> String {
+        match self.who {
+            Who::Ours => self.workload.title.to_string(),
+            who => format!("{}: {}", self.workload.title, who.name()),
+        }
     }
 
     pub(crate) fn rows(&self) -> impl Iterator<Item = Row> {
         self.peers.iter().map(|&(peer, peer_ns)| Row {
-            workload: self.workload.title,
+            workload: self.title(),
             n: self.workload.n,
             ours_ns: self.ours_ns,
             peer: peer.name(),
@@ -63,9 +76,9 @@ impl Measured {
     /// The verdicts that belong beside each row.
     pub(crate) fn verdicts(&self) -> impl Iterator<Item = Vec<Verdict>> {
         let key = self.workload.key;
-        self.peers.iter().enumerate().map(move |(index, &(peer, peer_ns))| {
+        self.peers.iter().enumerate().map(move |(index, &peer)| {
             let time = aims::on_time(key, self.ours_ns).filter(|_| index == 0);
-            time.into_iter().chain(aims::on_ratio(key, peer, self.ours_ns / peer_ns)).collect()
+            time.into_iter().chain(aims::on_peer(key, (self.who, self.ours_ns), peer)).collect()
         })
     }
 
@@ -114,7 +127,7 @@ pub(crate) fn table(measured: &Measured) -> String {
         let numbers = [row.ours_ns, row.peer_ns, row.ratio].map(number);
         let [ours, theirs, ratio] = &numbers;
         let n = format!("{} {}s", row.n, workload.unit);
-        text += &line(row.workload, &n, ours, row.peer, theirs, ratio, &words(&verdicts));
+        text += &line(&row.workload, &n, ours, row.peer, theirs, ratio, &words(&verdicts));
     }
     if !workload.explain.is_empty() && measured.misses() {
         text += &format!("    {}\n", workload.explain);
@@ -138,7 +151,19 @@ mod tests {
         let workload = catalogue::named("flat-1k")[0];
         let whole = |ns: u64| Duration::from_nanos(ns * workload.n);
         let medians = [(Who::Ours, whole(3)), (Who::Loop, whole(2)), (Who::Tokio, whole(30))];
-        Measured::from_medians(workload, medians.into_iter())
+        Measured::from_medians(workload, medians.into_iter()).remove(0)
+    }
+
+    #[test]
+    fn each_of_ours_stands_beside_all_peers() {
+        let workload = catalogue::named("stealing-empty-1")[0];
+        let medians = [Who::Crew, Who::Pool, Who::Rayon, Who::Tokio];
+        let medians = medians.into_iter().zip((1..).map(Duration::from_millis));
+        let all = Measured::from_medians(workload, medians);
+        let [crew, pool] = &all[..] else { panic!("two are ours") };
+        assert!(crew.title().ends_with(": Crew") && pool.title().ends_with(": Pool"));
+        assert_eq!((crew.peers.len(), &crew.peers), (2, &pool.peers));
+        assert!(!crew.misses() && pool.ours_ns > crew.ours_ns);
     }
 
     #[test]
