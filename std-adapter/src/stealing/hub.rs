@@ -13,6 +13,7 @@
 //! This file knows ids, not tasks, and starts no thread.
 
 use std::io;
+use std::time::Duration;
 
 use super::deque::{Deque, Steal};
 use super::idle::Idle;
@@ -41,7 +42,7 @@ pub struct Options {
 
 impl Options {
     /// The most that a thief or a batch takes at once.
-    pub(super) const BATCH: usize = 32;
+    pub(crate) const BATCH: usize = 32;
     const WORKERS: usize = 32_767;
     const LOCAL: usize = 1 << 24;
 
@@ -145,6 +146,25 @@ impl<A: Audit, D: Deque<A::Tag>> Hub<A, D> {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.idle.is_closed()
+    }
+
+    /// A worker that takes nothing now, because it has no room, sleeps until it is notified, at most for `limit`. No
+    /// id is left to it meanwhile.
+    pub(crate) fn rest(&self, worker: usize, limit: Option<Duration>) {
+        self.idle.rest(worker, limit);
+    }
+
+    /// Ends the sleep of a worker, of either kind, or its next one.
+    pub(crate) fn notify(&self, worker: usize) {
+        self.idle.notify(worker);
+    }
+
+    /// Takes out of the injector what `keep` does not want, and retires it.
+    pub(crate) fn sweep(&self, keep: impl FnMut(u64) -> bool, mut out: impl FnMut(u64)) {
+        self.injector.sweep(keep, |id| {
+            self.injector.with_probe(|probe| probe.retired(id));
+            out(id);
+        });
     }
 
     /// How often workers have gone to sleep.

@@ -26,5 +26,7 @@ mod worker;
 
 pub use crew::{Crew, Ended, Ran, Tasks, Unreturned};
 pub use deque::{Deque, Full, Ring, Steal};
+pub(crate) use hub::Hub;
 pub use hub::Options;
+pub(crate) use threads::Threads;
 pub use worker::Worker;

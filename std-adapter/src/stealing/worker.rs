@@ -166,9 +166,15 @@ impl<A: Audit, D: Deque<A::Tag>> Worker<A, D> {
             taken = take();
         }
         if taken.is_none() {
-            hub.idle.leave();
+            // Whoever added something meanwhile relied on this search, and its owner may not come back for long.
+            hub.idle.found(|| hub.has_work());
         }
         taken
+    }
+
+    /// The next that is taken out of the worker's own deque is its oldest.
+    pub(crate) fn oldest_first(&self) {
+        self.oldest.set(true);
     }
 
     fn next_own(&self, probe: &mut A::Probe) -> Option<u64> {
@@ -349,6 +355,13 @@ impl<A: Audit, D: Deque<A::Tag>> Worker<A, D> {
     /// An id was taken, and will not run.
     pub(crate) fn release(&self, id: u64) {
         self.probe.borrow_mut().released(id);
+    }
+
+    /// As [`Worker::release`], and its slot may be given to another id.
+    pub(crate) fn retire(&self, id: u64) {
+        let probe = &mut *self.probe.borrow_mut();
+        probe.released(id);
+        probe.retired(id);
     }
 }
 
