@@ -85,6 +85,7 @@ pub mod audit;
 mod blocking;
 mod clock;
 mod driver;
+mod fleet;
 mod handle;
 mod interrupt;
 mod job;
@@ -105,6 +106,10 @@ mod sync;
 pub use blocking::{Blocking, Deliver, Discard, Failed};
 pub use clock::{Clock, Monotonic, Park, Signal};
 pub use driver::{Driver, Stats};
+pub use fleet::{
+    Current, Drained, Fleet, FleetCounts, FleetError, FleetHandle, FleetLook, FleetObserver, FleetOptions,
+    FleetScheduler, ForcedNode, NotQueued, PlantError, Tree, TreeEnd, TreeId, TreeLook, WorkerLook,
+};
 pub use handle::{CallError, Done, Handle, NotAdded, WaitError};
 pub use interrupt::{Interrupt, InterruptError};
 pub use job::{Job, JobError};
