@@ -17,6 +17,8 @@
 
 mod core;
 mod handle;
+#[cfg(all(test, loom))]
+mod models;
 mod options;
 mod report;
 mod run;

@@ -27,6 +27,8 @@ use crate::snapshot::NodeSnapshot;
 use crate::stealing::Worker;
 use crate::sync::Ordering;
 
+type Root<W> = (NodeId, Arc<Entry<W>>);
+
 pub(super) struct Run<W: 'static, A: Audit, P> {
     core: Arc<Core<W>>,
     number: usize,
@@ -34,7 +36,7 @@ pub(super) struct Run<W: 'static, A: Audit, P> {
     driver: Driver<W, Boxed<W>, FleetObserver>,
     app: P,
     /// The trees, by the place of their root.
-    trees: Box<[Option<(NodeId, Arc<Entry<W>>)>]>,
+    trees: Box<[Option<Root<W>>]>,
     room: usize,
     panics: u64,
 }
@@ -84,6 +86,8 @@ impl<W: Work<P, W> + 'static, A: Audit, P> Run<W, A, P> {
             }
         }
         self.settle();
+        // The fleet may have been closed after it was found open, and before the last look at the queues.
+        self.core.drain_queues();
         // They hold what is the user's.
         let Self { driver, app, .. } = self;
         discard(driver);

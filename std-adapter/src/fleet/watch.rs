@@ -160,10 +160,10 @@ impl Observer for FleetObserver {
                     forced.push(ForcedNode { tree: place.tree, node, name });
                 }
             }
-            What::Moved(step) if step.to.is_done() => {
-                if self.watch.place(node).is_some_and(|place| place.at_top) {
-                    self.ended.push((node, step.to));
-                }
+            What::Moved(step)
+                if step.to.is_done() && self.watch.place(node).is_some_and(|place| place.at_top) =>
+            {
+                self.ended.push((node, step.to));
             }
             _ => {}
         }
