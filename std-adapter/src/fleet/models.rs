@@ -56,7 +56,7 @@ fn model(room: usize, preemptions: usize, others: fn(&FleetHandle<Says>)) {
 
 #[test]
 fn a_root_that_is_added_is_never_slept_through() {
-    model(2, 2, |handle| {
+    model(2, 3, |handle| {
         let tree = handle.add(Spec::work("at once", Says(Outcome::Success))).unwrap();
         assert!(tree.wait().unwrap().is_success());
     });
@@ -64,12 +64,24 @@ fn a_root_that_is_added_is_never_slept_through() {
 
 #[test]
 fn a_worker_without_room_does_not_sleep_through_the_abort_that_makes_room() {
-    model(1, 1, |handle| {
+    model(1, 2, |handle| {
         let first = handle.add(Spec::work("waits", Says(Outcome::Waiting))).unwrap();
         let second = handle.add(Spec::work("at once", Says(Outcome::Success))).unwrap();
         first.abort();
         assert!(second.wait().unwrap().is_success());
         assert!(first.ended().is_some());
+    });
+}
+
+#[test]
+fn roots_that_wait_while_the_fleet_closes_end() {
+    model(1, 3, |handle| {
+        let trees = [(); 2].map(|()| handle.add(Spec::work("at once", Says(Outcome::Success))).unwrap());
+        handle.shutdown(Duration::MAX);
+        for tree in trees {
+            let end = tree.wait().unwrap();
+            assert!(matches!(end, TreeEnd::Ran(_) | TreeEnd::NeverStarted(_)));
+        }
     });
 }
 
