@@ -57,7 +57,8 @@ impl<W: 'static> FleetHandle<W> {
     /// [`Send`]. It adds one node at the top and what belongs below that, and returns the id of the first.
     ///
     /// If it fails, panics, or adds another number of nodes at the top, what it has added is taken out again, and the tree
-    /// has ended: [`TreeEnd::NotPlanted`](super::TreeEnd::NotPlanted). It must leave the trees of others alone.
+    /// has ended: [`TreeEnd::NotPlanted`](super::TreeEnd::NotPlanted). The other trees of the worker are in the same
+    /// scheduler: it must leave them, and the scheduler's settings, alone.
     ///
     /// # Errors
     /// As [`FleetHandle::add`].

@@ -12,7 +12,9 @@ use windlass::{Cx, Instant, Outcome, Spec, Work};
 use super::{FleetHandle, FleetOptions, TreeEnd, core::Core, run::Run};
 use crate::Clock;
 use crate::audit::{Exact, Moment};
-use crate::stealing::{Hub, Worker};
+use crate::stealing::{Hub, Ring, Worker};
+
+type Pool = Hub<Exact, Ring<u64>>;
 
 /// It always shows zero.
 struct Stopped;
@@ -38,7 +40,7 @@ fn model(room: usize, preemptions: usize, others: fn(&FleetHandle<Says>)) {
     builder.preemption_bound = Some(preemptions);
     builder.check(move || {
         let options = FleetOptions { trees: room, nodes: 1, queued: 2, ..FleetOptions::new(1) };
-        let hub: Arc<Hub<Exact, _>> = Arc::new(Hub::new(&options.queues().unwrap()).unwrap());
+        let hub: Arc<Pool> = Arc::new(Hub::new(&options.queues().unwrap()).unwrap());
         let clock: Arc<dyn Clock> = Arc::new(Stopped);
         let core = Arc::new(Core::new(&options, Arc::clone(&hub) as _, &clock));
         let handle = FleetHandle::new(Arc::clone(&core));
@@ -97,5 +99,34 @@ fn a_root_that_is_added_while_the_fleet_closes_ends() {
         });
         handle.shutdown(Duration::MAX);
         thread.join().unwrap();
+    });
+}
+
+#[test]
+fn a_worker_that_gives_up_its_search_leaves_no_root_to_a_sleeper() {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(|| {
+        let options = FleetOptions { trees: 1, nodes: 1, queued: 1, ..FleetOptions::new(2) };
+        let hub: Arc<Pool> = Arc::new(Hub::new(&options.queues().unwrap()).unwrap());
+        // One looks once, up to a deadline, and is busy with something else from then on; the other has nothing else.
+        let (busy, idle) = (Arc::clone(&hub), Arc::clone(&hub));
+        let once = move || Worker::new(busy, 0).wait(Some(Duration::ZERO)).is_some();
+        let once = thread::spawn(once);
+        let idle = thread::spawn(move || {
+            let worker = Worker::new(Arc::clone(&idle), 1);
+            while !idle.is_closed() {
+                if worker.wait(None).is_some() {
+                    return true;
+                }
+            }
+            false
+        });
+        let _ = hub.put(0);
+        let found = once.join().unwrap();
+        if found {
+            hub.close();
+        }
+        assert_ne!(idle.join().unwrap(), found);
     });
 }
