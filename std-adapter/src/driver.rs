@@ -111,7 +111,11 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
         clock: impl Clock + 'static,
         park: impl Park + 'static,
     ) -> Self {
-        let shared = Shared::new(Box::new(clock), Box::new(park));
+        Self::with_shared(scheduler, Shared::new(Box::new(clock), Box::new(park)))
+    }
+
+    /// As [`Driver::with_clock`], with what others have in hand already.
+    pub(crate) fn with_shared(scheduler: Scheduler<W, S, O>, shared: Arc<Shared>) -> Self {
         let seat = Seat::take(scheduler.capacity(), Arc::clone(&shared));
         let mut driver = Self {
             scheduler,
@@ -306,6 +310,20 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     where
         W: Work<A, W>,
     {
+        self.step_with(app, until, stay, Shared::park)
+    }
+
+    /// As [`Driver::step`], with another way to sleep. What notifies the driver must end that sleep, too.
+    pub(crate) fn step_with<A: ?Sized>(
+        &mut self,
+        app: &mut A,
+        until: Option<Instant>,
+        stay: bool,
+        sleep: impl FnOnce(&Shared, Option<Duration>),
+    ) -> Step
+    where
+        W: Work<A, W>,
+    {
         self.obey(stay);
         let next = self.scheduler.next();
         if next == Next::Done && (!stay || self.scheduler.is_shut_down()) {
@@ -325,7 +343,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
         };
         let first = wake_at.into_iter().chain(until).min();
         self.stats.parks += 1;
-        self.shared.park(first.map(|at| (at - now).min(PIECE)));
+        sleep(&self.shared, first.map(|at| (at - now).min(PIECE)));
         Step::Moved
     }
 

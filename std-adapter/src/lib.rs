@@ -6,6 +6,7 @@
 //! ```text
 //!   this thread          Driver::run_until_done    park until Next::At or a wake, never spin
 //!   a thread of its own  Driver::serve -> Handle   add, abort, wake, snapshot from anywhere
+//!   trees on all cores   Fleet -> FleetHandle      each tree on one of several threads; roots are stolen
 //!   blocking calls       Pool, Blocking            bounded threads; a panic is a failure
 //!   a pool of your own   audit                     reports when its work stealing breaks a promise
 //!   Ctrl-C               Driver::on_interrupt      once: abort and clean up; twice: exit
@@ -78,13 +79,14 @@
 //! * Wake sets live for ever, since handles to them may; they are used again, so a program leaks no more than its
 //!   busiest moment needed.
 //!
-//! Not here: no work is moved between threads, all works of a scheduler run on the thread that drives it. What blocks
-//! or computes for long belongs into the [`Pool`].
+//! Not here: no work is moved between threads, all works of a scheduler run on the thread that drives it; a [`Fleet`]
+//! moves roots, before they have started. What blocks or computes for long belongs into the [`Pool`].
 
 pub mod audit;
 mod blocking;
 mod clock;
 mod driver;
+mod fleet;
 mod handle;
 mod interrupt;
 mod mailbox;
@@ -103,6 +105,10 @@ mod sync;
 pub use blocking::{Blocking, Deliver, Discard, Failed};
 pub use clock::{Clock, Monotonic, Park, Signal};
 pub use driver::{Driver, Stats};
+pub use fleet::{
+    Current, Drained, Fleet, FleetCounts, FleetError, FleetHandle, FleetLook, FleetObserver, FleetOptions,
+    FleetScheduler, ForcedNode, NotQueued, PlantError, Tree, TreeEnd, TreeId, TreeLook, WorkerLook,
+};
 pub use handle::{CallError, Done, Handle, NotAdded, WaitError};
 pub use interrupt::{Interrupt, InterruptError};
 pub use panics::Panic;

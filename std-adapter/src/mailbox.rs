@@ -53,9 +53,14 @@ impl<W, S, O> Mailbox<W, S, O> {
 
     /// Puts a command in, or calls it at once to say why not.
     pub(crate) fn submit(&self, command: Command<W, S, O>) {
-        if self.thread.get() == Some(&thread::current().id()) {
+        if self.is_own_thread() {
             return command(Err(CallError::OwnThread));
         }
+        self.post(command);
+    }
+
+    /// As [`Mailbox::submit`], for a caller that does not wait: the scheduler's own thread may be that.
+    pub(crate) fn post(&self, command: Command<W, S, O>) {
         let mut queue = lock(&self.queue);
         if queue.open {
             queue.commands.push(command);
@@ -65,6 +70,11 @@ impl<W, S, O> Mailbox<W, S, O> {
             drop(queue);
             command(Err(CallError::Ended));
         }
+    }
+
+    /// Whether the calling thread is the scheduler's.
+    pub(crate) fn is_own_thread(&self) -> bool {
+        self.thread.get() == Some(&thread::current().id())
     }
 
     pub(crate) fn is_open(&self) -> bool {

@@ -151,7 +151,7 @@ where
 }
 
 /// Closes the mailbox however the thread ends.
-struct Closing<'a, W, S, O>(&'a Mailbox<W, S, O>);
+pub(crate) struct Closing<'a, W, S, O>(pub &'a Mailbox<W, S, O>);
 
 impl<W, S, O> Drop for Closing<'_, W, S, O> {
     fn drop(&mut self) {

@@ -14,6 +14,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::deque::{Deque, Steal};
 use super::idle::Idle;
@@ -44,7 +45,7 @@ pub struct Options {
 
 impl Options {
     /// The most that a thief or a batch takes at once.
-    pub(super) const BATCH: usize = 32;
+    pub(crate) const BATCH: usize = 32;
     const WORKERS: usize = 32_767;
     const LOCAL: usize = 1 << 24;
 
@@ -160,6 +161,17 @@ impl<A: Audit, D: Deque<A::Tag>> Hub<A, D> {
     pub(crate) fn running(&self, worker: usize) -> Option<u64> {
         let id = self.lanes.get(worker)?.running.load(Ordering::Relaxed);
         (id != NOTHING).then_some(id)
+    }
+
+    /// A worker that takes nothing now, because it has no room, sleeps until it is notified, at most for `limit`. No
+    /// id is left to it meanwhile.
+    pub(crate) fn rest(&self, worker: usize, limit: Option<Duration>) {
+        self.idle.rest(worker, limit);
+    }
+
+    /// Ends the sleep of a worker, of either kind, or its next one.
+    pub(crate) fn notify(&self, worker: usize) {
+        self.idle.notify(worker);
     }
 
     /// How often workers have gone to sleep.

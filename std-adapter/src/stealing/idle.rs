@@ -62,18 +62,14 @@ impl Idle {
         self.state.fetch_add(SEARCHING, Ordering::SeqCst);
     }
 
-    /// A worker that searched has found something. If it was the last, and there is `more`, the next is woken.
+    /// A worker that searched has found something, or gives up. If it was the last, and there is `more`, the next is
+    /// woken.
     pub(super) fn found(&self, more: impl FnOnce() -> bool) {
         let before = self.state.fetch_sub(SEARCHING, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         if searching(before) == 1 && sleeping(before) > 0 && more() {
             self.wake_one();
         }
-    }
-
-    /// A worker that searched ends.
-    pub(super) fn leave(&self) {
-        self.state.fetch_sub(SEARCHING, Ordering::SeqCst);
     }
 
     /// A worker that searched in vain sleeps until it is woken or notified, at most for `limit`, or until there is
@@ -95,6 +91,17 @@ impl Idle {
             self.state.fetch_add(SEARCHING - SLEEPING, Ordering::SeqCst);
         }
         // Otherwise it was woken, and whoever did that has counted it.
+    }
+
+    /// A worker that takes nothing now sleeps until it is notified, at most for `limit`.
+    pub(super) fn rest(&self, worker: usize, limit: Option<Duration>) {
+        self.parks.fetch_add(1, Ordering::Relaxed);
+        self.signals[worker].park(limit);
+    }
+
+    /// Ends the sleep of a worker, or its next one.
+    pub(super) fn notify(&self, worker: usize) {
+        self.signals[worker].notify();
     }
 
     fn wake_one(&self) {

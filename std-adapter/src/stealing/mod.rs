@@ -34,7 +34,9 @@ mod worker;
 
 pub use crew::{Crew, Ended, Ran, Tasks, Unreturned};
 pub use deque::{Deque, Full, Ring, Steal};
+pub(crate) use hub::Hub;
 pub use hub::Options;
 pub use job::{CancelToken, Job, JobError};
 pub use pool::{Pool, Rejected, Spawner};
+pub(crate) use threads::Threads;
 pub use worker::Worker;

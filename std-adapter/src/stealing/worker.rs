@@ -168,9 +168,15 @@ impl<A: Audit, D: Deque<A::Tag>> Worker<A, D> {
             taken = take();
         }
         if taken.is_none() {
-            hub.idle.leave();
+            // Whoever added something meanwhile relied on this search, and its owner may not come back for long.
+            hub.idle.found(|| hub.has_work());
         }
         taken
+    }
+
+    /// The next that is taken out of the worker's own deque is its oldest.
+    pub(crate) fn oldest_first(&self) {
+        self.oldest.set(true);
     }
 
     fn next_own(&self, probe: &mut A::Probe) -> Option<u64> {
