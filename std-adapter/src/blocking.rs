@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use windlass::{Abort, Cx, Outcome, Reason, Work};
 
-use crate::stealing::{CancelToken, Job, JobError, Rejected, Spawner};
+use crate::pool::{CancelToken, Job, JobError, Rejected, Spawner};
 
 /// A work that runs a closure in a [`Pool`](crate::Pool), once per attempt.
 ///

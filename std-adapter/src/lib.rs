@@ -93,13 +93,13 @@ mod mailbox;
 #[cfg(all(test, loom))]
 mod models;
 mod panics;
+pub mod pool;
 mod reply;
 mod report;
 mod seat;
 mod shared;
 mod snapshot;
 mod spawn;
-pub mod stealing;
 mod sync;
 
 pub use blocking::{Blocking, Deliver, Discard, Failed};
@@ -112,8 +112,8 @@ pub use fleet::{
 pub use handle::{CallError, Done, Handle, NotAdded, WaitError};
 pub use interrupt::{Interrupt, InterruptError};
 pub use panics::Panic;
+pub use pool::{CancelToken, Job, JobError, Pool, Rejected, Spawner};
 pub use report::{End, Report};
 pub use shared::Stop;
 pub use snapshot::{NodeSnapshot, Snapshot};
 pub use spawn::{Finished, JoinError, Thread};
-pub use stealing::{CancelToken, Job, JobError, Pool, Rejected, Spawner};

@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::time::Duration;
 
 use windlass_std::audit::{Exact, Flight, Moment};
-use windlass_std::stealing::{Crew, Options, Ran, Tasks, Worker};
+use windlass_std::pool::{Crew, Options, Ran, Tasks, Worker};
 
 /// Counts down; whoever waits is told at nothing.
 #[derive(Default)]

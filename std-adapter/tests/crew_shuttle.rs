@@ -10,7 +10,7 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::sync::{Condvar, Mutex};
 use shuttle::{Config, Runner, thread};
 use windlass_std::audit::{Exact, Moment};
-use windlass_std::stealing::{Crew, Options, Ran, Tasks, Worker};
+use windlass_std::pool::{Crew, Options, Ran, Tasks, Worker};
 
 /// Runs a tree of tasks, in which some want to run twice, and some panic.
 struct Tree {

@@ -13,7 +13,7 @@ use faults::scripts::{
 };
 use faults::toy::{Fault, on_threads};
 use windlass_std::audit::Kind;
-use windlass_std::stealing::Ring;
+use windlass_std::pool::Ring;
 
 #[test]
 fn each_fault_is_reported_as_its_kind_first_of_all() {

@@ -16,7 +16,7 @@ use faults::deque::Flaw;
 use faults::race::{ALL, CONTROLS, RACERS, Tool, found_by};
 use faults::toy::{Fault, on_threads};
 use windlass_std::audit::Report;
-use windlass_std::stealing::Ring;
+use windlass_std::pool::Ring;
 
 const SEED: u64 = 0x5eed;
 /// Orders drawn to find a flaw, with each of the two ways to draw.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Barrier, Condvar, Mutex};
 use common::bounded;
 use futures_lite::future::block_on;
 use windlass_std::audit::{Exact, Moment};
-use windlass_std::stealing::Options;
+use windlass_std::pool::Options;
 use windlass_std::{CancelToken, Job, JobError, Pool, Rejected};
 
 /// Holds jobs until it is opened.

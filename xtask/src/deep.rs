@@ -115,7 +115,7 @@ fn miri() -> Result<Outcome> {
         .env("MIRIFLAGS", MIRIFLAGS_THREADS);
     // One seed: what is drawn goes on from round to round, so more seeds are more rounds.
     let audit = miri("windlass-std")
-        .args(&["--lib", "--", "audit::", "stealing::"])
+        .args(&["--lib", "--", "audit::", "pool::"])
         // Tens of thousands of steps.
         .args(&[
             "--skip",

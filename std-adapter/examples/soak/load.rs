@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 
 use windlass_std::audit::Audit;
-use windlass_std::stealing::{Crew, Deque, Ran, Tasks, Worker};
+use windlass_std::pool::{Crew, Deque, Ran, Tasks, Worker};
 
 /// Tasks at the beginning, and the most that live at once.
 pub(crate) const SLOTS: u32 = 256;

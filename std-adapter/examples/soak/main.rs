@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use deque::{Flaw, Flawed};
 use load::{Load, SLOTS, Shared, WORKERS};
 use windlass_std::audit::{Audit, Exact, Flight, Ledger, Moment, Off, Settings};
-use windlass_std::stealing::{Crew, Deque, Options, Ring};
+use windlass_std::pool::{Crew, Deque, Options, Ring};
 
 /// What runs the plan with some deque under some layer of the audit.
 type Run = fn(&Plan) -> std::io::Result<ExitCode>;

@@ -18,9 +18,9 @@ use crate::audit::Audit;
 use crate::clock::{Clock, Park, lock};
 use crate::mailbox::{Command, Desk, Mailbox};
 use crate::panics::Panic;
+use crate::pool::{Hub, Ring};
 use crate::reply;
 use crate::shared::{Shared, Stop};
-use crate::stealing::{Hub, Ring};
 use crate::sync::{AtomicU64, Mutex, Ordering};
 
 pub(super) struct Core<W: 'static> {

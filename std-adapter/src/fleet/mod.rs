@@ -39,9 +39,9 @@ use self::run::Run;
 use crate::audit::{Audit, Moment, Off, Report};
 use crate::clock::{Clock, Monotonic, lock};
 use crate::panics::{discard, message};
+use crate::pool::{Hub, Ring, Threads, Worker};
 use crate::reply;
 use crate::spawn::Closing;
-use crate::stealing::{Hub, Ring, Threads, Worker};
 
 pub use handle::{FleetError, FleetHandle, NotQueued};
 pub use options::FleetOptions;

@@ -12,7 +12,7 @@ use windlass::{Cx, Instant, Outcome, Spec, Work};
 use super::{FleetHandle, FleetOptions, TreeEnd, core::Core, run::Run};
 use crate::Clock;
 use crate::audit::{Exact, Moment};
-use crate::stealing::{Hub, Ring, Worker};
+use crate::pool::{Hub, Ring, Worker};
 
 type Pool = Hub<Exact, Ring<u64>>;
 

@@ -6,7 +6,7 @@
 use std::io;
 
 use crate::audit::Settings;
-use crate::stealing::Options;
+use crate::pool::Options;
 
 /// The size of a fleet. Everything in it has a bound.
 ///

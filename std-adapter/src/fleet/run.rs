@@ -23,8 +23,8 @@ use crate::clock::lock;
 use crate::driver::{Driver, Step};
 use crate::mailbox::Desk;
 use crate::panics::{discard, message};
+use crate::pool::Worker;
 use crate::snapshot::NodeSnapshot;
-use crate::stealing::Worker;
 use crate::sync::Ordering;
 
 type Root<W> = (NodeId, Arc<Entry<W>>);

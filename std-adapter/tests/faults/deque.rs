@@ -5,7 +5,7 @@
 
 use std::marker::PhantomData;
 
-use windlass_std::stealing::{Deque, Full, Ring, Steal};
+use windlass_std::pool::{Deque, Full, Ring, Steal};
 
 use super::sync::{AtomicU64, Ordering, fence};
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use windlass_std::audit::{
     Audit, Exact, Finish, Layout, Missed, Moment, Order, Probe, QueueId, Report, Seat, Settings,
 };
-use windlass_std::stealing::{Deque, Ring, Steal};
+use windlass_std::pool::{Deque, Ring, Steal};
 
 use super::deque::*;
 use super::sync::thread;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use windlass_std::audit::{
     Audit, Exact, Finish, Kind, Layout, Ledger, Missed, Moment, Order, Probe, QueueId, Report, Seat, Settings,
 };
-use windlass_std::stealing::{Ring, Steal};
+use windlass_std::pool::{Ring, Steal};
 
 use super::deque::*;
 use super::toy::{Act, Fault, Outside, Toy, Worker, settle};

@@ -12,7 +12,7 @@ use windlass_std::audit::{
     Attempt, Audit, Exact, Finish, Layout, Missed, Moment, Order, Probe, QueueId, Report, Seat, Settings,
     Verdict,
 };
-use windlass_std::stealing::{Deque, Steal};
+use windlass_std::pool::{Deque, Steal};
 
 use super::sync::{AtomicU64, Mutex, Ordering, thread};
 

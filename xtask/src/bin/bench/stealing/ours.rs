@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use windlass_std::audit::{Audit, Moment};
-use windlass_std::stealing::{Crew, Options, Ran, Worker};
+use windlass_std::pool::{Crew, Options, Ran, Worker};
 use windlass_std::{Pool, Spawner};
 
 use super::load::{Host, Load, Task};

@@ -14,7 +14,7 @@ use super::crew::{Core, Ran, Tasks};
 use super::deque::Ring;
 use super::job::{CancelToken, Flag};
 use super::padded::Padded;
-use super::pool::Rejected;
+use super::spawner::Rejected;
 use super::table::{Kept, Table};
 use super::task::Task;
 use super::worker::Worker;

@@ -85,7 +85,7 @@ impl<A: Audit> Pool<A> {
     /// ```
     /// use windlass_std::Pool;
     /// use windlass_std::audit::{Exact, Moment};
-    /// use windlass_std::stealing::Options;
+    /// use windlass_std::pool::Options;
     ///
     /// let pool: Pool<Exact> = Pool::with_options(&Options::new(2), 100)?;
     /// let mut jobs = Vec::new();

@@ -13,7 +13,7 @@
 //! | `crew` | all of that, to run tasks by their ids |
 //! | `table` | which id stands for which task |
 //! | `task`, `job` | a closure, from the pool's side and from its owner's |
-//! | `line`, `pool` | how many closures there may be, and whose thread this is |
+//! | `line`, `spawner` | how many closures there may be, and whose thread this is |
 
 mod crew;
 mod deque;
@@ -25,8 +25,8 @@ mod line;
 #[cfg(all(test, loom))]
 mod models;
 mod padded;
-mod pool;
 mod slot;
+mod spawner;
 mod table;
 mod task;
 mod threads;
@@ -37,6 +37,6 @@ pub use deque::{Deque, Full, Ring, Steal};
 pub(crate) use hub::Hub;
 pub use hub::Options;
 pub use job::{CancelToken, Job, JobError};
-pub use pool::{Pool, Rejected, Spawner};
+pub use spawner::{Pool, Rejected, Spawner};
 pub(crate) use threads::Threads;
 pub use worker::Worker;

@@ -75,7 +75,7 @@ pub enum Ran {
 /// use std::sync::mpsc;
 /// use std::time::Duration;
 /// use windlass_std::audit::{Exact, Moment};
-/// use windlass_std::stealing::{Crew, Options, Ran, Worker};
+/// use windlass_std::pool::{Crew, Options, Ran, Worker};
 ///
 /// let (tell, told) = mpsc::channel();
 /// // Each task but the last few puts two more into its worker's deque.
