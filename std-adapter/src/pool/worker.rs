@@ -23,7 +23,7 @@ use std::time::Duration;
 use super::deque::{Deque, Ring, Steal};
 use super::hub::{Hub, Lane, NOTHING, Options};
 use crate::audit::{Audit, Finish, Missed, Off, Probe, Seat, Verdict};
-use crate::sync::Ordering;
+use crate::sync::{Ordering, thread};
 
 /// A worker of a pool, for the tasks that it runs.
 pub struct Worker<A: Audit = Off, D = Ring<<A as Audit>::Tag>> {
@@ -45,8 +45,9 @@ pub struct Worker<A: Audit = Off, D = Ring<<A as Audit>::Tag>> {
 const FAIR: u32 = 64;
 /// So many takes from the slot in a row.
 const STREAK: u32 = 16;
-/// How often an idle worker looks everywhere before it sleeps. Once in a model, which tries every order anyway.
-const ROUNDS: u32 = if cfg!(loom) { 1 } else { 3 };
+/// How often an idle worker looks everywhere before it sleeps; in between it lets others run. To be put to sleep and
+/// woken costs more than that. Once in a model, which tries every order anyway.
+const ROUNDS: u32 = if cfg!(any(loom, shuttle)) { 1 } else { 20 };
 
 impl<A: Audit, D: Deque<A::Tag>> Worker<A, D> {
     /// The worker `number` of the pool. It must be the only one.
@@ -151,13 +152,15 @@ impl<A: Audit, D: Deque<A::Tag>> Worker<A, D> {
     pub(crate) fn wait(&self, limit: Option<Duration>) -> Option<u64> {
         let hub = &*self.hub;
         let take = || {
-            for _ in 0..ROUNDS {
+            for round in 0..ROUNDS {
+                if round > 0 {
+                    thread::yield_now();
+                }
                 let taken = self.next();
                 if taken.is_some() {
                     hub.idle.found(|| hub.has_work());
                     return taken;
                 }
-                std::hint::spin_loop();
             }
             None
         };
