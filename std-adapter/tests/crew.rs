@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::time::Duration;
 
-use windlass_std::audit::{Exact, Flight, Moment};
+use windlass_std::audit::{Exact, Flight, Kind, Mode, Moment, Settings};
 use windlass_std::pool::{Crew, Options, Ran, Tasks, Worker};
 
 /// Counts down; whoever waits is told at nothing.
@@ -290,4 +290,58 @@ fn a_pool_can_be_dropped_by_its_own_task() {
     assert_eq!(told.recv(), Ok(true));
     // The channel closes when the pool's tasks are dropped, so its threads have come to their end.
     assert!(told.recv().is_err());
+}
+
+/// A pool whose only worker is held by task 0 while `put` puts ids in; how often each of the ids below 10 then ran, and
+/// what the audit found.
+fn held_while(mode: Mode, put: impl FnOnce(&Crew<Exact>)) -> ([u64; 10], Vec<Kind>) {
+    let runs: Arc<[AtomicU64; 10]> = Arc::default();
+    let (started, has_started) = mpsc::channel();
+    let (go, wait) = mpsc::channel::<()>();
+    let (seen, wait) = (Arc::clone(&runs), Mutex::new(wait));
+    let options = Options { slots: 10, audit: Settings { mode, ..Settings::default() }, ..Options::new(1) };
+    let crew = Crew::start(&options, move |id: u64, _: &Worker<Exact>| {
+        if let Some(runs) = seen.get(id as usize) {
+            runs.fetch_add(1, Ordering::Relaxed);
+        }
+        if id == 0 {
+            started.send(()).ok();
+            wait.lock().expect("no panic").recv().ok();
+        }
+        Ran::Done
+    })
+    .expect("a thread");
+    crew.put(0);
+    has_started.recv().expect("it starts");
+    put(&crew);
+    drop(go);
+    // First in, first out: when the last has started, the others have ended.
+    crew.put(8);
+    while runs[8].load(Ordering::Relaxed) == 0 {
+        std::thread::yield_now();
+    }
+    assert_eq!(crew.shutdown(Duration::MAX).unreturned, []);
+    let kinds = crew.report(Moment::Quiescent).found().map(|(kind, _)| kind).collect();
+    (std::array::from_fn(|id| runs[id].load(Ordering::Relaxed)), kinds)
+}
+
+#[test]
+fn an_id_that_is_put_in_twice_is_reported_and_runs_once_if_the_audit_may_refuse() {
+    let twice = |crew: &Crew<Exact>| {
+        crew.put(3);
+        crew.put(3);
+    };
+    let (runs, kinds) = held_while(Mode::Enforce, twice);
+    assert_eq!((runs[3], &kinds[..1]), (1, &[Kind::MultipleOwners][..]));
+    let (runs, kinds) = held_while(Mode::Observe, twice);
+    assert_eq!((runs[3], &kinds[..1]), (2, &[Kind::MultipleOwners][..]));
+}
+
+#[test]
+fn an_id_that_the_audit_has_no_slot_for_is_reported() {
+    let (runs, kinds) = held_while(Mode::Observe, |crew| {
+        crew.put(10);
+        crew.put(9);
+    });
+    assert_eq!((runs[9], kinds), (1, vec![Kind::UnknownId]));
 }
