@@ -71,7 +71,7 @@ pub(crate) fn shuttle() -> Result<Outcome> {
 
 fn soak() -> Result<Outcome> {
     cargo(&["run", "--release", "--package", "windlass-std", "--example", "soak", "--"])
-        .args(&["--activations", "1000000000"])
+        .args(&["--activations", "1010000000"])
         .run()?;
     Ok(Outcome::Passed)
 }
