@@ -16,7 +16,8 @@
 //!
 //! *Watermarks.* A thief reads the highest sequence stolen so far (`hi`) before the first load of its attempt, and
 //! `hi` is raised only after a steal has claimed its element. So every steal counted in it claimed before ours began.
-//! The oldest element leaves first, so ours must be newer.
+//! The oldest element leaves first, so ours must be newer. What the owner of a stack takes from its oldest end is
+//! counted likewise, but in a cell that only the owner writes (`own`), which needs no read-modify-write.
 //!
 //! *Empty queues.* The owner was told that its deque is empty, so whatever it pushed and has not popped was claimed by
 //! thieves before that answer. Such a thief entered its attempt (odd phase, then a release fence) before its claim,
@@ -25,7 +26,7 @@
 //! value, which the thief writes (release) when all that it claimed is recorded. Thieves that enter later cannot have
 //! claimed any of these. So when each of those phases has changed, an id whose word has not changed was lost. Only the
 //! owner pushes into its queue, so it knows when an id came back meanwhile, and stops watching that id. If others push
-//! there as well, nothing is judged.
+//! there as well, nothing is judged. A steal from one's own queue claims nothing of another owner's, so it has no phase.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
@@ -56,6 +57,9 @@ pub struct Flight<const K: usize> {
 struct Shared {
     mode: Mode,
     slots: Arc<[Slot]>,
+    /// [`Word::key`] of the activation during which the id of each slot was last woken. Apart from the words, so that
+    /// twice as many of these fit into a cache.
+    wakes: Box<[AtomicU64]>,
     lines: Box<[Line]>,
     layout: Layout,
     register: Register,
@@ -66,8 +70,6 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Slot {
     word: AtomicU64,
-    /// [`Word::key`] of the activation during which the id was last woken.
-    wake: AtomicU64,
 }
 
 /// What all know of a queue.
@@ -76,6 +78,8 @@ struct Slot {
 struct Line {
     /// The newest sequence that was stolen.
     hi: AtomicU64,
+    /// The newest sequence that the owner of a stack took as its oldest; only the owner writes it.
+    own: AtomicU64,
     /// The newest sequence when the owner last found the queue empty although thieves had to have something.
     empty: AtomicU64,
     /// Not only the owner pushes and pops: order is not judged.
@@ -93,8 +97,6 @@ struct View {
     last: u64,
     /// Of a stack of this worker's.
     shadow: Option<Shadow>,
-    /// The owner's last steal from its own queue.
-    self_taken: u64,
     /// The watermark after the owner's last event, for queues whose owner takes the oldest.
     known: u64,
     /// The last sequence seen of each producer.
@@ -141,6 +143,8 @@ pub struct FlightProbe<const K: usize> {
 #[derive(Debug)]
 pub struct Ticket {
     queue: QueueId,
+    /// The queue is this probe's own.
+    mine: bool,
     hi: u64,
     empty: u64,
     began: u64,
@@ -168,6 +172,7 @@ impl<const K: usize> Audit for Flight<K> {
             shared: Arc::new(Shared {
                 mode: settings.mode,
                 slots: (0..layout.slots).map(|_| Slot::default()).collect(),
+                wakes: (0..layout.slots).map(|_| AtomicU64::default()).collect(),
                 lines: layout.queues.iter().map(|_| Line::default()).collect(),
                 layout: layout.clone(),
                 register: Register::new(layout, settings),
@@ -237,7 +242,7 @@ impl Shared {
     /// Counts what is under way and, if the pool is quiet, reports it: nothing may be.
     fn scan(&self, moment: Moment) -> InFlight {
         let mut in_flight = InFlight::default();
-        for (index, slot) in self.slots.iter().enumerate() {
+        for (index, (slot, wake)) in self.slots.iter().zip(&self.wakes).enumerate() {
             let word = if moment == Moment::Live { slot.load() } else { slot.load_certain() };
             let kind = match word.state() {
                 State::Queued => {
@@ -252,7 +257,7 @@ impl Shared {
                     in_flight.running += 1;
                     Kind::NeverFinished
                 }
-                State::Idle if !word.has(Word::OVER) && slot.wake.load(Ordering::Relaxed) == word.key() => {
+                State::Idle if !word.has(Word::OVER) && wake.load(Ordering::Relaxed) == word.key() => {
                     Kind::LostWake
                 }
                 _ => continue,
@@ -318,6 +323,13 @@ impl Slot {
 
     /// Changes the word as `judge` says, or returns what is wrong with it.
     fn change(&self, judge: impl Fn(Word) -> Result<Word, Kind>) -> Result<(Word, Word), (Kind, Word)> {
+        // If the first look finds nothing wrong, and the swap succeeds, it saw the newest value.
+        let word = self.load();
+        if let Ok(to) = judge(word) {
+            if self.swap(word, to) {
+                return Ok((word, to));
+            }
+        }
         loop {
             let word = self.load_certain();
             let to = judge(word).map_err(|kind| (kind, word))?;
@@ -329,6 +341,20 @@ impl Slot {
 }
 
 impl Line {
+    /// The newest sequence that was taken as the oldest, by whomever.
+    #[inline]
+    fn stolen(&self) -> u64 {
+        tag::newer(self.hi.load(Ordering::Acquire), self.own.load(Ordering::Acquire))
+    }
+
+    /// The owner of a stack took its oldest.
+    #[inline]
+    fn raise_own(&self, sequence: u64) {
+        if !tag::not_after(sequence, self.own.load(Ordering::Relaxed)) {
+            self.own.store(sequence, Ordering::Release);
+        }
+    }
+
     fn raise(&self, sequence: u64) {
         let mut hi = self.hi.load(Ordering::Relaxed);
         while !tag::not_after(sequence, hi) {
@@ -350,7 +376,6 @@ impl View {
             owned: queue.owner.is_some(),
             last: 0,
             shadow: stacked.then(|| Shadow::new(queue.capacity)),
-            self_taken: 0,
             known: 0,
             producers: Vec::new(),
             filed: Vec::new(),
@@ -414,6 +439,18 @@ fn other_generation(id: u64, word: Word) -> Option<Kind> {
 fn is_newer(id: u64, word: Word) -> bool {
     let ahead = generation(id).wrapping_sub(word.generation());
     ahead != 0 && ahead < 1 << 15
+}
+
+/// What an id becomes that is queued, if that needs no second look: it is idle, or the first in its slot, or it follows
+/// one that was retired.
+#[inline]
+fn queued_plainly(id: u64, word: Word, queue: QueueId) -> Option<Word> {
+    let queued = Word::new(id, State::Queued, word::place(queue));
+    let plain = word.without(Word::OVER);
+    let free = plain.is(Word::new(id, State::Idle, 0))
+        || plain.is(Word::default())
+        || plain.is(Word::new(word::predecessor(id), State::Retired, 0));
+    free.then(|| plain.becomes(queued).next_activation())
 }
 
 /// May the id be queued?
@@ -546,10 +583,7 @@ impl<const K: usize> Probe for FlightProbe<K> {
         self.note(|cells| &cells.enqueued, What::Enqueue, Some(id), Some(queue));
         if let Some(slot) = self.slots.get(slot(id)) {
             let word = slot.load();
-            let (idle, plain) = (Word::new(id, State::Idle, 0), word.without(Word::OVER));
-            if plain.is(idle) {
-                let queued = Word::new(id, State::Queued, word::place(queue));
-                let to = plain.turns(idle, queued).next_activation();
+            if let Some(to) = queued_plainly(id, word, queue) {
                 if slot.swap(word, to) {
                     return self.tag(id, queue, to.activation());
                 }
@@ -600,25 +634,29 @@ impl<const K: usize> Probe for FlightProbe<K> {
     #[inline]
     fn steal_begin(&mut self, victim: QueueId) -> Ticket {
         self.note(|cells| &cells.attempts, What::StealBegin, None, Some(victim));
-        if self.open == 0 {
-            self.desk.enter_steal();
+        let mine = self.views.get(usize::from(victim.0)).is_some_and(|view| view.mine);
+        if !mine {
+            if self.open == 0 {
+                self.desk.enter_steal();
+            }
+            self.open += 1;
         }
-        self.open += 1;
         let began = self.stopwatch.begin(&self.shared.register, victim);
         let (hi, empty) = match self.shared.lines.get(usize::from(victim.0)) {
-            Some(line) => (line.hi.load(Ordering::Acquire), line.empty.load(Ordering::Acquire)),
+            Some(line) => (line.stolen(), line.empty.load(Ordering::Acquire)),
             None => (0, 0),
         };
-        Ticket { queue: victim, hi, empty, began, got: false }
+        Ticket { queue: victim, mine, hi, empty, began, got: false }
     }
 
     #[inline]
     fn stolen(&mut self, mut ticket: Ticket, id: u64, tag: u64) -> Verdict {
         let verdict = self.stolen_part(&mut ticket, id, tag);
-        self.close();
+        self.close(&ticket);
         verdict
     }
 
+    #[inline]
     fn stolen_part(&mut self, ticket: &mut Ticket, id: u64, tag: u64) -> Verdict {
         let queue = ticket.queue;
         self.note(|cells| &cells.stolen, What::Stolen, Some(id), Some(queue));
@@ -627,42 +665,10 @@ impl<const K: usize> Probe for FlightProbe<K> {
             ticket.got = true;
         }
         let taken = self.take(id, tag, queue);
-        let Some(view) = self.views.get_mut(usize::from(queue.0)) else { return self.verdict(taken) };
-        if !view.owned {
-            self.judge_producer(queue, id, tag, taken);
-            return self.verdict(taken);
+        if taken == Taken::Fair && self.took_bottom(ticket, id, tag) {
+            return Verdict::Run;
         }
-        let sequence = tag::sequence(tag);
-        if sequence == 0 || view.order == Order::Unordered {
-            return self.verdict(taken);
-        }
-        if let Some(shadow) = &mut view.shadow {
-            if taken == Taken::Foul {
-                shadow.remove((id, tag), |_| true);
-            } else {
-                shadow.drop_through(tag);
-                view.self_taken = sequence;
-            }
-        }
-        if taken == Taken::Foul {
-            return self.verdict(taken);
-        }
-        let wrong = if tag::not_after(sequence, ticket.hi) {
-            Some((Kind::FifoOrder, ticket.hi))
-        } else if tag::not_after(sequence, ticket.empty) {
-            Some((Kind::EmptyWitness, ticket.empty))
-        } else {
-            // What comes next from this attempt is newer.
-            ticket.hi = sequence;
-            None
-        };
-        if let Some(line) = self.shared.lines.get(usize::from(queue.0)) {
-            line.raise(sequence);
-        }
-        if let (Some((kind, after)), Taken::Fair) = (wrong, taken) {
-            self.report_order(kind, id, queue, tag, after);
-        }
-        self.verdict(taken)
+        self.judge_stolen(ticket, id, tag, taken)
     }
 
     #[inline]
@@ -672,7 +678,7 @@ impl<const K: usize> Probe for FlightProbe<K> {
             self.desk.missed(why);
             self.stopwatch.missed(why == Missed::Contended, ticket.began, ticket.queue);
         }
-        self.close();
+        self.close(&ticket);
     }
 
     fn moved(&mut self, id: u64, to: QueueId) -> u64 {
@@ -719,15 +725,31 @@ impl<const K: usize> Probe for FlightProbe<K> {
         self.finished_slowly(id, end);
     }
 
+    #[inline]
+    fn finished_for_good(&mut self, id: u64, end: Finish) {
+        let running = Word::new(id, State::Running, self.me);
+        let word = self.slots.get(slot(id)).map(Slot::load).filter(|word| word.is(running));
+        let Some(word) = word else {
+            self.finished(id, end);
+            return self.retired(id);
+        };
+        self.record(What::Finished(end), Some(id), None);
+        self.desk.finished(end);
+        self.note(|cells| &cells.retired, What::Retired, Some(id), None);
+        if let Some(slot) = self.slots.get(slot(id)) {
+            slot.store(word.turns(running, Word::new(id, State::Retired, 0)));
+        }
+    }
+
     fn waked(&mut self, id: u64) {
         self.note(|cells| &cells.waked, What::Waked, Some(id), None);
-        let Some(slot) = self.shared.word(id) else {
+        let (Some(slot), Some(wake)) = (self.shared.word(id), self.shared.wakes.get(slot(id))) else {
             self.report(Kind::UnknownId, id, Word::default(), None, None, None);
             return;
         };
         let word = slot.load();
         if word.state() == State::Running && word.generation() == generation(id) {
-            slot.wake.store(word.key(), Ordering::Relaxed);
+            wake.store(word.key(), Ordering::Relaxed);
         }
     }
 
@@ -760,8 +782,8 @@ impl<const K: usize> Probe for FlightProbe<K> {
     #[inline]
     fn safe_point(&mut self) {
         if self.open > 0 {
-            self.open = 1;
-            self.close();
+            self.open = 0;
+            self.desk.leave_steal();
         }
         if self.watching {
             self.settle();
@@ -816,6 +838,7 @@ impl<const K: usize> FlightProbe<K> {
     }
 
     /// The tag in a queue that is not a stack of this worker's.
+    #[inline(never)]
     fn tag_elsewhere(&mut self, queue: QueueId, activation: u32) -> u64 {
         match self.views.get_mut(usize::from(queue.0)) {
             Some(view) if view.mine => {
@@ -949,11 +972,77 @@ impl<const K: usize> FlightProbe<K> {
     }
 
     #[inline]
-    fn close(&mut self) {
+    fn close(&mut self, ticket: &Ticket) {
+        if ticket.mine {
+            return;
+        }
         self.open = self.open.saturating_sub(1);
         if self.open == 0 {
             self.desk.leave_steal();
         }
+    }
+
+    /// Whether this worker took the oldest of its own stack as it should, so that nothing more is to be judged.
+    #[inline]
+    fn took_bottom(&mut self, ticket: &mut Ticket, id: u64, tag: u64) -> bool {
+        let place = usize::from(ticket.queue.0);
+        let (Some(view), Some(line)) = (self.views.get_mut(place), self.shared.lines.get(place)) else {
+            return false;
+        };
+        let Some(shadow) = &mut view.shadow else { return false };
+        let sequence = tag::sequence(tag);
+        if tag::not_after(sequence, ticket.hi)
+            || tag::not_after(sequence, ticket.empty)
+            || !shadow.drop_bottom((id, tag))
+        {
+            return false;
+        }
+        line.raise_own(sequence);
+        ticket.hi = sequence;
+        true
+    }
+
+    /// Judges the order of what was stolen.
+    #[inline(never)]
+    fn judge_stolen(&mut self, ticket: &mut Ticket, id: u64, tag: u64, taken: Taken) -> Verdict {
+        let queue = ticket.queue;
+        let place = usize::from(queue.0);
+        let (Some(view), Some(line)) = (self.views.get_mut(place), self.shared.lines.get(place)) else {
+            return self.verdict(taken);
+        };
+        if !view.owned {
+            self.judge_producer(queue, id, tag, taken);
+            return self.verdict(taken);
+        }
+        let sequence = tag::sequence(tag);
+        if sequence == 0 || view.order == Order::Unordered {
+            return self.verdict(taken);
+        }
+        match &mut view.shadow {
+            Some(shadow) if taken == Taken::Foul => _ = shadow.remove((id, tag), |_| true),
+            Some(shadow) => {
+                shadow.drop_through(tag);
+                line.raise_own(sequence);
+            }
+            None if taken == Taken::Foul => {}
+            None => line.raise(sequence),
+        }
+        if taken == Taken::Foul {
+            return self.verdict(taken);
+        }
+        let wrong = if tag::not_after(sequence, ticket.hi) {
+            Some((Kind::FifoOrder, ticket.hi))
+        } else if tag::not_after(sequence, ticket.empty) {
+            Some((Kind::EmptyWitness, ticket.empty))
+        } else {
+            // What comes next from this attempt is newer.
+            ticket.hi = sequence;
+            None
+        };
+        if let (Some((kind, after)), Taken::Fair) = (wrong, taken) {
+            self.report_order(kind, id, queue, tag, after);
+        }
+        self.verdict(taken)
     }
 
     /// The owner popped something else than its newest. Why?
@@ -970,8 +1059,10 @@ impl<const K: usize> FlightProbe<K> {
         if taken != Taken::Fair || sequence == 0 {
             return;
         }
-        let empty =
-            shared.lines.get(usize::from(queue.0)).map_or(0, |line| line.empty.load(Ordering::Relaxed));
+        let (empty, own) = shared
+            .lines
+            .get(usize::from(queue.0))
+            .map_or((0, 0), |line| (line.empty.load(Ordering::Relaxed), line.own.load(Ordering::Relaxed)));
         let kind = if was_there {
             match newer {
                 // It was displaced by the one above.
@@ -983,7 +1074,7 @@ impl<const K: usize> FlightProbe<K> {
             Kind::EmptyWitness
         } else if shadow.forgot(tag) {
             return;
-        } else if tag::not_after(sequence, view.self_taken) {
+        } else if tag::not_after(sequence, own) {
             Kind::FifoOrder
         } else {
             Kind::LifoOrder
@@ -993,6 +1084,7 @@ impl<const K: usize> FlightProbe<K> {
     }
 
     /// Popped from a queue that is not a stack of this worker's.
+    #[inline(never)]
     fn popped_elsewhere(&mut self, queue: QueueId, id: u64, tag: u64, taken: Taken) {
         let (Some(view), Some(line)) =
             (self.views.get_mut(usize::from(queue.0)), self.shared.lines.get(usize::from(queue.0)))

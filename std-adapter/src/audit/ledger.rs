@@ -202,6 +202,7 @@ impl Probe for LedgerProbe {
         self.note(|cells| &cells.released);
     }
 
+    #[inline]
     fn retired(&mut self, _: u64) {
         self.note(|cells| &cells.retired);
     }

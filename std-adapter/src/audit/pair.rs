@@ -98,6 +98,12 @@ impl<A: Probe, B: Probe> Probe for (A, B) {
     }
 
     #[inline]
+    fn finished_for_good(&mut self, id: u64, end: Finish) {
+        self.0.finished_for_good(id, end);
+        self.1.finished_for_good(id, end);
+    }
+
+    #[inline]
     fn waked(&mut self, id: u64) {
         self.0.waked(id);
         self.1.waked(id);

@@ -51,6 +51,7 @@ pub trait Audit: Clone + Send + Sync + 'static {
 /// | [`moved`](Self::moved) | after this thread took an id (popped or stolen), *before* it is visible in another queue |
 /// | [`started`](Self::started) | before the task is called |
 /// | [`finished`](Self::finished) | after the task has returned or panicked, *before* the id is queued again and before anybody who waits for it is told |
+/// | [`finished_for_good`](Self::finished_for_good) | instead of `finished` and, at once, `retired` |
 /// | [`waked`](Self::waked) | before a wake of an id that may be running is noted by the pool |
 /// | [`released`](Self::released) | instead of `started`, if an id that was taken will not run |
 /// | [`retired`](Self::retired) | before the slot may be given to another id |
@@ -89,6 +90,13 @@ pub trait Probe: Send {
     fn started(&mut self, id: u64) -> Verdict;
     /// The task has returned.
     fn finished(&mut self, id: u64, end: Finish);
+    /// The task has returned, and its id is no longer used: as [`finished`](Self::finished) and then
+    /// [`retired`](Self::retired), with nothing in between. A layer overrides it if it can do both at once for less.
+    #[inline]
+    fn finished_for_good(&mut self, id: u64, end: Finish) {
+        self.finished(id, end);
+        self.retired(id);
+    }
     /// Somebody asks for another activation. If the id is running, one must follow; otherwise this does nothing.
     /// Reported *before* the pool notes the wake: afterwards the activation that serves it may already run.
     fn waked(&mut self, id: u64);

@@ -59,6 +59,16 @@ impl Shadow {
         is_top
     }
 
+    /// Removes the element if it is the bottom.
+    #[inline]
+    pub(super) fn drop_bottom(&mut self, element: Element) -> bool {
+        let is_bottom = self.top != self.bottom && self.ring.get(self.place(self.bottom)) == Some(&element);
+        if is_bottom {
+            self.bottom = self.bottom.wrapping_add(1);
+        }
+        is_bottom
+    }
+
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.top == self.bottom
@@ -186,6 +196,15 @@ mod tests {
         assert_eq!(shadow.remove(element(2), |(id, _)| id != 4), (true, 2));
         assert_eq!(shadow.remove(element(2), |_| true), (false, 0));
         assert_eq!(content(&mut shadow), [1, 3, 5]);
+    }
+
+    #[test]
+    fn only_the_bottom_is_dropped() {
+        let mut shadow = filled(8, 3);
+        assert!(!shadow.drop_bottom(element(2)) && !shadow.drop_bottom((1, owned(4, 1))));
+        assert!(shadow.drop_bottom(element(1)) && shadow.drop_bottom(element(2)));
+        assert_eq!(content(&mut shadow), [3]);
+        assert!(!shadow.drop_bottom(element(3)));
     }
 
     #[test]

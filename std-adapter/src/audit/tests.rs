@@ -545,6 +545,48 @@ fn overflow_is_a_steal_from_oneself_and_a_move() {
 }
 
 #[test]
+fn an_owner_that_takes_its_oldest_is_judged_and_counts_for_thieves() {
+    // The owner skipped the oldest; the thief that finds it comes too late.
+    exactly_one::<0>(Kind::FifoOrder, |e| {
+        let tags = [A, B].map(|id| e.a.enqueue(id, MINE));
+        for (probe, id) in [(&mut e.a, B), (&mut e.b, A)] {
+            let _ = steal(probe, MINE, id, tags[id as usize - 1]);
+            run(probe, id, Finish::Done);
+        }
+    });
+    // The thief skipped it; the owner comes too late.
+    exactly_one::<0>(Kind::FifoOrder, |e| {
+        let tags = [A, B].map(|id| e.a.enqueue(id, MINE));
+        for (probe, id) in [(&mut e.b, B), (&mut e.a, A)] {
+            let _ = steal(probe, MINE, id, tags[id as usize - 1]);
+            run(probe, id, Finish::Done);
+        }
+    });
+    // In turn, from both ends.
+    clean(|e| {
+        let tags = [A, B, C, 4].map(|id| e.a.enqueue(id, MINE));
+        for id in [A, B, C] {
+            let probe = if id == B { &mut e.b } else { &mut e.a };
+            let _ = steal(probe, MINE, id, tags[id as usize - 1]);
+            run(probe, id, Finish::Done);
+        }
+        let _ = e.a.popped(MINE, Some((4, tags[3])));
+        run(&mut e.a, 4, Finish::Done);
+    });
+}
+
+#[test]
+fn nobody_waits_for_a_thief_of_its_own_queue() {
+    let mut e = E::new(&Settings::default());
+    let ticket = e.a.steal_begin(MINE);
+    e.b.enqueue(A, YOURS);
+    let _ = e.b.popped(YOURS, None);
+    e.b.safe_point();
+    assert_eq!(e.audit.report(Moment::Live).count(Kind::LostInQueue), 1);
+    e.a.steal_missed(ticket, Missed::Empty);
+}
+
+#[test]
 fn a_batch_moves_into_the_thiefs_queue() {
     let report = clean(|e| {
         let tags = [A, B, C].map(|id| e.a.enqueue(id, MINE));
@@ -638,6 +680,29 @@ fn a_retired_slot_takes_its_next_generation() {
         // Retired without having ever run.
         e.a.retired(A | 0x1_0002 << 32);
         whole(&mut e.a, A | 0x1_0003 << 32, MINE);
+    });
+}
+
+#[test]
+fn what_has_finished_for_good_is_over_and_retired() {
+    let last = |e: &mut E, id| {
+        let tag = e.a.enqueue(id, MINE);
+        let _ = e.a.popped(MINE, Some((id, tag)));
+        let _ = e.a.started(id);
+        e.a.finished_for_good(id, Finish::Done);
+    };
+    let report = clean(|e| (0..3).for_each(|generation| last(e, A + generation * NEXT_GENERATION)));
+    assert_eq!((report.totals.done, report.totals.retired), (3, 3));
+    exactly_one::<0>(Kind::UseAfterRetire, |e| {
+        last(e, A);
+        whole(&mut e.a, A, MINE);
+    });
+    exactly_one::<0>(Kind::ForeignCompletion, |e| {
+        let tag = e.a.enqueue(A, MINE);
+        let _ = e.a.popped(MINE, Some((A, tag)));
+        let _ = e.a.started(A);
+        e.b.finished(A, Finish::Done);
+        e.a.finished_for_good(A, Finish::Done);
     });
 }
 

@@ -168,6 +168,12 @@ pub(super) const fn generation(id: u64) -> u16 {
     (id >> 32) as u16
 }
 
+/// The id that had the slot before, if each generation was used.
+#[inline]
+pub(super) const fn predecessor(id: u64) -> u64 {
+    id.wrapping_sub(1 << 32)
+}
+
 #[inline]
 pub(super) const fn slot(id: u64) -> usize {
     (id & 0xffff_ffff) as usize
@@ -234,6 +240,12 @@ pub(super) mod tag {
     #[inline]
     pub(in super::super) const fn produced(tag: u64) -> (usize, u64) {
         ((tag >> 16) as usize & (PRODUCERS as usize - 1), (tag >> 28) & ((1 << SHARED) - 1))
+    }
+
+    /// The one that was pushed later, modulo the width; 0 stands for none.
+    #[inline]
+    pub(in super::super) const fn newer(one: u64, other: u64) -> u64 {
+        if one == 0 || not_after(one, other) { other } else { one }
     }
 
     /// Whether a sequence was pushed no later than another, modulo the width. The other is 0 as long as there is
@@ -316,6 +328,8 @@ mod tests {
         assert!(!tag::not_after(1, 0), "nothing was there yet");
         assert!(tag::not_after(5, 5) && tag::not_after(4, 5) && !tag::not_after(6, 5));
         assert!(!tag::not_after(1, (1 << 47) - 1) && tag::not_after((1 << 47) - 1, 1));
+        assert_eq!((tag::newer(0, 0), tag::newer(0, 1 << 46), tag::newer(1 << 46, 0)), (0, 1 << 46, 1 << 46));
+        assert_eq!((tag::newer(4, 5), tag::newer(5, 4), tag::newer((1 << 47) - 1, 1)), (5, 5, 1));
         assert!(tag::not_after_shared(4, 5) && !tag::not_after_shared(6, 5));
         assert!(!tag::not_after_shared(1, (1 << 35) - 1) && tag::not_after_shared((1 << 35) - 1, 1));
     }

@@ -229,15 +229,16 @@ impl<A: Audit, D: Deque<A::Tag>> Worker<A, D> {
     fn own_oldest(&self, probe: &mut A::Probe) -> Option<u64> {
         let lane = self.lane();
         while !lane.deque.is_empty() {
-            let attempt = probe.attempt(lane.deque_id);
+            // No guard: an attempt at one's own deque that is never closed costs the audit nothing but its count.
+            let ticket = probe.steal_begin(lane.deque_id);
             match lane.deque.take_oldest() {
                 Steal::Taken(id, tag) => {
-                    if attempt.got(id, tag) == Verdict::Run {
+                    if probe.stolen(ticket, id, tag) == Verdict::Run {
                         return Some(id);
                     }
                 }
-                Steal::Empty => attempt.missed(Missed::Empty),
-                Steal::Contended => attempt.missed(Missed::Contended),
+                Steal::Empty => probe.steal_missed(ticket, Missed::Empty),
+                Steal::Contended => probe.steal_missed(ticket, Missed::Contended),
             }
         }
         None
@@ -361,9 +362,10 @@ impl<A: Audit, D: Deque<A::Tag>> Worker<A, D> {
         }
         running.store(NOTHING, Ordering::Relaxed);
         let probe = &mut *self.probe.borrow_mut();
-        probe.finished(id, end);
-        if end != Finish::Pending {
-            probe.retired(id);
+        if end == Finish::Pending {
+            probe.finished(id, end);
+        } else {
+            probe.finished_for_good(id, end);
         }
         probe.safe_point();
         true
