@@ -1,4 +1,4 @@
-//! Runs a Windlass scheduler on threads: driver, wake-ups, Ctrl-C, a bounded pool for blocking work.
+//! Runs a Windlass scheduler on threads: driver, wake-ups, Ctrl-C, a bounded pool for blocking work, a fleet of trees.
 //!
 //! The engine ([`windlass`]) has no clock and no thread; this crate gives it both, and nothing else changes: the same
 //! works run here, on a microcontroller and in a browser.
@@ -7,8 +7,9 @@
 //!   this thread          Driver::run_until_done    park until Next::At or a wake, never spin
 //!   a thread of its own  Driver::serve -> Handle   add, abort, wake, snapshot from anywhere
 //!   trees on all cores   Fleet -> FleetHandle      each tree on one of several threads; roots are stolen
-//!   blocking calls       Pool, Blocking            bounded threads; a panic is a failure
-//!   a pool of your own   audit                     reports when its work stealing breaks a promise
+//!   blocking calls       Pool, Blocking            bounded threads, which steal jobs; a panic is a failure
+//!   tasks of your own    pool::Crew                runs them by id on the same queues
+//!   any stealing pool    audit                     reports when it breaks a promise; also pools that are not ours
 //!   Ctrl-C               Driver::on_interrupt      once: abort and clean up; twice: exit
 //! ```
 //!
@@ -79,8 +80,9 @@
 //! * Wake sets live for ever, since handles to them may; they are used again, so a program leaks no more than its
 //!   busiest moment needed.
 //!
-//! Not here: no work is moved between threads, all works of a scheduler run on the thread that drives it; a [`Fleet`]
-//! moves roots, before they have started. What blocks or computes for long belongs into the [`Pool`].
+//! Not here: a tree that has started is never moved. All works of a scheduler run on the thread that drives it; a
+//! [`Fleet`] moves roots between threads before they have started, and a [`Pool`] moves jobs. What blocks or computes for
+//! long belongs into the [`Pool`].
 
 pub mod audit;
 mod blocking;

@@ -36,6 +36,7 @@ pub(crate) const TEST: &[Step] = &[
         about: "racy deques are found out, in drawn orders of threads; ours is not",
         run: deep::shuttle,
     },
+    Step { name: "off", about: "without an audit, a release of the pool has no code of one", run: off },
     Step { name: "test-core", about: "the engine's tests, without any of its features", run: test_core },
     Step { name: "test", about: "all tests and doc tests of the workspace, all features", run: test },
 ];
@@ -138,6 +139,17 @@ fn msrv() -> Result<Outcome> {
     toolchain::with_msrv(&["check", "--workspace", "--all-features"]).run()?;
     toolchain::with_msrv(&["check", "--package", "windlass"]).run()?;
     Ok(Outcome::Passed)
+}
+
+/// The tests say it of a build without optimisation as well, in the step `test`.
+fn off() -> Result<Outcome> {
+    let mut tally = Tally::default();
+    cargo(&["test", "--release", "--package", "windlass-std"])
+        .args(&["--test", "off_costs_nothing", "--test", "exact_is_linked"])
+        // Optimising once more at the link takes longer than the rest, and would only inline more.
+        .env("CARGO_PROFILE_RELEASE_LTO", "off")
+        .run_watched(|line| tally.read(line))?;
+    Ok(Outcome::Tested(tally))
 }
 
 fn test_core() -> Result<Outcome> {

@@ -51,6 +51,9 @@
 //! assert_eq!(report.totals.done, 3);
 //! ```
 //!
+//! `docs/work-stealing.md` in the repository says why each event comes when it does, how each promise is checked, and
+//! which faults are found. The example `audit_crossbeam` audits a whole pool of somebody else's.
+//!
 //! # What it cannot see
 //!
 //! * On x86 the audit's own locked instructions are fences, and may hide that the pool lacks one. Models find that: in
@@ -82,3 +85,8 @@ pub use probe::{Attempt, Audit, Finish, Missed, Moment, Probe, QueueId, Seat, Ta
 pub use report::{
     Counts, Event, InFlight, Kind, Latency, Recent, Report, SeatCounts, State, Violation, What, Worst,
 };
+
+/// The code of the page on work stealing, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/work-stealing.md")]
+pub struct Page;
