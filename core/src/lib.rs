@@ -121,6 +121,7 @@ mod error;
 mod explain;
 mod id;
 #[cfg(any(feature = "lab", all(test, feature = "alloc")))]
+#[cfg_attr(docsrs, doc(cfg(feature = "lab")))]
 pub mod lab;
 mod life;
 mod lint;

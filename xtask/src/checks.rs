@@ -1,16 +1,16 @@
 //! The steps of `cargo xtask test` and `cargo xtask ci`, cheapest first, so that a run fails early.
 //!
-//! The tests themselves come last: the end of a log is then their result. cargo-deny is a step of `ci` alone, because
-//! a fresh machine compiles it for minutes, and its answer changes with the dependencies, not with the code.
+//! The tests themselves come last: the end of a log is then their result. Four steps are of `ci` alone, because a fresh
+//! machine compiles their tools for minutes, or because they take minutes themselves.
 //!
 //! What is missing is fetched, and the network may refuse. Without a target the step fails, because `no_std` is a
-//! promise of every commit. Without the old compiler, QEMU, npm's packages, a browser or cargo-deny it is skipped, aloud: a later run can
+//! promise of every commit. Without the old compiler, QEMU, npm's packages, a browser or one of cargo's tools it is skipped, aloud: a later run can
 //! catch up.
 
 use anyhow::{Result, bail};
 
 use crate::bench;
-use crate::command::cargo;
+use crate::command::{cargo, program};
 use crate::deep;
 use crate::device;
 use crate::size;
@@ -45,6 +45,16 @@ pub(crate) const TEST: &[Step] = &[
 pub(crate) const CI_ONLY: &[Step] = &[
     Step { name: "deny", about: "licences, bans and sources of all dependencies", run: deny },
     Step { name: "gate", about: "no workload takes more instructions than it did", run: gate },
+    Step {
+        name: "features",
+        about: "no lint fires in any of all sets of the engine's features",
+        run: features,
+    },
+    Step {
+        name: "semver",
+        about: "nothing breaks what the last tag promised, unless the version says so",
+        run: semver,
+    },
 ];
 
 /// The engine's feature sets besides all of them together, which the workspace-wide commands cover.
@@ -175,6 +185,36 @@ fn deny() -> Result<Outcome> {
     for manifest in ["Cargo.toml".to_string()].into_iter().chain(outside()) {
         cargo(&["deny", "--manifest-path", &manifest, "check", "licenses", "bans", "sources"]).run()?;
     }
+    Ok(Outcome::Passed)
+}
+
+/// Two dozen sets, which is why `clippy` is content with [`FEATURE_SETS`].
+fn features() -> Result<Outcome> {
+    if let Err(why) = toolchain::need_cargo_hack() {
+        return Ok(Outcome::Skipped(format!("cargo-hack could not be installed: {why:#}")));
+    }
+    toolchain::need_component("clippy", "clippy")?;
+    toolchain::need_target(DEVICE)?;
+    for place in [&["--all-targets"][..], &["--target", DEVICE]] {
+        // `default` is empty, and would only double the sets.
+        cargo(&["hack", "--feature-powerset", "--exclude-features", "default"])
+            .args(&["clippy", "--package", "windlass"])
+            .args(place)
+            .args(&["--", "-D", "warnings"])
+            .run()?;
+    }
+    Ok(Outcome::Passed)
+}
+
+fn semver() -> Result<Outcome> {
+    let last = match program("git", &["describe", "--tags", "--abbrev=0", "--match", "v*"]).read() {
+        Ok(last) => last,
+        Err(why) => return Ok(Outcome::Skipped(format!("there is no tag to compare with: {why:#}"))),
+    };
+    if let Err(why) = toolchain::need_cargo_semver_checks() {
+        return Ok(Outcome::Skipped(format!("cargo-semver-checks could not be installed: {why:#}")));
+    }
+    cargo(&["semver-checks", "--workspace", "--baseline-rev", last.trim()]).run()?;
     Ok(Outcome::Passed)
 }
 

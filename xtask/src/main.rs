@@ -10,6 +10,8 @@ mod deep;
 mod demo;
 mod device;
 mod log;
+#[cfg(test)]
+mod repository;
 mod size;
 mod steps;
 mod tally;
@@ -29,7 +31,7 @@ usage: cargo xtask <command>
 
   test [--list | --only STEP]   every check and every test
   test --deep [...]             the same, and what takes longer: loom, Miri, 100,000 programs, the fuzzers
-  ci   [--list | --only STEP]   the same, and the licences of all dependencies
+  ci   [--list | --only STEP]   as `test`, and licences, instructions, all sets of features, and semver
   bench [OPTIONS]               measure against the peers, side by side; --help tells more
   size [--bless]                memory and flash of the engine; fails if a kept figure grew, or keeps the new ones
   size --symbols IMAGE [--target TARGET]

@@ -1,4 +1,4 @@
-//! What a machine may lack: components, compile targets, an older and a nightly compiler, Miri, cargo-deny, cargo-fuzz, defmt-print, wasm-bindgen, npm's packages,
+//! What a machine may lack: components, compile targets, an older and a nightly compiler, Miri, cargo-deny, cargo-hack, cargo-semver-checks, cargo-fuzz, defmt-print, wasm-bindgen, npm's packages,
 //! Chromium, QEMU. Each is installed when first needed; Node is named.
 //!
 //! An installation either makes the thing usable or says why not; nothing already there is touched or updated.
@@ -63,6 +63,16 @@ pub(crate) fn with_msrv(args: &[&str]) -> Invocation {
 /// Makes `cargo deny` runnable; compiling it takes two to four minutes on two cores.
 pub(crate) fn need_cargo_deny() -> Result<()> {
     need_installed(&command::cargo(&["deny", "--version"]), "cargo-deny", "^0.20")
+}
+
+/// Makes `cargo hack` runnable; compiling it takes a minute.
+pub(crate) fn need_cargo_hack() -> Result<()> {
+    need_installed(&command::cargo(&["hack", "--version"]), "cargo-hack", "^0.6")
+}
+
+/// Makes `cargo semver-checks` runnable; compiling it takes some minutes. A new compiler needs a new version of it.
+pub(crate) fn need_cargo_semver_checks() -> Result<()> {
+    need_installed(&command::cargo(&["semver-checks", "--version"]), "cargo-semver-checks", ">=0.46")
 }
 
 /// Makes defmt's decoder runnable; compiling it takes a minute or two.
