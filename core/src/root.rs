@@ -4,6 +4,7 @@
 
 use crate::node::{Cold, Hot, ROOT, flag};
 use crate::state::State;
+use crate::timers::Timers;
 
 /// What the scheduler keeps beside the slots. What is needed most lies first, where the short instructions of a small processor reach it.
 #[derive(Debug)]
@@ -25,8 +26,7 @@ pub(crate) struct Root {
     pub hook: u32,
     /// Cranks that one poll may make; also bounds how often a generator is asked in one crank.
     pub budget: u32,
-    pub heap_len: u32,
-    pub armed: u32,
+    pub timers: Timers,
     /// First of the slots that were freed.
     pub free: u32,
     /// Slots below this index have been used; those above never.
@@ -79,8 +79,7 @@ impl Root {
         fresh_edges: 0,
         used_edges: 0,
         budget: 0,
-        heap_len: 0,
-        armed: 0,
+        timers: Timers::EMPTY,
         now: 0,
         seed: 0,
         polling: false,
