@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 
 use crate::lab::oracle::{Oracle, Violation, ensure};
-use crate::node::{Alarm, Cold, Hot, Kind, ROOT, flag};
+use crate::node::{Cold, Hot, Kind, ROOT, flag};
 use crate::observe::Observer;
 use crate::scheduler::Scheduler;
 use crate::spec::UNLIMITED;
@@ -41,7 +41,7 @@ impl<'a> Checker<'a> {
         for index in &live {
             self.node(*index)?;
         }
-        self.heap(&live)
+        self.timers(&live)
     }
 
     fn hot(&self, index: u32) -> &'a Hot {
@@ -52,8 +52,9 @@ impl<'a> Checker<'a> {
         self.view.cold(index)
     }
 
-    fn alarm(&self, index: u32) -> &'a Alarm {
-        self.view.nodes.alarms.get(index as usize).unwrap_or(&Alarm::UNUSED)
+    /// The time of the node's timer, if it has one.
+    fn timer(&self, index: u32) -> Option<u64> {
+        self.view.root.timers.time_of(self.view.nodes.alarms, index)
     }
 
     fn ensure(&self, holds: bool, oracle: Oracle, index: u32, detail: &'static str) -> Checked {
@@ -238,7 +239,7 @@ impl<'a> Checker<'a> {
 
     fn node(&self, index: u32) -> Checked {
         let (hot, cold) = (self.hot(index), self.cold(index));
-        let armed = self.alarm(index).place() != ROOT;
+        let armed = self.timer(index).is_some();
         let running = self.view.root.running == index;
         let ensure = |holds, oracle, detail| self.ensure(holds, oracle, index, detail);
         let ring = hot.has(flag::IN_RING) == hot.is_runnable();
@@ -288,7 +289,7 @@ impl<'a> Checker<'a> {
     /// A node that waits has something that will wake it, exactly if it is not listed as stalled.
     fn wake_source(&self, index: u32) -> Checked {
         let (hot, cold) = (self.hot(index), self.cold(index));
-        let armed = self.alarm(index).place() != ROOT;
+        let armed = self.timer(index).is_some();
         let waits = hot.state == State::Waiting || hot.state == State::Aborting && !hot.has(flag::TURN);
         if !waits || self.view.root.running == index {
             return Ok(());
@@ -333,36 +334,29 @@ impl<'a> Checker<'a> {
         ensure(at == index, "nobody will tell a gate")
     }
 
-    fn heap(&self, live: &[u32]) -> Checked {
+    fn timers(&self, live: &[u32]) -> Checked {
         let mut count = 0;
         for index in live {
             let cold = self.cold(*index);
             let at = cold.wake_at.min(cold.limit_at);
-            let place = self.alarm(*index).place();
-            let armed = place != ROOT;
+            let timer = self.timer(*index);
             let ensure = |holds, detail| self.ensure(holds, Oracle::TablesAgree, *index, detail);
-            ensure(armed == (at != UNLIMITED), "its deadline is not armed, or without need")?;
+            ensure(timer.is_some() == (at != UNLIMITED), "its deadline is not armed, or without need")?;
             ensure(
                 self.hot(*index).has(flag::ARMED) == (at != UNLIMITED),
                 "the mark of its deadline is wrong",
             )?;
-            if armed {
-                let entry = self.alarm(place).entry;
-                ensure((entry.at, entry.index) == (at, *index), "its deadline is another node's")?;
-                count += 1;
-            }
+            ensure(timer.is_none_or(|timer| timer == at), "its deadline is another")?;
+            count += u32::from(timer.is_some());
         }
-        ensure(
-            count == self.view.root.heap_len,
+        let timers = &self.view.root.timers;
+        ensure(count == timers.len(), Oracle::TablesAgree, None, "the count of deadlines is wrong")?;
+        let fault = timers.fault(self.view.nodes.alarms);
+        self.ensure(
+            fault.is_none(),
             Oracle::TablesAgree,
-            None,
-            "the count of deadlines is wrong",
-        )?;
-        for place in 1..self.view.root.heap_len {
-            let (above, entry) = (self.alarm((place - 1) / 4).entry, self.alarm(place).entry);
-            let order = (above.at, above.sequence) < (entry.at, entry.sequence);
-            self.ensure(order, Oracle::TablesAgree, entry.index, "its deadline is out of order")?;
-        }
-        Ok(())
+            fault.unwrap_or(ROOT),
+            "its deadline is out of order",
+        )
     }
 }

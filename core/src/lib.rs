@@ -146,6 +146,7 @@ mod store;
 mod sync;
 mod table;
 mod time;
+mod timers;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 mod wake;
 // The one file with unsafe code.
@@ -164,7 +165,7 @@ pub use id::NodeId;
 pub use lint::Lint;
 pub use metrics::Metrics;
 pub use next::Next;
-pub use node::{Alarm, Cold, Edge, Hot, Kind};
+pub use node::{Cold, Edge, Hot, Kind};
 pub use observe::{Detail, Event, EventLog, Observer, What};
 pub use reason::{Cause, Failure, Reason};
 pub use retry::{Jitter, Retry};
@@ -176,6 +177,7 @@ pub use status::{Drain, NodeView, View};
 pub use store::Boxed;
 pub use store::{Borrowed, Inline, Store, Tables};
 pub use time::Instant;
+pub use timers::Alarm;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub use wake::{Notify, WakeHandle, WakeSet, WakeWord};
 #[cfg(all(feature = "waker", any(target_has_atomic = "32", feature = "portable-atomic")))]

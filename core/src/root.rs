@@ -4,13 +4,29 @@
 
 use crate::node::{Cold, Hot, ROOT, flag};
 use crate::state::State;
+use crate::timers::Timers;
 
-/// What the scheduler keeps beside the slots.
+/// What the scheduler keeps beside the slots. What is needed most lies first, where the short instructions of a small processor reach it.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Root {
-    /// The scheduler's own node.
-    pub hot: Hot,
-    pub cold: Cold,
+    /// A poll is going on, so `now` is the time.
+    pub polling: bool,
+    /// The running node may have been woken, or have children that ended.
+    pub stirred: bool,
+    /// A node has left its ring since a crank last looked.
+    pub disturbed: bool,
+    /// Shut down: nothing new.
+    pub closed: bool,
+    /// The node whose user code is running.
+    pub running: u32,
+    /// The latest `now`; time does not go back.
+    pub now: u64,
+    /// The node that is ending or about to be retried, while a hook of that is being called.
+    pub hook: u32,
+    /// Cranks that one poll may make; also bounds how often a generator is asked in one crank.
+    pub budget: u32,
+    pub timers: Timers,
     /// First of the slots that were freed.
     pub free: u32,
     /// Slots below this index have been used; those above never.
@@ -21,28 +37,13 @@ pub(crate) struct Root {
     pub free_edges: u32,
     pub fresh_edges: u32,
     pub used_edges: u32,
-    pub heap_len: u32,
-    pub armed: u32,
-    /// Cranks that one poll may make; also bounds how often a generator is asked in one crank.
-    pub budget: u32,
-    /// The latest `now`; time does not go back.
-    pub now: u64,
-    pub seed: u64,
-    /// A poll is going on, so `now` is the time.
-    pub polling: bool,
-    /// The node whose user code is running.
-    pub running: u32,
-    /// The node that is ending or about to be retried, while a hook of that is being called.
-    pub hook: u32,
-    /// The running node may have been woken, or have children that ended.
-    pub stirred: bool,
-    /// A node has left its ring since a crank last looked.
-    pub disturbed: bool,
-    /// Shut down: nothing new.
-    pub closed: bool,
     #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
     pub wakes: Option<&'static crate::wake::WakeSet>,
+    pub seed: u64,
     pub counts: Counts,
+    /// The scheduler's own node.
+    pub hot: Hot,
+    pub cold: Cold,
 }
 
 /// Running totals.
@@ -78,8 +79,7 @@ impl Root {
         fresh_edges: 0,
         used_edges: 0,
         budget: 0,
-        heap_len: 0,
-        armed: 0,
+        timers: Timers::EMPTY,
         now: 0,
         seed: 0,
         polling: false,

@@ -136,7 +136,7 @@ impl<'a> View<'a> {
             node.is_paused() || node.state() == State::Waiting && node.hot().has(flag::HANDLE)
         };
         let still =
-            self.root.hot.ring == ROOT && self.root.heap_len == 0 && !self.nodes().any(waits_for_outside);
+            self.root.hot.ring == ROOT && self.root.timers.is_empty() && !self.nodes().any(waits_for_outside);
         let is_shut = |node: &NodeView<'_>| {
             node.kind().is_gate() && node.state() == State::Waiting && !node.hot().has(flag::OPEN)
         };

@@ -6,7 +6,8 @@
 #[cfg(feature = "alloc")]
 use alloc::boxed::Box;
 
-use crate::node::{Alarm, Cold, Edge, Hot};
+use crate::node::{Cold, Edge, Hot};
+use crate::timers::Alarm;
 
 /// The tables, as the engine sees them.
 #[derive(Debug)]

@@ -7,12 +7,13 @@ use core::num::NonZeroU32;
 
 use crate::error::Error;
 use crate::id::NodeId;
-use crate::node::{Alarm, Cold, Edge, Hot, Kind, ROOT, flag};
+use crate::node::{Cold, Edge, Hot, Kind, ROOT, flag};
 use crate::observe::{Event, Sink, What};
 use crate::root::Root;
 use crate::spec::Settings;
 use crate::state::{State, Transition};
 use crate::time::Instant;
+use crate::timers::Alarm;
 
 /// The tables with everything that may change them, less the works.
 pub(crate) struct Table<'a> {

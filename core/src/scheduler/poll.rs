@@ -6,7 +6,7 @@ use super::Scheduler;
 use crate::engine::Engine;
 use crate::id::NodeId;
 use crate::next::Next;
-use crate::node::{Entry, ROOT};
+use crate::node::ROOT;
 use crate::observe::Observer;
 use crate::store::Store;
 use crate::table::Table;
@@ -77,7 +77,7 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
         if self.root.hot.ring != ROOT || self.root.running != ROOT || self.has_wakes() {
             return Next::Now;
         }
-        match self.first_alarm().map(|entry| entry.at) {
+        match self.first_timer().map(|(at, _)| at) {
             Some(at) if at <= self.root.now => Next::Now,
             Some(at) => Next::At(Instant::from_micros(at)),
             None => Next::OnWake,
@@ -104,13 +104,12 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     /// The node with the earliest deadline, and that deadline: who asked for [`Next::At`].
     #[must_use]
     pub fn next_deadline(&self) -> Option<(Instant, NodeId)> {
-        let first = self.first_alarm()?;
-        Some((Instant::from_micros(first.at), self.view().id(first.index)))
+        let (at, index) = self.first_timer()?;
+        Some((Instant::from_micros(at), self.view().id(index)))
     }
 
-    fn first_alarm(&self) -> Option<Entry> {
-        let first = self.store.nodes().alarms.first()?;
-        (self.root.heap_len > 0).then_some(first.entry)
+    fn first_timer(&self) -> Option<(u64, u32)> {
+        self.root.timers.first(self.store.nodes().alarms)
     }
 }
 

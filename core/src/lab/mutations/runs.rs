@@ -231,9 +231,7 @@ pub(super) fn table_counter(doctored: bool) -> Looked {
 pub(super) fn table_heap(doctored: bool) -> Looked {
     let mut lab = pair(2, || Spec::parallel("pair"), || Outcome::Sleep(Duration::from_secs(1)));
     if doctored {
-        if let Some(alarm) = lab.s.table().alarms.first_mut() {
-            alarm.entry.sequence = 7;
-        }
+        crate::timers::swap(lab.s.table().alarms, 0, 1);
     }
     lab.s.check_invariants()
 }
