@@ -8,14 +8,14 @@
 //! The invariant: *the exit code is 0 only if no promise was broken*. This file reads the arguments and prints; how a
 //! pool reports to an audit is in `pool.rs`.
 
+#[path = "../shared/number.rs"]
+mod number;
 mod pool;
 
-use std::fmt::Display;
-use std::ops::RangeInclusive;
 use std::process::ExitCode;
-use std::str::FromStr;
 use std::time::Instant;
 
+use number::number;
 use pool::{Fault, Outcome, Plan};
 use windlass_std::audit::{Exact, Flight, Kind, Ledger, Mode, Off};
 
@@ -104,18 +104,6 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Request, String>
         }
     }
     Ok(Request::Soak { plan, audit })
-}
-
-/// A whole number in this range.
-fn number<N>(option: &str, value: &str, range: RangeInclusive<N>) -> Result<N, String>
-where
-    N: FromStr + PartialOrd + Display,
-{
-    let (least, most) = range.into_inner();
-    match value.parse() {
-        Ok(number) if number >= least && number <= most => Ok(number),
-        _ => Err(format!("{option} needs a whole number from {least} to {most}, not \"{value}\"")),
-    }
 }
 
 fn help() -> String {

@@ -12,21 +12,21 @@
 #[path = "../../tests/faults/deque.rs"]
 mod deque;
 mod load;
+#[path = "../shared/number.rs"]
+mod number;
 
 /// What the deques with faults are made of.
 mod sync {
     pub(crate) use std::sync::atomic::{AtomicU64, Ordering, fence};
 }
 
-use std::fmt::Display;
 use std::io::{IsTerminal, Write};
-use std::ops::RangeInclusive;
 use std::process::ExitCode;
-use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use deque::{Flaw, Flawed};
 use load::{Load, SLOTS, Shared, WORKERS};
+use number::number;
 use windlass_std::audit::{Audit, Exact, Flight, Ledger, Moment, Off, Settings};
 use windlass_std::pool::{Crew, Deque, Options, Ring};
 
@@ -177,18 +177,6 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Request, String>
         (None, None) => {}
     }
     Ok(Request::Soak(plan, run))
-}
-
-/// A whole number in this range.
-fn number<N>(option: &str, value: &str, range: RangeInclusive<N>) -> Result<N, String>
-where
-    N: FromStr + PartialOrd + Display,
-{
-    let (least, most) = range.into_inner();
-    match value.parse() {
-        Ok(number) if number >= least && number <= most => Ok(number),
-        _ => Err(format!("{option} needs a whole number from {least} to {most}, not \"{value}\"")),
-    }
 }
 
 fn help() -> String {

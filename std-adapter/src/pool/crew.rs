@@ -25,11 +25,11 @@ use crate::panics::discard;
 
 /// What a [`Crew`] runs.
 ///
-/// A function of an id and a worker will do, if nothing else is needed.
+/// A closure that takes an id and a worker is enough, if you need nothing else.
 pub trait Tasks<A: Audit = Off, D = Ring<<A as Audit>::Tag>>: Send + Sync + 'static {
     /// Runs the task. A panic ends the task, not the thread.
     ///
-    /// Whoever tells others that the task has ended calls [`Worker::end`] before.
+    /// A task that tells others that it has ended must call [`Worker::end`] first.
     fn run(&self, id: u64, worker: &Worker<A, D>) -> Ran;
 
     /// The pool is closed, and this one did not start.
@@ -165,10 +165,6 @@ impl<A: Audit, D: Deque<A::Tag>> Crew<A, D> {
         self.core.put(id);
     }
 
-    pub(crate) fn close(&self) {
-        self.core.hub.close();
-    }
-
     pub(crate) const fn core(&self) -> &Arc<Core<A, D>> {
         &self.core
     }
@@ -203,7 +199,7 @@ impl<A: Audit, D: Deque<A::Tag>> Crew<A, D> {
     /// Then waits for the threads, at most for `limit`, and names those that have not returned. May be called again,
     /// to wait longer. A task that calls it does not wait for its own thread, which is named.
     pub fn shutdown(&self, limit: Duration) -> Ended {
-        self.close();
+        self.core.hub.close();
         self.core.drain();
         let unreturned = self
             .threads

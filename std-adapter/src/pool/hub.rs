@@ -67,7 +67,7 @@ impl Options {
         let Self { workers, local, batch, .. } = self;
         match self {
             Self { workers: 0, .. } => wrong("a pool without threads would never run a job".to_owned()),
-            Self { workers: Self::WORKERS.., .. } if *workers > Self::WORKERS => {
+            _ if *workers > Self::WORKERS => {
                 wrong(format!("{workers} workers: at most {} are possible", Self::WORKERS))
             }
             Self { local: 0, .. } => wrong("a deque of no capacity holds nothing".to_owned()),
