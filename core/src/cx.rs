@@ -6,16 +6,15 @@ use core::time::Duration;
 use crate::error::{Error, Refused};
 use crate::id::NodeId;
 use crate::node::ROOT;
+use crate::children::Children;
 use crate::ops;
-use crate::reason::{Cause, Failure, Reason};
+use crate::phase::Phase;
+use crate::reason::{Cause, Failure};
 use crate::slots::Slots;
 use crate::spec::Spec;
-use crate::state::State;
-use crate::status::{NodeView, View};
-use crate::store::Nodes;
+use crate::view::{NodeView, View};
 use crate::table::Table;
 use crate::time::Instant;
-use crate::work::Outcome;
 
 /// Lends the table to a context without showing its lifetimes in every work's signature.
 pub(crate) trait Lend {
@@ -30,82 +29,11 @@ impl Lend for Table<'_> {
     }
 
     fn view(&self) -> View<'_> {
-        let Table { hot, cold, alarms, edges, root, .. } = self;
-        View::new(Nodes { hot, cold, alarms, edges }, root)
+        View::of(self)
     }
 
     fn now(&self) -> Instant {
-        Instant::from_micros(self.root.now)
-    }
-}
-
-/// How the children of this attempt are doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(all(feature = "defmt", target_os = "none"), derive(defmt::Format))]
-pub struct Children {
-    /// Not ended yet.
-    pub live: u32,
-    /// Ended in success.
-    pub succeeded: u32,
-    /// Ended in failure.
-    pub failed: u32,
-    /// Aborted or blocked.
-    pub aborted: u32,
-    /// Children of earlier attempts and lives.
-    pub earlier: u32,
-    /// Whether one of the live ones has something to do now.
-    pub any_running: bool,
-}
-
-impl Children {
-    /// All children of this attempt.
-    #[must_use]
-    pub const fn total(&self) -> u32 {
-        self.live.saturating_add(self.succeeded).saturating_add(self.failed).saturating_add(self.aborted)
-    }
-
-    /// Those that have ended.
-    #[must_use]
-    pub const fn ended(&self) -> u32 {
-        self.succeeded.saturating_add(self.unsuccessful())
-    }
-
-    /// Those that have failed or were aborted.
-    #[must_use]
-    pub const fn unsuccessful(&self) -> u32 {
-        self.failed.saturating_add(self.aborted)
-    }
-
-    /// Whether all have ended; true if there are none.
-    #[must_use]
-    pub const fn all_done(&self) -> bool {
-        self.live == 0
-    }
-
-    /// Whether all have succeeded; true if there are none.
-    #[must_use]
-    pub const fn all_successful(&self) -> bool {
-        self.live == 0 && !self.any_failed()
-    }
-
-    /// Whether one has failed or was aborted.
-    #[must_use]
-    pub const fn any_failed(&self) -> bool {
-        self.failed > 0 || self.aborted > 0
-    }
-
-    /// What a parent without steps of its own says: success when all have succeeded, failure when one has failed or was aborted, else
-    /// running while one has something to do, else waiting. O(1).
-    pub const fn outcome(&self) -> Outcome {
-        if self.any_failed() {
-            Outcome::Failure(Reason::CHILD_FAILED)
-        } else if self.live == 0 {
-            Outcome::Success
-        } else if self.any_running {
-            Outcome::Running
-        } else {
-            Outcome::Waiting
-        }
+        Table::now(self)
     }
 }
 
@@ -185,7 +113,7 @@ impl<W, A: ?Sized> Cx<'_, W, A> {
     /// [`Error::UnknownNode`].
     pub fn abort_by(&mut self, node: NodeId, deadline: Instant) -> Result<(), Error> {
         let by = self.id();
-        self.lend.table().abort_id(node, Some(by), deadline.as_micros())
+        ops::abort(&mut self.lend.table(), node, Some(by), deadline)
     }
 
     /// Pauses a node and all below it.
@@ -238,26 +166,26 @@ impl<W, A: ?Sized> Cx<'_, W, A> {
     #[must_use]
     pub fn parent(&self) -> Option<NodeId> {
         let view = self.lend.view();
-        let parent = view.hot(self.index()).parent;
+        let parent = view.hot.at(self.index()).parent;
         (parent != ROOT).then(|| view.id(parent))
     }
 
     /// The name of this node.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        self.lend.view().cold(self.index()).name()
+        self.lend.view().notes.at(self.index()).name()
     }
 
     /// Which attempt this is, from 1.
     #[must_use]
     pub fn attempt(&self) -> u32 {
-        u32::from(self.lend.view().cold(self.index()).retries_used) + 1
+        u32::from(self.lend.view().cold.at(self.index()).retries_used) + 1
     }
 
     /// How much longer this attempt may take; none without a timeout.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
-        let limit = self.lend.view().cold(self.index()).limit_at;
+        let limit = self.lend.view().cold.at(self.index()).limit_at;
         (limit != Instant::MAX.as_micros()).then(|| Instant::from_micros(limit) - self.now())
     }
 
@@ -275,14 +203,15 @@ impl<W, A: ?Sized> Cx<'_, W, A> {
     /// The failure that ends this attempt (in a failure hook), or the first one among the children of this attempt.
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {
-        self.lend.view().cold(self.index()).failure
+        self.lend.view().notes.at(self.index()).failure
     }
 
     /// Why this node is being aborted; none if it is not.
     #[must_use]
     pub fn abort_cause(&self) -> Option<Cause> {
         let view = self.lend.view();
-        (view.hot(self.index()).state == State::Aborting).then(|| view.hot(self.index()).cause())
+        let hot = view.hot.at(self.index());
+        (hot.phase == Phase::Aborting).then(|| hot.cause())
     }
 
     /// Whether this node is being aborted.

@@ -3,11 +3,13 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::node::{Kind, ROOT, flag};
-use crate::spec::UNLIMITED;
+use crate::deadlines::Timer;
+use crate::kind::Kind;
+use crate::marks::mark;
+use crate::phase::Phase;
 use crate::state::{State, Status};
-use crate::status::{NodeView, View};
-use crate::time::{Human, Instant};
+use crate::time::{Human, Instant, UNLIMITED};
+use crate::view::{NodeView, View};
 
 impl<'a> NodeView<'a> {
     /// Says what the node is doing or waiting for, such as `waiting for 2 of 5 dependencies: fetch, unpack`, `retry 3 of 5 in 4.2 s: wrong
@@ -40,17 +42,19 @@ impl fmt::Display for Explain<'_> {
             };
         }
         match node.state() {
-            State::Pending if !node.hot().has(flag::ACTIVE) => held_back(f, &node),
+            State::Pending if !node.hot().has(mark::ACTIVE) => held_back(f, &node),
             State::Pending => match not_started_above(&node) {
                 Some(above) => write!(f, "waiting for {} to start", above.name()),
                 None => f.write_str("ready to run"),
             },
-            _ if node.hot().has(flag::QUEUED) => {
-                f.write_str("retry is due, ")?;
-                held_back(f, &node)
-            }
-            _ if node.hot().has(flag::RETRY) => retrying(f, &node),
-            _ => live(f, &node),
+            _ => match node.hot().phase {
+                Phase::Requeued => {
+                    f.write_str("retry is due, ")?;
+                    held_back(f, &node)
+                }
+                Phase::BackingOff => retrying(f, &node),
+                _ => live(f, &node),
+            },
         }
     }
 }
@@ -99,7 +103,7 @@ fn aborting(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
     if node.child_counts().live > 0 {
         f.write_str(", waiting for ")?;
         list(f, node.children().filter(|child| !child.state().is_done()))?;
-    } else if node.hot().has(flag::TURN) {
+    } else if node.hot().has(mark::TURN) {
         f.write_str(", cleaning up")?;
     } else {
         f.write_str(", waiting to be woken")?;
@@ -125,7 +129,7 @@ fn paused_at<'a>(node: &NodeView<'a>) -> Option<NodeView<'a>> {
 fn not_started_above<'a>(node: &NodeView<'a>) -> Option<NodeView<'a>> {
     let mut above = node.parent();
     while let Some(at) = above.filter(|at| at.state() == State::Pending) {
-        if !at.hot().has(flag::ACTIVE) {
+        if !at.hot().has(mark::ACTIVE) {
             return node.parent();
         }
         above = at.parent();
@@ -150,7 +154,7 @@ fn held_back(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
     }
     if parent.kind() == Kind::Sequence {
         f.write_str("waiting for ")?;
-        return list(f, parent.children().filter(|other| other.hot().has(flag::ACTIVE)));
+        return list(f, parent.children().filter(|other| other.hot().has(mark::ACTIVE)));
     }
     width(f, &parent)
 }
@@ -172,7 +176,7 @@ fn retrying(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
 fn live(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
     let (hot, cold) = (node.hot(), node.cold());
     let counts = node.child_counts();
-    if hot.has(flag::SETTLING) {
+    if hot.phase == Phase::Settling {
         f.write_str("ending, waiting for ")?;
         return list(f, node.children().filter(|child| !child.state().is_done()));
     }
@@ -181,7 +185,7 @@ fn live(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
     }
     if counts.total() > 0 {
         write!(f, "{} of {} children done", counts.ended(), counts.total())?;
-        if cold.width != u32::MAX && node.kind() != Kind::Sequence && cold.queue != ROOT {
+        if cold.width != u32::MAX && node.kind() != Kind::Sequence && !cold.queue.is_empty() {
             f.write_str(", ")?;
             width(f, node)?;
         }
@@ -190,28 +194,26 @@ fn live(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
         }
         return Ok(());
     }
-    if hot.state == State::Running {
+    if hot.phase != Phase::Waiting {
         return f.write_str("running");
     }
-    match (cold.wake_at, cold.limit_at) {
-        (UNLIMITED, UNLIMITED) if node.is_stalled() => f.write_str("waiting, and nothing will wake it"),
-        (UNLIMITED, UNLIMITED) => f.write_str("waiting to be woken"),
-        (UNLIMITED, limit) => write!(f, "waiting to be woken, times out in {}", until(node.view(), limit)),
-        (wake, _) => write!(f, "asleep for {}", until(node.view(), wake)),
+    match node.timer() {
+        None if node.is_stalled() => f.write_str("waiting, and nothing will wake it"),
+        None => f.write_str("waiting to be woken"),
+        Some((Timer::AttemptLimit, at)) => write!(f, "waiting to be woken, times out in {}", until(node.view(), at)),
+        Some((_, at)) => write!(f, "asleep for {}", until(node.view(), at)),
     }
 }
 
 fn gate(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
-    if node.hot().has(flag::OPEN) {
+    if node.hot().has(mark::OPEN) {
         return f.write_str("gate open");
     }
     f.write_str("gate closed")?;
     if node.kind() == Kind::When {
-        let wake = node.cold().wake_at;
-        return if wake == UNLIMITED {
-            Ok(())
-        } else {
-            write!(f, ", asks again in {}", until(node.view(), wake))
+        return match node.timer() {
+            Some((Timer::Wake, at)) => write!(f, ", asks again in {}", until(node.view(), at)),
+            _ => Ok(()),
         };
     }
     match crate::id::NodeId::from_bits(node.cold().param).map(|id| node.view().node(id)) {
@@ -220,8 +222,8 @@ fn gate(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
     }
 }
 
-fn until(view: View<'_>, at: u64) -> impl fmt::Display {
-    let left: Duration = Instant::from_micros(at) - view.now();
+fn until(view: View<'_>, at: Instant) -> impl fmt::Display {
+    let left: Duration = at - view.now();
     Human(left)
 }
 

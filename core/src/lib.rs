@@ -76,7 +76,7 @@
 //!
 //! * [`Work`] is what you write; [`Cx`] is what it may do while it runs; [`Spec`] says what a node is: a work, or a composite (sequence,
 //!   parallel, quorum, race, batch, gate, callback, graph) with its width, retries, timeout and policies.
-//! * [`Scheduler`] runs them over an [`Inline`], [`Borrowed`] or [`Boxed`] table. A full table is a value
+//! * [`Scheduler`] runs them over an [`Inline`] or [`Boxed`] table. A full table is a value
 //!   ([`Refused`] gives everything back), a stale [`NodeId`] is an error, a panic is a bug of this crate.
 //! * [`State`] is the state machine, [`Retry`] the back-off, [`WakeSet`] how the outside world wakes a node.
 //! * [`View`] and [`NodeView`] show everything: status, `explain`, the tree, what is stalled, what retries could cost. [`Observer`] and
@@ -105,79 +105,90 @@ extern crate alloc;
 #[cfg(any(test, loom, all(feature = "lab", not(target_os = "none"))))]
 extern crate std;
 
-mod abort;
 #[cfg(any(feature = "lab", all(test, feature = "alloc")))]
 mod check;
-mod compose;
+mod children;
+mod column;
+mod composite;
 mod cx;
-mod deadline;
+mod deadlines;
 #[cfg(all(feature = "defmt", target_os = "none"))]
 mod defmt_log;
-mod draw;
 #[cfg(feature = "alloc")]
 mod dynamic;
+mod edges;
 mod engine;
 mod error;
 mod explain;
 mod id;
+mod kind;
 #[cfg(any(feature = "lab", all(test, feature = "alloc")))]
 #[cfg_attr(docsrs, doc(cfg(feature = "lab")))]
 pub mod lab;
-mod life;
+mod lifecycle;
+mod links;
 mod lint;
+mod marks;
 mod metrics;
 mod next;
 mod node;
 mod observe;
 mod ops;
-mod ready;
+mod phase;
 mod reason;
 mod retry;
 mod root;
+mod run_queue;
 mod scheduler;
-mod settle;
+mod siblings;
+mod slab;
 mod slots;
 mod span;
 mod spec;
 mod state;
-mod status;
 mod store;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 mod sync;
 mod table;
 mod time;
 mod timers;
+mod tree;
+mod view;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+mod wake;
+#[cfg(not(any(target_has_atomic = "32", feature = "portable-atomic")))]
+#[path = "wake_none.rs"]
 mod wake;
 // The one file with unsafe code.
 #[cfg(all(feature = "waker", any(target_has_atomic = "32", feature = "portable-atomic")))]
 #[allow(unsafe_code)]
 mod waker;
+mod watchers;
 mod work;
 
-pub use cx::{Children, Cx};
+pub use children::Children;
+pub use cx::Cx;
 #[cfg(all(feature = "defmt", target_os = "none"))]
 pub use defmt_log::DefmtLog;
 #[cfg(feature = "alloc")]
 pub use dynamic::{DynWork, SendWork};
 pub use error::{Error, Refused};
 pub use id::NodeId;
+pub use kind::Kind;
 pub use lint::Lint;
-pub use metrics::Metrics;
+pub use metrics::{Metrics, Totals};
 pub use next::Next;
-pub use node::{Cold, Edge, Hot, Kind};
 pub use observe::{Detail, Event, EventLog, Observer, What};
 pub use reason::{Cause, Failure, Reason};
 pub use retry::{Jitter, Retry};
 pub use scheduler::Scheduler;
 pub use spec::{OnFailure, Spec};
 pub use state::{IllegalTransition, State, Status, Transition};
-pub use status::{Drain, NodeView, View};
 #[cfg(feature = "alloc")]
 pub use store::Boxed;
-pub use store::{Borrowed, Inline, Store, Tables};
+pub use store::{Inline, Store};
 pub use time::Instant;
-pub use timers::Alarm;
+pub use view::{Drain, NodeView, View};
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub use wake::{Notify, WakeHandle, WakeSet, WakeWord};
 #[cfg(all(feature = "waker", any(target_has_atomic = "32", feature = "portable-atomic")))]

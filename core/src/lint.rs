@@ -6,7 +6,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::status::{NodeView, View};
+use crate::view::{NodeView, View};
 use crate::time::Human;
 
 /// A node whose retries multiply with those of nodes above it.

@@ -7,23 +7,11 @@ use crate::scheduler::Scheduler;
 use crate::state::State;
 use crate::store::Store;
 
-/// Totals since the scheduler was made, and what is in the table now.
+/// What was counted since a scheduler was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(all(feature = "defmt", target_os = "none"), derive(defmt::Format))]
 #[non_exhaustive]
-pub struct Metrics {
-    /// Slots in the table.
-    pub capacity: usize,
-    /// Slots in use.
-    pub nodes: usize,
-    /// The most slots that were ever in use.
-    pub high_water: usize,
-    /// Edges in use.
-    pub edges: usize,
-    /// Nodes in each state, in the order of [`State::ALL`].
-    pub states: [usize; 8],
-    /// Retries that the nodes in the table have left, ended ones included.
-    pub retries_left: u64,
+pub struct Totals {
     /// Calls of works: `on_run`, `on_abort`, `on_next`, `on_check`.
     pub cranks: u64,
     /// Attempts begun.
@@ -50,6 +38,52 @@ pub struct Metrics {
     pub forced: u64,
 }
 
+impl Totals {
+    pub(crate) const ZERO: Self = Self {
+        cranks: 0,
+        attempts: 0,
+        retries: 0,
+        wakes: 0,
+        expired: 0,
+        added: 0,
+        refused: 0,
+        succeeded: 0,
+        failed: 0,
+        aborted: 0,
+        blocked: 0,
+        forced: 0,
+    };
+}
+
+/// What is in the table now, and the totals since the scheduler was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(all(feature = "defmt", target_os = "none"), derive(defmt::Format))]
+#[non_exhaustive]
+pub struct Metrics {
+    /// Slots in the table.
+    pub capacity: usize,
+    /// Slots in use.
+    pub nodes: usize,
+    /// The most slots that were ever in use.
+    pub high_water: usize,
+    /// Edges in use.
+    pub edges: usize,
+    /// Nodes in each state, in the order of [`State::ALL`].
+    pub states: [usize; 8],
+    /// Retries that the nodes in the table have left, ended ones included.
+    pub retries_left: u64,
+    /// Totals since the scheduler was made; their fields can be read as if they were of `Metrics`.
+    pub totals: Totals,
+}
+
+impl core::ops::Deref for Metrics {
+    type Target = Totals;
+
+    fn deref(&self) -> &Totals {
+        &self.totals
+    }
+}
+
 impl Metrics {
     /// How many nodes in the table are in `state`.
     #[must_use]
@@ -62,25 +96,13 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     /// The totals. Cost: one look at each node in the table.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        let root = self.view().root;
-        let counts = &root.counts;
+        let globals = self.view().globals;
         let mut metrics = Metrics {
             capacity: self.capacity(),
-            nodes: root.used as usize,
-            high_water: root.high_water as usize,
-            edges: root.used_edges as usize,
-            cranks: counts.cranks,
-            attempts: counts.attempts,
-            retries: counts.retries,
-            wakes: counts.wakes,
-            expired: counts.expired,
-            added: counts.added,
-            refused: counts.refused,
-            succeeded: counts.succeeded,
-            failed: counts.failed,
-            aborted: counts.aborted,
-            blocked: counts.blocked,
-            forced: counts.forced,
+            nodes: globals.slab.used() as usize,
+            high_water: globals.slab.high_water() as usize,
+            edges: globals.edges.used() as usize,
+            totals: globals.totals,
             ..Metrics::default()
         };
         for node in self.nodes() {

@@ -2,11 +2,15 @@
 
 use crate::error::{Error, Refused};
 use crate::id::NodeId;
-use crate::node::{Kind, ROOT};
+use crate::kind::Kind;
+use crate::marks::mark;
+use crate::node::ROOT;
+use crate::phase::Phase;
 use crate::slots::Slots;
 use crate::spec::Spec;
-use crate::state::State;
+use crate::reason::Cause;
 use crate::table::Table;
+use crate::time::Instant;
 
 pub(crate) fn add<W>(
     table: &mut Table<'_>,
@@ -66,11 +70,11 @@ pub(crate) fn add_after<W>(
         table.link_dependency(index, dependency.index());
     }
     let has_failed = |dependency: &NodeId| {
-        let state = table.hot(dependency.index()).state;
-        state.is_done() && state != State::Success
+        let phase = table.hot[dependency.index()].phase;
+        phase.is_done() && phase != Phase::Success
     };
     if dependencies.iter().any(has_failed) {
-        table.block_new(parent, index);
+        table.block_new(index);
     } else {
         table.offer_new(parent, index);
     }
@@ -80,19 +84,19 @@ pub(crate) fn add_after<W>(
 /// The graph's index, if all of these are different children of it and there is room for the edges.
 fn check_dependencies(table: &Table<'_>, graph: NodeId, dependencies: &[NodeId]) -> Result<u32, Error> {
     let graph = table.resolve(graph)?;
-    if table.hot(graph).kind != Kind::Graph {
+    if table.hot[graph].kind != Kind::Graph {
         return Err(Error::WrongKind);
     }
     for (position, dependency) in dependencies.iter().enumerate() {
         let index = table.resolve(*dependency)?;
-        if table.hot(index).parent != graph {
+        if table.hot[index].parent != graph {
             return Err(Error::WrongKind);
         }
         if dependencies.iter().take(position).any(|other| other == dependency) {
             return Err(Error::Duplicate);
         }
     }
-    if table.free_edges() < dependencies.len() { Err(Error::EdgesFull) } else { Ok(graph) }
+    if table.globals.edges.free(table.edges) < dependencies.len() { Err(Error::EdgesFull) } else { Ok(graph) }
 }
 
 pub(crate) fn depend(table: &mut Table<'_>, node: NodeId, dependency: NodeId) -> Result<(), Error> {
@@ -103,6 +107,13 @@ pub(crate) fn depend(table: &mut Table<'_>, node: NodeId, dependency: NodeId) ->
 pub(crate) fn wake(table: &mut Table<'_>, id: NodeId) -> Result<(), Error> {
     let index = table.resolve(id)?;
     table.wake(index);
+    Ok(())
+}
+
+/// An abort asked for by a user, from outside or by the work `by`.
+pub(crate) fn abort(table: &mut Table<'_>, id: NodeId, by: Option<NodeId>, deadline: Instant) -> Result<(), Error> {
+    let index = table.resolve(id)?;
+    table.abort(index, Cause::User, by, deadline.as_micros());
     Ok(())
 }
 
@@ -125,12 +136,12 @@ pub(crate) fn remove<W>(
     id: NodeId,
 ) -> Result<Option<W>, Error> {
     let index = table.resolve(id)?;
-    let hot = table.hot(index);
+    let hot = &table.hot[index];
     if hot.parent != ROOT {
         return Err(Error::WrongKind);
     }
-    if !hot.state.is_done() {
-        return Err(Error::WrongState(hot.state));
+    if !hot.phase.is_done() {
+        return Err(Error::WrongState(hot.phase.state()));
     }
     table.leave_ended(ROOT, index);
     Ok(slots.free(table, index))
@@ -139,7 +150,7 @@ pub(crate) fn remove<W>(
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub(crate) fn wake_handle(table: &mut Table<'_>, id: NodeId) -> Result<crate::wake::WakeHandle, Error> {
     let index = table.resolve(id)?;
-    let handle = table.root.wakes.and_then(|wakes| wakes.handle(id)).ok_or(Error::NoWakeSet)?;
-    table.hot_mut(index).set(crate::node::flag::HANDLE);
+    let handle = table.globals.wakes.and_then(|wakes| wakes.handle(id)).ok_or(Error::NoWakeSet)?;
+    table.hot[index].set(mark::HANDLE);
     Ok(handle)
 }

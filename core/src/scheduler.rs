@@ -4,20 +4,22 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::num::NonZeroU32;
 
-use crate::draw::Tree;
 use crate::error::{Error, Refused};
 use crate::id::NodeId;
-use crate::node::{ROOT, flag};
+use crate::column::Column;
+use crate::marks::mark;
+use crate::node::ROOT;
 use crate::observe::{Detail, Observer};
 use crate::ops;
 use crate::root::Root;
 use crate::slots::Slots;
 use crate::spec::Spec;
 use crate::state::{State, Status};
-use crate::status::{NodeView, View};
-use crate::store::{Inline, Nodes, Store, Tables};
+use crate::store::{Inline, Store, Tables};
 use crate::table::Table;
 use crate::time::Instant;
+use crate::tree::Tree;
+use crate::view::{NodeView, View};
 use crate::work::Work;
 
 mod poll;
@@ -110,18 +112,18 @@ impl<W, S> Scheduler<W, S> {
 impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     /// Sets how many cranks one poll may make; the default is 256.
     pub fn set_budget(&mut self, cranks: NonZeroU32) {
-        self.root.budget = cranks.get();
+        self.root.globals.budget = cranks.get();
     }
 
     /// Sets the seed of the retry jitter; the default is 0. The same seed gives the same delays on every target.
     pub fn set_seed(&mut self, seed: u64) {
-        self.root.seed = seed;
+        self.root.globals.seed = seed;
     }
 
     /// Sets where wakes from interrupts, threads and callbacks arrive. One set serves one scheduler.
     #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
     pub fn set_wakes(&mut self, wakes: &'static crate::wake::WakeSet) {
-        self.root.wakes = Some(wakes);
+        self.root.globals.wakes = Some(wakes);
     }
 
     /// The observer.
@@ -142,23 +144,22 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
         if !self.root.has_begun() {
             self.root.begin();
         }
+        let Root { hot: own_hot, cold: own_cold, note, globals } = &mut self.root;
         // A panic may have left it set.
-        self.root.polling = false;
-        let Tables { hot, cold, alarms, works, edges } = self.store.tables();
-        let nodes = hot.len().min(cold.len()).min(alarms.len()).min(works.len());
-        let (hot, cold, alarms) =
-            (hot.split_at_mut(nodes).0, cold.split_at_mut(nodes).0, alarms.split_at_mut(nodes).0);
+        globals.call.polling = false;
         let sink = if O::ENABLED {
             let detail = self.observer.detail();
-            self.root.hot.clear(flag::STEPS);
+            own_hot.clear(mark::STEPS);
             if detail == Detail::Steps {
-                self.root.hot.set(flag::STEPS);
+                own_hot.set(mark::STEPS);
             }
             (detail != Detail::Nothing).then_some(&mut self.observer as _)
         } else {
             None
         };
-        (Table { hot, cold, alarms, edges, root: &mut self.root, sink }, works)
+        let Tables { hot, cold, notes, siblings, alarms, edges, works } = self.store.tables();
+        let (hot, cold, notes) = (Column::new(hot, own_hot), Column::new(cold, own_cold), Column::new(notes, note));
+        (Table { hot, cold, notes, siblings, alarms, edges, globals, sink }, works)
     }
 
     pub(crate) fn table(&mut self) -> Table<'_> {
@@ -246,7 +247,7 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     /// # Errors
     /// [`Error::UnknownNode`].
     pub fn abort_by(&mut self, node: NodeId, deadline: Instant) -> Result<(), Error> {
-        self.table().abort_id(node, None, deadline.as_micros())
+        ops::abort(&mut self.table(), node, None, deadline)
     }
 
     /// Aborts everything and refuses what is new from now on; what has not finished by `deadline` is ended by force. Poll on until
@@ -258,7 +259,7 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     /// Whether the scheduler was shut down.
     #[must_use]
     pub const fn is_shut_down(&self) -> bool {
-        self.root.closed
+        self.root.globals.closed
     }
 
     /// Starts an ended node again, with everything below it made new and a fresh retry budget. A node at the top, or a child of a work that has
@@ -378,8 +379,7 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     /// Slots in the table.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        let Nodes { hot, cold, alarms, .. } = self.store.nodes();
-        hot.len().min(cold.len()).min(alarms.len()).min(self.store.works().len())
+        self.store.works().len()
     }
 }
 

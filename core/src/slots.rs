@@ -3,7 +3,9 @@
 //! A work runs in place: the slice of works is split at its slot, and what is on either side stays reachable, so that a running work can put
 //! new works into free slots. Taking the work out and putting it back would move it twice and lose it in a panic.
 
-use crate::node::{Kind, ROOT, flag};
+use crate::kind::Kind;
+use crate::marks::mark;
+use crate::node::ROOT;
 use crate::table::Table;
 
 /// The works below and above the running one; if none runs, all are below.
@@ -49,12 +51,12 @@ impl<'a, W> Slots<'a, W> {
     pub(crate) fn free(&mut self, table: &mut Table<'_>, top: u32) -> Option<W> {
         let mut index = top;
         loop {
-            let child = table.cold(index).first_child;
+            let child = table.cold[index].children.first();
             if child != ROOT {
                 index = child;
                 continue;
             }
-            let parent = table.hot(index).parent;
+            let parent = table.hot[index].parent;
             table.free(index);
             let work = self.slot(index).and_then(Option::take);
             if index == top {
@@ -75,23 +77,23 @@ impl<'a, W> Slots<'a, W> {
     }
 
     fn renew_children(&mut self, table: &mut Table<'_>, parent: u32) {
-        let kind = table.hot(parent).kind;
-        table.hot_mut(parent).clear(flag::OPEN);
-        let cold = table.cold_mut(parent);
+        let kind = table.hot[parent].kind;
+        table.hot[parent].clear(mark::OPEN);
+        let cold = &mut table.cold[parent];
         cold.earlier = cold.earlier.saturating_add(cold.total().saturating_sub(cold.live));
         (cold.succeeded, cold.failed, cold.aborted) = (0, 0, 0);
-        let mut child = cold.first_child;
+        let mut child = cold.children.first();
         if kind == Kind::Graph {
             table.count_unmet(parent);
         }
         while child != ROOT {
-            let next = table.cold(child).next_sibling;
-            if table.hot(child).state.is_done() {
+            let next = table.next_sibling(child);
+            if table.hot[child].phase.is_done() {
                 if kind.is_dynamic() {
                     table.leave_ended(parent, child);
                     self.free(table, child);
                 } else {
-                    table.cold_mut(parent).live += 1;
+                    table.cold[parent].live += 1;
                     table.make_new(child);
                     table.offer(parent, child);
                 }

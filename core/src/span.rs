@@ -6,8 +6,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::spec::UNLIMITED;
-use crate::time::{divide_up, micros, micros_ceil};
+use crate::time::{UNLIMITED, divide_up, micros, micros_ceil};
 
 pub(crate) const SECOND: u64 = 1_000_000;
 

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::id::NodeId;
-use crate::node::Kind;
+use crate::kind::Kind;
 use crate::retry::Retry;
 use crate::span::Span;
 use crate::time::micros_ceil;
@@ -60,9 +60,6 @@ pub(crate) struct Settings {
     pub paused: bool,
     pub detached: bool,
 }
-
-/// "No limit", for every limit in this crate.
-pub(crate) const UNLIMITED: u64 = u64::MAX;
 
 impl<W> Spec<W> {
     const fn new(name: &'static str, kind: Kind, work: Option<W>) -> Self {

@@ -1,12 +1,14 @@
-//! Where the tables live: inside the scheduler, in borrowed memory, or on the heap; the engine sees slices either way.
+//! Where the tables live: inside the scheduler, on the heap, or in a store that is lent; the engine sees slices either way.
 //!
-//! One code path serves 16 nodes and 1,000,000. Hot and cold halves of the nodes and their deadlines lie in tables of their own, so that a crank over
-//! many nodes reads 32 bytes of each and nothing else; that is why a borrowed store takes three node slices and not one.
+//! The invariant: the columns of one store are equally long, by construction. One code path serves 16 nodes and 1,000,000. The parts of a node lie in columns of
+//! their own, so that a crank over many nodes reads 32 bytes of each and nothing else.
 
 #[cfg(feature = "alloc")]
 use alloc::boxed::Box;
 
-use crate::node::{Cold, Edge, Hot};
+use crate::edges::Edge;
+use crate::node::{Cold, Hot, Note};
+use crate::siblings::Sibling;
 use crate::timers::Alarm;
 
 /// The tables, as the engine sees them.
@@ -14,9 +16,11 @@ use crate::timers::Alarm;
 pub struct Tables<'a, W> {
     pub(crate) hot: &'a mut [Hot],
     pub(crate) cold: &'a mut [Cold],
+    pub(crate) notes: &'a mut [Note],
+    pub(crate) siblings: &'a mut [Sibling],
     pub(crate) alarms: &'a mut [Alarm],
-    pub(crate) works: &'a mut [Option<W>],
     pub(crate) edges: &'a mut [Edge],
+    pub(crate) works: &'a mut [Option<W>],
 }
 
 /// The tables of the nodes, to look at.
@@ -24,6 +28,8 @@ pub struct Tables<'a, W> {
 pub struct Nodes<'a> {
     pub(crate) hot: &'a [Hot],
     pub(crate) cold: &'a [Cold],
+    pub(crate) notes: &'a [Note],
+    pub(crate) siblings: &'a [Sibling],
     pub(crate) alarms: &'a [Alarm],
     pub(crate) edges: &'a [Edge],
 }
@@ -32,7 +38,15 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// Memory for the tables of a scheduler. Sealed: [`Inline`], [`Borrowed`] and, with `alloc`, [`Boxed`].
+/// Memory for the tables of a scheduler. Sealed: [`Inline`], with `alloc` [`Boxed`], and `&mut` to either, for a store that outlives the scheduler.
+///
+/// ```
+/// use windlass::{Inline, Scheduler};
+///
+/// let mut store = Inline::<(), 8>::new();
+/// let s: Scheduler<(), &mut Inline<(), 8>> = Scheduler::with_store(&mut store);
+/// assert_eq!(s.capacity(), 8);
+/// ```
 pub trait Store<W>: sealed::Sealed {
     #[doc(hidden)]
     fn tables(&mut self) -> Tables<'_, W>;
@@ -40,6 +54,53 @@ pub trait Store<W>: sealed::Sealed {
     fn nodes(&self) -> Nodes<'_>;
     #[doc(hidden)]
     fn works(&self) -> &[Option<W>];
+}
+
+impl<S: sealed::Sealed> sealed::Sealed for &mut S {}
+impl<W, S: Store<W>> Store<W> for &mut S {
+    fn tables(&mut self) -> Tables<'_, W> {
+        (**self).tables()
+    }
+
+    fn nodes(&self) -> Nodes<'_> {
+        (**self).nodes()
+    }
+
+    fn works(&self) -> &[Option<W>] {
+        (**self).works()
+    }
+}
+
+/// How both stores below show their columns.
+macro_rules! columns {
+    () => {
+        fn tables(&mut self) -> Tables<'_, W> {
+            Tables {
+                hot: &mut self.hot,
+                cold: &mut self.cold,
+                notes: &mut self.notes,
+                siblings: &mut self.siblings,
+                alarms: &mut self.alarms,
+                edges: &mut self.edges,
+                works: &mut self.works,
+            }
+        }
+
+        fn nodes(&self) -> Nodes<'_> {
+            Nodes {
+                hot: &self.hot,
+                cold: &self.cold,
+                notes: &self.notes,
+                siblings: &self.siblings,
+                alarms: &self.alarms,
+                edges: &self.edges,
+            }
+        }
+
+        fn works(&self) -> &[Option<W>] {
+            &self.works
+        }
+    };
 }
 
 /// Tables inside the scheduler itself: `N` nodes and `E` edges (for graphs; none by default).
@@ -51,9 +112,11 @@ pub trait Store<W>: sealed::Sealed {
 pub struct Inline<W, const N: usize, const E: usize = 0> {
     hot: [Hot; N],
     cold: [Cold; N],
+    notes: [Note; N],
+    siblings: [Sibling; N],
     alarms: [Alarm; N],
-    works: [Option<W>; N],
     edges: [Edge; E],
+    works: [Option<W>; N],
 }
 
 impl<W, const N: usize, const E: usize> Inline<W, N, E> {
@@ -63,9 +126,11 @@ impl<W, const N: usize, const E: usize> Inline<W, N, E> {
         Self {
             hot: [Hot::UNUSED; N],
             cold: [Cold::UNUSED; N],
+            notes: [Note::UNUSED; N],
+            siblings: [Sibling::UNUSED; N],
             alarms: [Alarm::UNUSED; N],
-            works: [const { None }; N],
             edges: [Edge::UNUSED; E],
+            works: [const { None }; N],
         }
     }
 }
@@ -78,88 +143,7 @@ impl<W, const N: usize, const E: usize> Default for Inline<W, N, E> {
 
 impl<W, const N: usize, const E: usize> sealed::Sealed for Inline<W, N, E> {}
 impl<W, const N: usize, const E: usize> Store<W> for Inline<W, N, E> {
-    fn tables(&mut self) -> Tables<'_, W> {
-        Tables {
-            hot: &mut self.hot,
-            cold: &mut self.cold,
-            alarms: &mut self.alarms,
-            works: &mut self.works,
-            edges: &mut self.edges,
-        }
-    }
-
-    fn nodes(&self) -> Nodes<'_> {
-        Nodes { hot: &self.hot, cold: &self.cold, alarms: &self.alarms, edges: &self.edges }
-    }
-
-    fn works(&self) -> &[Option<W>] {
-        &self.works
-    }
-}
-
-/// Tables in memory that somebody else owns. The capacity is the length of the shortest of the first four slices.
-///
-/// ```
-/// use windlass::{Borrowed, Scheduler};
-///
-/// let (mut hot, mut cold, mut alarms) = ([Borrowed::HOT; 8], [Borrowed::COLD; 8], [Borrowed::ALARM; 8]);
-/// let mut works = [const { None::<()> }; 8];
-/// let s: Scheduler<(), Borrowed<'_, ()>> =
-///     Scheduler::with_store(Borrowed::new(&mut hot, &mut cold, &mut alarms, &mut works, &mut []));
-/// assert_eq!(s.capacity(), 8);
-/// ```
-#[derive(Debug)]
-pub struct Borrowed<'a, W> {
-    hot: &'a mut [Hot],
-    cold: &'a mut [Cold],
-    alarms: &'a mut [Alarm],
-    works: &'a mut [Option<W>],
-    edges: &'a mut [Edge],
-}
-
-impl Borrowed<'_, ()> {
-    /// An unused hot half of a node.
-    pub const HOT: Hot = Hot::UNUSED;
-    /// An unused cold half of a node.
-    pub const COLD: Cold = Cold::UNUSED;
-    /// An unused alarm of a node.
-    pub const ALARM: Alarm = Alarm::UNUSED;
-    /// An unused edge.
-    pub const EDGE: Edge = Edge::UNUSED;
-}
-
-impl<'a, W> Borrowed<'a, W> {
-    /// Tables in these slices. What they held is forgotten; works that are still in `works` are dropped.
-    #[must_use]
-    pub fn new(
-        hot: &'a mut [Hot],
-        cold: &'a mut [Cold],
-        alarms: &'a mut [Alarm],
-        works: &'a mut [Option<W>],
-        edges: &'a mut [Edge],
-    ) -> Self {
-        hot.fill(Hot::UNUSED);
-        cold.fill(Cold::UNUSED);
-        alarms.fill(Alarm::UNUSED);
-        edges.fill(Edge::UNUSED);
-        works.iter_mut().for_each(|work| *work = None);
-        Self { hot, cold, alarms, works, edges }
-    }
-}
-
-impl<W> sealed::Sealed for Borrowed<'_, W> {}
-impl<W> Store<W> for Borrowed<'_, W> {
-    fn tables(&mut self) -> Tables<'_, W> {
-        Tables { hot: self.hot, cold: self.cold, alarms: self.alarms, works: self.works, edges: self.edges }
-    }
-
-    fn nodes(&self) -> Nodes<'_> {
-        Nodes { hot: self.hot, cold: self.cold, alarms: self.alarms, edges: self.edges }
-    }
-
-    fn works(&self) -> &[Option<W>] {
-        self.works
-    }
+    columns!();
 }
 
 /// Tables on the heap, allocated once.
@@ -168,9 +152,11 @@ impl<W> Store<W> for Borrowed<'_, W> {
 pub struct Boxed<W> {
     hot: Box<[Hot]>,
     cold: Box<[Cold]>,
+    notes: Box<[Note]>,
+    siblings: Box<[Sibling]>,
     alarms: Box<[Alarm]>,
-    works: Box<[Option<W>]>,
     edges: Box<[Edge]>,
+    works: Box<[Option<W>]>,
 }
 
 #[cfg(feature = "alloc")]
@@ -187,9 +173,11 @@ impl<W> Boxed<W> {
         Self {
             hot: alloc::vec![Hot::UNUSED; nodes].into_boxed_slice(),
             cold: alloc::vec![Cold::UNUSED; nodes].into_boxed_slice(),
+            notes: alloc::vec![Note::UNUSED; nodes].into_boxed_slice(),
+            siblings: alloc::vec![Sibling::UNUSED; nodes].into_boxed_slice(),
             alarms: alloc::vec![Alarm::UNUSED; nodes].into_boxed_slice(),
-            works: core::iter::repeat_with(|| None).take(nodes).collect(),
             edges: alloc::vec![Edge::UNUSED; edges].into_boxed_slice(),
+            works: core::iter::repeat_with(|| None).take(nodes).collect(),
         }
     }
 }
@@ -198,21 +186,5 @@ impl<W> Boxed<W> {
 impl<W> sealed::Sealed for Boxed<W> {}
 #[cfg(feature = "alloc")]
 impl<W> Store<W> for Boxed<W> {
-    fn tables(&mut self) -> Tables<'_, W> {
-        Tables {
-            hot: &mut self.hot,
-            cold: &mut self.cold,
-            alarms: &mut self.alarms,
-            works: &mut self.works,
-            edges: &mut self.edges,
-        }
-    }
-
-    fn nodes(&self) -> Nodes<'_> {
-        Nodes { hot: &self.hot, cold: &self.cold, alarms: &self.alarms, edges: &self.edges }
-    }
-
-    fn works(&self) -> &[Option<W>] {
-        &self.works
-    }
+    columns!();
 }

@@ -8,6 +8,9 @@ use core::fmt;
 use core::ops::{Add, Sub};
 use core::time::Duration;
 
+/// "No limit", for every limit in this crate: the microseconds of [`Instant::MAX`].
+pub(crate) const UNLIMITED: u64 = u64::MAX;
+
 /// A point in time: microseconds since an origin that the driver chooses.
 ///
 /// 584,000 years fit. `Copy`, 8 bytes, safe to make anywhere, interrupts included.

@@ -21,7 +21,7 @@ const ARITY: u32 = 4;
 /// Two things in one: entry *k* of the heap, whosever it is, and the place of index *k*'s entry. Packed, so that the two need no padding.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, packed(4))]
-pub struct Alarm {
+pub(crate) struct Alarm {
     entry: u128,
     /// One more than the place of this index's entry; zero if it has none.
     after: u32,
@@ -87,7 +87,6 @@ impl Timers {
     }
 
     /// The time of `index`, if it has one.
-    #[cfg(any(feature = "lab", test))]
     pub(crate) fn time_of(&self, alarms: &[Alarm], index: u32) -> Option<u64> {
         let place = place_of(alarms, index);
         (place != NOWHERE).then(|| time(entry(alarms, place)))

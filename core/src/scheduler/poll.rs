@@ -55,15 +55,15 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     where
         W: Work<A, W>,
     {
-        self.root.now = self.root.now.max(now.as_micros());
         let (table, works) = self.parts();
-        let cranks = cranks.min(table.root.budget);
+        let cranks = cranks.min(table.globals.budget);
+        table.globals.now = table.globals.now.max(now.as_micros());
+        table.globals.call.polling = true;
         let mut engine = Engine { table, works, app };
-        engine.table.root.polling = true;
         drain_wakes(&mut engine.table);
         engine.prepare();
         engine.crank_up_to(cranks);
-        self.root.polling = false;
+        self.root.globals.call.polling = false;
         self.next()
     }
 
@@ -74,30 +74,24 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
         if self.root.cold.live == 0 {
             return Next::Done;
         }
-        if self.root.hot.ring != ROOT || self.root.running != ROOT || self.has_wakes() {
+        if !self.root.hot.ring.is_empty() || self.root.globals.call.running != ROOT || self.has_wakes() {
             return Next::Now;
         }
         match self.first_timer().map(|(at, _)| at) {
-            Some(at) if at <= self.root.now => Next::Now,
+            Some(at) if at <= self.root.globals.now => Next::Now,
             Some(at) => Next::At(Instant::from_micros(at)),
             None => Next::OnWake,
         }
     }
 
-    #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
     fn has_wakes(&self) -> bool {
-        self.root.wakes.is_some_and(|wakes| !wakes.is_empty())
-    }
-
-    #[cfg(not(any(target_has_atomic = "32", feature = "portable-atomic")))]
-    const fn has_wakes(&self) -> bool {
-        false
+        self.root.globals.wakes.is_some_and(|wakes| !wakes.is_empty())
     }
 
     /// The node whose work a panic has left, if one has left the last poll: the next poll fails it.
     #[must_use]
     pub fn interrupted(&self) -> Option<NodeId> {
-        let running = self.view().root.running;
+        let running = self.view().globals.call.running;
         (running != ROOT).then(|| self.view().id(running))
     }
 
@@ -109,17 +103,13 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     }
 
     fn first_timer(&self) -> Option<(u64, u32)> {
-        self.root.timers.first(self.store.nodes().alarms)
+        self.root.globals.timers.first(self.store.nodes().alarms)
     }
 }
 
-#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 #[inline]
 fn drain_wakes(table: &mut Table<'_>) {
-    if let Some(wakes) = table.root.wakes.filter(|wakes| !wakes.is_empty()) {
+    if let Some(wakes) = table.globals.wakes.filter(|wakes| !wakes.is_empty()) {
         wakes.drain(|index| table.wake(index));
     }
 }
-
-#[cfg(not(any(target_has_atomic = "32", feature = "portable-atomic")))]
-fn drain_wakes(_: &mut Table<'_>) {}

@@ -6,28 +6,65 @@ use core::fmt;
 use core::num::NonZeroU32;
 use core::time::Duration;
 
-use crate::cx::Children;
+use crate::children::Children;
+use crate::column::Look;
+use crate::deadlines::Timer;
+use crate::edges::Edge;
 use crate::error::Error;
 use crate::id::NodeId;
-use crate::node::{Cold, Edge, Edges, Hot, Kind, ROOT, Way, flag};
+use crate::kind::Kind;
+use crate::links::NONE;
+use crate::marks::mark;
+use crate::node::{Cold, Hot, Note, ROOT};
+use crate::phase::Phase;
 use crate::reason::{Cause, Failure};
-use crate::root::Root;
-use crate::spec::UNLIMITED;
+use crate::root::{Globals, Root};
+use crate::siblings::{self, Sibling};
 use crate::state::{State, Status};
 use crate::store::Nodes;
+use crate::table::Table;
 use crate::time::Instant;
+use crate::timers::Alarm;
 
 /// A look at a whole scheduler.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
-    pub(crate) nodes: Nodes<'a>,
-    pub(crate) root: &'a Root,
+    pub(crate) hot: Look<'a, Hot>,
+    pub(crate) cold: Look<'a, Cold>,
+    pub(crate) notes: Look<'a, Note>,
+    siblings: &'a [Sibling],
+    pub(crate) alarms: &'a [Alarm],
+    edges: &'a [Edge],
+    pub(crate) globals: &'a Globals,
     now: Instant,
 }
 
 impl<'a> View<'a> {
     pub(crate) const fn new(nodes: Nodes<'a>, root: &'a Root) -> Self {
-        Self { nodes, root, now: Instant::from_micros(root.now) }
+        let Nodes { hot, cold, notes, siblings, alarms, edges } = nodes;
+        Self {
+            hot: Look::new(hot, &root.hot),
+            cold: Look::new(cold, &root.cold),
+            notes: Look::new(notes, &root.note),
+            siblings,
+            alarms,
+            edges,
+            globals: &root.globals,
+            now: Instant::from_micros(root.globals.now),
+        }
+    }
+
+    pub(crate) fn of(table: &'a Table<'_>) -> Self {
+        Self {
+            hot: table.hot.look(),
+            cold: table.cold.look(),
+            notes: table.notes.look(),
+            siblings: table.siblings,
+            alarms: table.alarms,
+            edges: table.edges,
+            globals: table.globals,
+            now: table.now(),
+        }
     }
 
     /// The same look with another idea of the time, which shows in the texts: a display that is drawn between two polls gives the present.
@@ -36,16 +73,8 @@ impl<'a> View<'a> {
         Self { now, ..self }
     }
 
-    pub(crate) fn hot(&self, index: u32) -> &'a Hot {
-        self.nodes.hot.get(index as usize).unwrap_or(&self.root.hot)
-    }
-
-    pub(crate) fn cold(&self, index: u32) -> &'a Cold {
-        self.nodes.cold.get(index as usize).unwrap_or(&self.root.cold)
-    }
-
     pub(crate) fn id(&self, index: u32) -> NodeId {
-        NodeId::new(index, NonZeroU32::new(self.hot(index).generation).unwrap_or(NonZeroU32::MIN))
+        NodeId::new(index, NonZeroU32::new(self.hot.at(index).generation).unwrap_or(NonZeroU32::MIN))
     }
 
     pub(crate) fn at(&self, index: u32) -> NodeView<'a> {
@@ -53,41 +82,47 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn children(&self, index: u32) -> Children {
-        let cold = self.cold(index);
+        let cold = self.cold.at(index);
         Children {
             live: cold.live,
             succeeded: cold.succeeded,
             failed: cold.failed,
             aborted: cold.aborted,
             earlier: cold.earlier,
-            any_running: self.hot(index).ring != ROOT,
+            any_running: !self.hot.at(index).ring.is_empty(),
         }
     }
 
     pub(crate) fn ended_children(self, index: u32) -> impl Iterator<Item = NodeView<'a>> {
-        let head = self.cold(index).ended;
-        let mut next = head;
+        let ended = self.cold.at(index).ended;
+        let mut next = ended.first();
         core::iter::from_fn(move || {
-            let node = (next != ROOT).then(|| self.at(next))?;
-            next = self.hot(next).next;
-            if next == head {
-                next = ROOT;
-            }
+            let node = (next != NONE).then(|| self.at(next))?;
+            next = ended.or_end(self.hot.at(next).link.next());
             Some(node)
         })
     }
 
     /// The edges into a node.
     pub(crate) fn edges_into(self, index: u32) -> impl Iterator<Item = Edge> {
-        let mut walk = Edges::of(self.cold(index), Way::Into);
-        core::iter::from_fn(move || walk.step(self.nodes.edges))
+        self.cold.at(index).edges.into().over(self.edges)
+    }
+
+    pub(crate) fn next_sibling(&self, index: u32) -> u32 {
+        siblings::next(self.siblings, index)
+    }
+
+    /// The place of a node among its siblings.
+    #[cfg(any(feature = "lab", all(test, feature = "alloc")))]
+    pub(crate) fn sibling(&self, index: u32) -> Sibling {
+        self.siblings.get(index as usize).copied().unwrap_or(Sibling::UNUSED)
     }
 
     pub(crate) fn siblings(self, first: u32) -> impl Iterator<Item = u32> {
         let mut at = first;
         core::iter::from_fn(move || {
             let index = (at != ROOT).then_some(at)?;
-            at = self.cold(index).next_sibling;
+            at = self.next_sibling(index);
             Some(index)
         })
     }
@@ -97,15 +132,15 @@ impl<'a> View<'a> {
     /// # Errors
     /// [`Error::UnknownNode`].
     pub fn node(&self, id: NodeId) -> Result<NodeView<'a>, Error> {
-        match self.nodes.hot.get(id.index() as usize) {
-            Some(hot) if hot.generation == id.generation() && hot.has(flag::LIVE) => Ok(self.at(id.index())),
+        match self.hot.get(id.index()) {
+            Some(hot) if hot.generation == id.generation() && hot.has(mark::LIVE) => Ok(self.at(id.index())),
             _ => Err(Error::UnknownNode),
         }
     }
 
     /// All nodes, parents before their children, siblings in the order they were added. O(1) a step.
     pub fn nodes(self) -> impl Iterator<Item = NodeView<'a>> {
-        let mut next = self.root.cold.first_child;
+        let mut next = self.cold.at(ROOT).children.first();
         core::iter::from_fn(move || {
             let index = (next != ROOT).then_some(next)?;
             next = self.after(index);
@@ -114,16 +149,16 @@ impl<'a> View<'a> {
     }
 
     fn after(&self, mut index: u32) -> u32 {
-        let child = self.cold(index).first_child;
+        let child = self.cold.at(index).children.first();
         if child != ROOT {
             return child;
         }
         while index != ROOT {
-            let next = self.cold(index).next_sibling;
+            let next = self.next_sibling(index);
             if next != ROOT {
                 return next;
             }
-            index = self.hot(index).parent;
+            index = self.hot.at(index).parent;
         }
         ROOT
     }
@@ -133,12 +168,12 @@ impl<'a> View<'a> {
     /// at each node.
     pub fn stalled(self) -> impl Iterator<Item = NodeView<'a>> {
         let waits_for_outside = |node: NodeView<'_>| {
-            node.is_paused() || node.state() == State::Waiting && node.hot().has(flag::HANDLE)
+            node.is_paused() || node.state() == State::Waiting && node.hot().has(mark::HANDLE)
         };
         let still =
-            self.root.hot.ring == ROOT && self.root.timers.is_empty() && !self.nodes().any(waits_for_outside);
+            self.hot.at(ROOT).ring.is_empty() && self.globals.timers.is_empty() && !self.nodes().any(waits_for_outside);
         let is_shut = |node: &NodeView<'_>| {
-            node.kind().is_gate() && node.state() == State::Waiting && !node.hot().has(flag::OPEN)
+            node.kind().is_gate() && node.state() == State::Waiting && !node.hot().has(mark::OPEN)
         };
         self.nodes().filter(move |node| node.is_stalled() || still && is_shut(node))
     }
@@ -225,11 +260,21 @@ pub struct NodeView<'a> {
 
 impl<'a> NodeView<'a> {
     pub(crate) fn hot(&self) -> &'a Hot {
-        self.view.hot(self.index)
+        self.view.hot.at(self.index)
     }
 
     pub(crate) fn cold(&self) -> &'a Cold {
-        self.view.cold(self.index)
+        self.view.cold.at(self.index)
+    }
+
+    pub(crate) fn note(&self) -> &'a Note {
+        self.view.notes.at(self.index)
+    }
+
+    /// What the node's timer means, and when it rings.
+    pub(crate) fn timer(&self) -> Option<(Timer, Instant)> {
+        let at = self.view.globals.timers.time_of(self.view.alarms, self.index)?;
+        Some((self.cold().timer, Instant::from_micros(at)))
     }
 
     pub(crate) const fn view(&self) -> View<'a> {
@@ -245,7 +290,7 @@ impl<'a> NodeView<'a> {
     /// The name.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        self.cold().name()
+        self.note().name()
     }
 
     /// What kind of node it is.
@@ -257,16 +302,16 @@ impl<'a> NodeView<'a> {
     /// The state of the machine.
     #[must_use]
     pub fn state(&self) -> State {
-        self.hot().state
+        self.hot().phase.state()
     }
 
     /// The public status. A composite is waiting when nothing below it can run.
     #[must_use]
     pub fn status(&self) -> Status {
         let hot = self.hot();
-        match hot.state {
+        match hot.phase.state() {
             State::Aborted if hot.cause() == Cause::Dependency => Status::Blocked,
-            State::Running if hot.kind != Kind::Work && !hot.has(flag::IN_RING) => Status::Waiting,
+            State::Running if hot.kind != Kind::Work && !hot.has(mark::IN_RING) => Status::Waiting,
             state => state.status(),
         }
     }
@@ -285,7 +330,7 @@ impl<'a> NodeView<'a> {
         let mut index = self.hot().parent;
         while index != ROOT {
             depth += 1;
-            index = self.view.hot(index).parent;
+            index = self.view.hot.at(index).parent;
         }
         depth
     }
@@ -293,7 +338,7 @@ impl<'a> NodeView<'a> {
     /// The children, in the order they were added.
     pub fn children(&self) -> impl Iterator<Item = NodeView<'a>> + use<'a> {
         let view = self.view;
-        view.siblings(self.cold().first_child).map(move |index| view.at(index))
+        view.siblings(self.cold().children.first()).map(move |index| view.at(index))
     }
 
     /// How the children are doing.
@@ -321,23 +366,27 @@ impl<'a> NodeView<'a> {
         cold.retry.budget().saturating_sub(cold.retries_used)
     }
 
+    pub(crate) fn is_backing_off(&self) -> bool {
+        self.hot().phase == Phase::BackingOff
+    }
+
     /// How long until the next attempt; none if the node is not in a retry delay, zero if the delay is over.
     #[must_use]
     pub fn retry_eta(&self, now: Instant) -> Option<Duration> {
-        self.hot().has(flag::RETRY).then(|| Instant::from_micros(self.cold().wake_at) - now)
+        let at = || self.timer().map_or(Instant::MAX, |(_, at)| at);
+        self.is_backing_off().then(|| at() - now)
     }
 
     /// The earliest time at which this node asked to be looked at: a sleep, a retry, a gate's next question, a timeout or the end of the drain.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        let at = self.cold().wake_at.min(self.cold().limit_at);
-        (at != UNLIMITED).then_some(Instant::from_micros(at))
+        self.timer().map(|(_, at)| at)
     }
 
     /// Why it failed, or why its last attempt did.
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {
-        self.cold().failure
+        self.note().failure
     }
 
     /// Why it is being aborted or was; none for all others.
@@ -355,29 +404,31 @@ impl<'a> NodeView<'a> {
     /// Whether it is paused. Nodes below a paused one are not cranked either.
     #[must_use]
     pub fn is_paused(&self) -> bool {
-        self.hot().has(flag::PAUSED)
+        self.hot().has(mark::PAUSED)
     }
 
     /// Whether it did not finish its abort in time.
     #[must_use]
     pub fn was_forced(&self) -> bool {
-        self.hot().has(flag::FORCED)
+        self.hot().has(mark::FORCED)
     }
 
     /// Whether it waits, and nothing the engine knows of will wake it.
     #[must_use]
     pub fn is_stalled(&self) -> bool {
-        let (hot, cold) = (self.hot(), self.cold());
-        let waits = match hot.state {
-            State::Waiting => true,
-            State::Aborting => !hot.has(flag::TURN),
+        let hot = self.hot();
+        if hot.has(mark::ARMED) {
+            return false;
+        }
+        match hot.phase {
+            // At the end of time; and no wake ends a delay.
+            Phase::BackingOff => true,
+            Phase::Aborting if hot.has(mark::TURN) => false,
+            Phase::Waiting | Phase::Aborting => {
+                self.cold().live == 0 && !hot.has(mark::HANDLE) && !hot.kind.is_gate()
+            }
             _ => false,
-        };
-        // A retry at the end of time never comes, and no wake ends its delay.
-        let may_be_woken = hot.has(flag::HANDLE | flag::QUEUED) || hot.kind.is_gate();
-        waits
-            && cold.wake_at.min(cold.limit_at) == UNLIMITED
-            && (hot.has(flag::RETRY) || cold.live == 0 && !may_be_woken)
+        }
     }
 }
 

@@ -16,6 +16,6 @@
 
 mod batch;
 mod callback;
-mod conditional;
+mod decide;
+mod gate;
 mod graph;
-mod parallel;

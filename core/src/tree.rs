@@ -4,9 +4,11 @@
 
 use core::fmt;
 
-use crate::node::{Kind, ROOT, flag};
+use crate::kind::Kind;
+use crate::marks::mark;
+use crate::node::ROOT;
 use crate::state::{State, Status};
-use crate::status::{NodeView, View};
+use crate::view::{NodeView, View};
 
 impl<'a> View<'a> {
     /// Draws all nodes as a tree, one line each.
@@ -32,7 +34,7 @@ impl fmt::Display for Text<'_> {
         // A sequence shows the member it is at, a gate what it guards.
         loop {
             if node.kind().is_gate() {
-                if !node.hot().has(flag::OPEN) && !node.state().is_done() {
+                if !node.hot().has(mark::OPEN) && !node.state().is_done() {
                     f.write_str("Waiting before starting ")?;
                 }
             } else if node.kind() != Kind::Sequence || node.state().is_done() {
@@ -50,7 +52,7 @@ impl fmt::Display for Text<'_> {
             }
         }
         let name = node.name();
-        if node.hot().has(flag::RETRY) {
+        if node.is_backing_off() {
             let eta = node.retry_eta(node.view().now()).unwrap_or_default();
             write!(f, "Retrying in {} sec: {name}", eta.as_secs())?;
         } else {
@@ -83,18 +85,18 @@ pub(crate) struct Tree<'a, D> {
 
 impl<D: Fn(u32, &mut fmt::Formatter<'_>) -> fmt::Result> fmt::Display for Tree<'_, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (mut index, mut depth) = (self.view.root.cold.first_child, 0);
+        let (mut index, mut depth) = (self.view.cold.at(ROOT).children.first(), 0);
         while index != ROOT {
             self.line(f, index, depth)?;
-            let child = self.view.cold(index).first_child;
+            let child = self.view.cold.at(index).children.first();
             if child != ROOT {
                 (index, depth) = (child, depth + 1);
                 continue;
             }
-            while index != ROOT && self.view.cold(index).next_sibling == ROOT {
-                (index, depth) = (self.view.hot(index).parent, depth.saturating_sub(1));
+            while index != ROOT && self.view.next_sibling(index) == ROOT {
+                (index, depth) = (self.view.hot.at(index).parent, depth.saturating_sub(1));
             }
-            index = if index == ROOT { ROOT } else { self.view.cold(index).next_sibling };
+            index = if index == ROOT { ROOT } else { self.view.next_sibling(index) };
         }
         Ok(())
     }
@@ -126,13 +128,13 @@ impl<D: Fn(u32, &mut fmt::Formatter<'_>) -> fmt::Result> Tree<'_, D> {
             for level in 0..depth {
                 let mut ancestor = index;
                 for _ in level..depth {
-                    ancestor = self.view.hot(ancestor).parent;
+                    ancestor = self.view.hot.at(ancestor).parent;
                 }
-                let last = self.view.cold(ancestor).next_sibling == ROOT;
+                let last = self.view.next_sibling(ancestor) == ROOT;
                 f.write_str(if last { "   " } else { "│  " })?;
             }
         }
-        f.write_str(if self.view.cold(index).next_sibling == ROOT { "└─ " } else { "├─ " })
+        f.write_str(if self.view.next_sibling(index) == ROOT { "└─ " } else { "├─ " })
     }
 }
 
@@ -142,7 +144,7 @@ fn mark(node: &NodeView<'_>) -> char {
         _ if node.state() == State::Pending => '·',
         _ if node.state() == State::Aborting => '⊘',
         Status::Running => '▶',
-        Status::Waiting if node.hot().has(flag::RETRY) => '↻',
+        Status::Waiting if node.is_backing_off() => '↻',
         Status::Waiting => '…',
         Status::Success => '✔',
         Status::Failure => '✘',

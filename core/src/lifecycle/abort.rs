@@ -7,177 +7,174 @@
 //!
 //! Nothing here calls user code; the cranks of `on_abort` are the engine's.
 
-use crate::error::Error;
+use super::end::Ended;
+use crate::deadlines::Timer;
 use crate::id::NodeId;
-use crate::node::{Hot, ROOT, flag};
+use crate::marks::mark;
+use crate::node::ROOT;
 use crate::observe::What;
+use crate::phase::Phase;
 use crate::reason::Cause;
-use crate::spec::UNLIMITED;
-use crate::state::State;
 use crate::table::Table;
+use crate::time::UNLIMITED;
 
 impl Table<'_> {
     /// Aborts `top` and everything below it. Does nothing to what has ended. Cost: the size of the subtree.
     pub(crate) fn abort(&mut self, top: u32, cause: Cause, by: Option<NodeId>, deadline: u64) {
-        if self.hot(top).state.is_done() {
-            return;
-        }
-        self.abort_below(top, cause, by, deadline);
-        if self.hot(top).state.is_done() {
-            self.release_dependents(top);
-            self.tell_parent(self.hot(top).parent);
+        if let Some(ended) = self.abort_below(top, cause, by, deadline) {
+            self.tell(ended);
         }
     }
 
-    /// Aborts all children of `parent` that have not ended.
+    /// Aborts all children of `parent` that have not ended. What their ends mean for the parent is for the caller to see.
     pub(crate) fn abort_children(&mut self, parent: u32, cause: Cause, by: Option<NodeId>) {
-        let mut child = self.cold(parent).first_child;
+        let mut child = self.cold[parent].children.first();
         while child != ROOT {
-            self.abort_below(child, cause, by, UNLIMITED);
-            child = self.cold(child).next_sibling;
+            if let Some(ended) = self.abort_below(child, cause, by, UNLIMITED) {
+                ended.is_known();
+            }
+            child = self.next_sibling(child);
         }
     }
 
-    fn abort_below(&mut self, top: u32, cause: Cause, by: Option<NodeId>, deadline: u64) {
+    /// Gives `top` if that has ended in this call.
+    fn abort_below(&mut self, top: u32, cause: Cause, by: Option<NodeId>, deadline: u64) -> Option<Ended> {
         let mut index = top;
         while index != ROOT {
             let limit = if index == top { deadline } else { UNLIMITED };
-            let descend = match self.hot(index).state {
-                State::Running | State::Waiting | State::Retrying => {
-                    self.begin_abort(index, cause, by, limit);
-                    true
+            let descend = match self.hot[index].phase {
+                phase if phase.is_done() => false,
+                Phase::Pending => {
+                    let ended = self.abort_pending(index, cause, by);
+                    if index == top {
+                        return Some(ended);
+                    }
+                    self.tell(ended);
+                    false
                 }
-                State::Aborting => {
+                Phase::Aborting => {
                     self.limit_drain(index, limit);
                     false
                 }
-                State::Pending => {
-                    self.abort_pending(index, cause, by);
-                    if index != top {
-                        self.tell_parent(self.hot(index).parent);
-                    }
-                    false
+                _ => {
+                    self.begin_abort(index, cause, by, limit);
+                    true
                 }
-                _ => false,
             };
             index = self.next_in_tree(top, index, descend);
         }
+        None
     }
 
-    pub(crate) fn begin_abort(&mut self, index: u32, cause: Cause, by: Option<NodeId>, deadline: u64) {
+    fn begin_abort(&mut self, index: u32, cause: Cause, by: Option<NodeId>, deadline: u64) {
         self.note_abort(index, cause, by);
-        let (now, polling) = (self.root.now, self.root.polling);
-        let Hot { flags, parent, .. } = *self.hot(index);
-        let limited = flags & flag::DRAINED != 0;
-        let untimed = limited && !polling;
-        let deadline =
-            if limited && polling { deadline.min(self.cold(index).drain.after(now)) } else { deadline };
-        if self.root.hook == index {
+        let marks = self.hot[index].marks;
+        let polling = self.globals.call.polling;
+        let limited = marks & mark::DRAINED != 0;
+        let deadline = if limited && polling {
+            deadline.min(self.cold[index].drain.after(self.globals.now))
+        } else {
+            deadline
+        };
+        if self.globals.call.hook == index {
             // It is ending at this very moment: the end wins, but a retry does not.
-            self.hot_mut(index).set(flag::DOOMED);
-            let cold = self.cold_mut(index);
-            cold.limit_at = cold.limit_at.min(deadline);
-            self.rearm(index);
+            self.hot[index].set(mark::DOOMED);
+            let limit = self.cold[index].limit_at.min(deadline);
+            self.set_limit(index, limit);
             return;
         }
+        let parent = self.hot[index].parent;
         self.leave_queue(parent, index);
-        if flags & flag::ACTIVE == 0 {
-            self.cold_mut(parent).active += 1;
+        if marks & mark::ACTIVE == 0 {
+            // For its clean-up.
+            self.cold[parent].active += 1;
         }
-        let childless = flags & flag::PARENT == 0 || self.cold(index).live == 0;
-        let hot = self.hot_mut(index);
-        hot.clear(flag::RETRY | flag::PAUSED | flag::SETTLING | flag::TIMED_OUT | flag::TURN | flag::WOKEN);
-        hot.set(flag::ACTIVE);
-        if untimed {
-            hot.set(flag::UNTIMED);
-        }
-        if childless {
-            hot.set(flag::TURN);
-        }
-        if flags & flag::ARMED != 0 || untimed || deadline != UNLIMITED {
-            let cold = self.cold_mut(index);
-            (cold.wake_at, cold.limit_at) = (if untimed { now } else { UNLIMITED }, deadline);
-            self.rearm(index);
-        }
+        let childless = marks & mark::PARENT == 0 || self.cold[index].live == 0;
+        let hot = &mut self.hot[index];
+        hot.clear(mark::UNTIL_ABORT);
+        hot.set(if childless { mark::ACTIVE | mark::TURN } else { mark::ACTIVE });
         self.emit(index, What::AbortBegan { cause, by });
-        self.go(index, State::Aborting);
+        self.go(index, Phase::Aborting);
+        let untimed = limited && !polling;
+        if marks & mark::ARMED != 0 || untimed || deadline != UNLIMITED {
+            self.cold[index].limit_at = deadline;
+            if untimed {
+                self.set_time(index, self.globals.now, Timer::DrainBegin);
+            } else {
+                self.forget_time(index);
+            }
+        }
         self.refresh(index);
     }
 
     fn note_abort(&mut self, index: u32, cause: Cause, by: Option<NodeId>) {
-        let hot = self.hot_mut(index);
+        let hot = &mut self.hot[index];
         hot.set_cause(cause);
-        hot.clear(flag::ABORTER);
+        hot.clear(mark::ABORTER);
         if let Some(by) = by {
-            hot.set(flag::ABORTER);
-            self.cold_mut(index).set_aborted_by(by);
+            hot.set(mark::ABORTER);
+            self.cold[index].set_aborted_by(by);
         }
     }
 
     /// The first poll after an abort from outside: its drain begins.
     pub(crate) fn begin_drain(&mut self, index: u32) {
-        self.hot_mut(index).clear(flag::UNTIMED);
-        let deadline = self.cold(index).drain.after(self.root.now);
+        let deadline = self.cold[index].drain.after(self.globals.now);
         self.limit_drain(index, deadline);
     }
 
     fn limit_drain(&mut self, index: u32, deadline: u64) {
-        let cold = self.cold_mut(index);
-        if deadline < cold.limit_at {
-            cold.limit_at = deadline;
-            self.rearm(index);
+        if deadline < self.cold[index].limit_at {
+            self.set_limit(index, deadline);
         }
     }
 
     /// Ends a node that has not started, and everything below it, without a run. Children first.
-    pub(crate) fn abort_pending(&mut self, top: u32, cause: Cause, by: Option<NodeId>) {
+    pub(crate) fn abort_pending(&mut self, top: u32, cause: Cause, by: Option<NodeId>) -> Ended {
         self.end_subtree(top, |table, index| {
             table.note_abort(index, cause, by);
             table.emit(index, What::AbortBegan { cause, by });
-            table.go(index, State::Aborting);
-        });
+            table.go(index, Phase::Aborting);
+        })
     }
 
     /// The drain deadline of `top` has passed: ends it and everything below it.
     pub(crate) fn force(&mut self, top: u32) {
-        self.end_subtree(top, |table, index| {
-            if table.hot(index).state == State::Aborting {
-                table.hot_mut(index).set(flag::FORCED);
-                table.root.counts.forced += 1;
+        let ended = self.end_subtree(top, |table, index| {
+            if table.hot[index].phase == Phase::Aborting {
+                table.hot[index].set(mark::FORCED);
+                table.globals.totals.forced += 1;
                 table.emit_step(index, What::Forced);
             } else {
                 // Not reachable: everything below an aborting node is aborting or has ended.
-                table.go(index, State::Aborting);
+                table.go(index, Phase::Aborting);
             }
         });
-        self.release_dependents(top);
-        self.tell_parent(self.hot(top).parent);
+        self.tell(ended);
     }
 
     /// Ends what has not ended at and below `top`, children first, after `prepare` has made it `Aborting`.
-    fn end_subtree(&mut self, top: u32, prepare: impl Fn(&mut Self, u32)) {
+    fn end_subtree(&mut self, top: u32, prepare: impl Fn(&mut Self, u32)) -> Ended {
         let mut index = self.first_leaf(top);
         loop {
-            if !self.hot(index).state.is_done() {
-                prepare(self, index);
-                self.end(index, State::Aborted);
-            }
             if index == top {
-                return;
+                prepare(self, index);
+                return self.end(index, Phase::Aborted);
             }
-            let cold = self.cold(index);
-            index = if cold.next_sibling == ROOT {
-                self.hot(index).parent
-            } else {
-                self.first_leaf(cold.next_sibling)
-            };
+            if !self.hot[index].phase.is_done() {
+                prepare(self, index);
+                // Its parent ends next.
+                self.end(index, Phase::Aborted).is_known();
+            }
+            let next = self.next_sibling(index);
+            index = if next == ROOT { self.hot[index].parent } else { self.first_leaf(next) };
         }
     }
 
     fn first_leaf(&self, mut index: u32) -> u32 {
         loop {
-            let child = self.cold(index).first_child;
-            if child == ROOT || self.hot(index).state.is_done() {
+            let child = self.cold[index].children.first();
+            if child == ROOT || self.hot[index].phase.is_done() {
                 return index;
             }
             index = child;
@@ -186,22 +183,14 @@ impl Table<'_> {
 
     /// Aborts everything and refuses what is new.
     pub(crate) fn shut_down(&mut self, deadline: u64) {
-        self.root.closed = true;
-        let mut child = self.root.cold.first_child;
+        self.globals.closed = true;
+        let mut child = self.cold.root_mut().children.first();
         while child != ROOT {
             self.abort(child, Cause::Shutdown, None, deadline);
-            child = self.cold(child).next_sibling;
+            child = self.next_sibling(child);
         }
     }
-
-    /// An abort asked for by a user, from outside or by the work `by`.
-    pub(crate) fn abort_id(&mut self, id: NodeId, by: Option<NodeId>, deadline: u64) -> Result<(), Error> {
-        let index = self.resolve(id)?;
-        self.abort(index, Cause::User, by, deadline);
-        Ok(())
-    }
 }
-
 #[cfg(test)]
 mod tests {
     use core::time::Duration;

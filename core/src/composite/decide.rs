@@ -4,7 +4,9 @@
 //! for a million.
 
 use crate::engine::Engine;
-use crate::node::{Kind, Verdict, flag};
+use crate::kind::Kind;
+use crate::marks::mark;
+use crate::node::Verdict;
 use crate::reason::{Cause, Failure, Reason};
 use crate::spec::OnFailure;
 use crate::work::Work;
@@ -15,8 +17,8 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         const SUCCESS: Option<(Verdict, Cause)> = Some((Verdict::Success, Cause::SiblingWon));
         const FAILURE: Option<(Verdict, Cause)> = Some((Verdict::Failure, Cause::ParentFailed));
 
-        let hot = *self.table.hot(index);
-        let cold = self.table.cold(index);
+        let hot = self.table.hot[index];
+        let cold = &self.table.cold[index];
         let bad = cold.failed.saturating_add(cold.aborted);
         match hot.kind {
             Kind::Quorum => {
@@ -40,7 +42,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
                 if bad > 0 && cold.on_failure == OnFailure::Stop {
                     return FAILURE;
                 }
-                let may_come = (kind == Kind::Batch || kind.is_gate()) && !hot.has(flag::OPEN);
+                let may_come = (kind == Kind::Batch || kind.is_gate()) && !hot.has(mark::OPEN);
                 if cold.live > 0 || may_come && (kind == Kind::Batch || bad == 0) {
                     return None;
                 }
@@ -51,7 +53,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
 
     fn lose_quorum(&mut self, index: u32) {
         let own = self.table.id(index);
-        let origin = self.table.cold(index).failure.map_or(own, |failure| failure.origin);
+        let origin = self.table.notes[index].failure.map_or(own, |failure| failure.origin);
         self.table.set_failure(index, Failure { reason: Reason::NO_QUORUM, origin });
     }
 }

@@ -4,47 +4,48 @@
 //! what it adds; it never has to hold on to an item that found no room.
 
 use crate::engine::Engine;
-use crate::node::{Verdict, flag};
-use crate::reason::Reason;
-use crate::state::State;
+use crate::marks::mark;
+use crate::node::Verdict;
+use crate::phase::Phase;
+use crate::reason::{Cause, Reason};
 use crate::work::{Work, Yield};
 
 impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     pub(crate) fn ask_generator(&mut self, index: u32) {
         self.sweep(index);
-        for _ in 0..self.table.root.budget {
+        for _ in 0..self.table.globals.budget {
             if let Some((verdict, cause)) = self.decide(index) {
                 self.settle(index, verdict, cause);
                 return;
             }
-            let cold = self.table.cold(index);
+            let cold = &self.table.cold[index];
             let (total, active) = (cold.total(), cold.active);
-            if self.table.hot(index).has(flag::OPEN) || active >= cold.width {
+            if self.table.hot[index].has(mark::OPEN) || active >= cold.width {
                 self.attend(index);
                 return;
             }
             if u64::from(self.table.free_slots()) < cold.param {
                 // Places in the table come back when a child ends; with no child, nobody can promise that.
                 if cold.live == 0 {
-                    self.fail(index, Reason::TABLE_FULL, Verdict::Failure);
+                    self.fail(index, Reason::TABLE_FULL, Verdict::Failure, Cause::ParentFailed);
                 } else {
                     self.attend(index);
                 }
                 return;
             }
             let answer = self.call(index, Yield::Exhausted, W::on_next);
-            let hot = self.table.hot_mut(index);
-            hot.clear(flag::WOKEN);
-            if hot.state != State::Running {
+            let hot = &mut self.table.hot[index];
+            hot.clear(mark::WOKEN);
+            if hot.phase != Phase::Running {
                 return;
             }
             match answer {
-                Yield::Added if self.table.cold(index).total() == total => {
-                    self.fail(index, Reason::NOTHING_ADDED, Verdict::Fatal);
+                Yield::Added if self.table.cold[index].total() == total => {
+                    self.fail(index, Reason::NOTHING_ADDED, Verdict::Fatal, Cause::ParentFailed);
                     return;
                 }
                 Yield::Added => {}
-                Yield::Exhausted => self.table.hot_mut(index).set(flag::OPEN),
+                Yield::Exhausted => self.table.hot[index].set(mark::OPEN),
             }
             // The generator may have paused this node or one above it; what is left of the turn waits for the resume.
             if !self.is_reachable(index) {

@@ -1,0 +1,194 @@
+//! From a verdict to an end or to another attempt: hooks, consequences above, and what becomes of the nodes below.
+//!
+//! A child's end may decide its parent, whose end may decide the next one; that goes on level by level, without recursion. The order of hooks and
+//! state changes is that of the reference: see [`state`](crate::state).
+
+use super::Engine;
+use crate::kind::Kind;
+use crate::lifecycle::end::{Ended, Reaction};
+use crate::marks::mark;
+use crate::node::{ROOT, Verdict};
+use crate::observe::What;
+use crate::phase::Phase;
+use crate::reason::{Cause, Failure, Reason};
+use crate::slots::Slots;
+use crate::work::Work;
+
+impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
+    /// Notes why a node fails. A work that only says that a child failed keeps that child's reason and origin.
+    pub(super) fn blame(&mut self, index: u32, reason: Reason) {
+        let origin = self.table.id(index);
+        if reason != Reason::CHILD_FAILED || !self.table.hot[index].has(mark::BLAMED) {
+            self.table.set_failure(index, Failure { reason, origin });
+        }
+    }
+
+    pub(crate) fn fail(&mut self, index: u32, reason: Reason, verdict: Verdict, cause: Cause) {
+        self.blame(index, reason);
+        self.settle(index, verdict, cause);
+    }
+
+    /// Ends a node whose verdict is known: aborts what still lives below it, and concludes when that has drained.
+    pub(crate) fn settle(&mut self, index: u32, verdict: Verdict, cause: Cause) {
+        if !self.table.hot[index].has(mark::ARMED | mark::PARENT) || self.drain(index, verdict, cause) {
+            self.conclude(index, verdict);
+        }
+    }
+
+    /// Aborts what lives below a node that is about to end. True if nothing lives (any more).
+    #[inline(never)]
+    fn drain(&mut self, index: u32, verdict: Verdict, cause: Cause) -> bool {
+        self.table.stop_timer(index);
+        if self.table.cold[index].live == 0 {
+            return true;
+        }
+        self.table.cold[index].verdict = verdict;
+        self.table.hot[index].clear(mark::TURN);
+        self.table.go(index, Phase::Settling);
+        let by = self.table.id(index);
+        self.table.abort_children(index, cause, Some(by));
+        self.table.refresh(index);
+        self.table.cold[index].live == 0
+    }
+
+    /// Ends a node, and whatever its end decides above it.
+    pub(super) fn conclude(&mut self, index: u32, verdict: Verdict) {
+        if let Some(ended) = self.finish(index, verdict) {
+            self.rise(ended);
+        }
+    }
+
+    /// Lets those around an ended node know of it, and does what follows.
+    fn rise(&mut self, mut ended: Ended) {
+        while let Some((parent, reaction)) = self.table.follow(ended) {
+            let verdict = match reaction {
+                Reaction::Nothing => None,
+                Reaction::End(verdict) => Some(verdict),
+                Reaction::Decide => self.decide_anew(parent),
+            };
+            match verdict.and_then(|verdict| self.finish(parent, verdict)) {
+                Some(next) => ended = next,
+                None => return,
+            }
+        }
+        if self.table.hot.root_mut().has(mark::UNSEEN) {
+            self.sweep(ROOT);
+        }
+    }
+
+    /// A child of a composite has ended: its verdict, if it ends now too.
+    fn decide_anew(&mut self, parent: u32) -> Option<Verdict> {
+        let decision = self.decide(parent);
+        let retries = decision.is_some_and(|(verdict, _)| verdict.is_retryable());
+        if self.table.hot[parent].kind == Kind::Batch && !retries {
+            self.sweep(parent);
+            self.table.ask_turn(parent);
+        }
+        if let Some((verdict, cause)) = decision {
+            return self.drain(parent, verdict, cause).then_some(verdict);
+        }
+        self.table.fill_places(parent);
+        None
+    }
+
+    /// The hooks and the change of state of an end or a retry. None if the node goes on with another attempt.
+    fn finish(&mut self, index: u32, verdict: Verdict) -> Option<Ended> {
+        match verdict {
+            Verdict::Success => {
+                self.table.clear_failure(index);
+                self.hook(index, W::on_success);
+                Some(self.table.end(index, Phase::Success))
+            }
+            Verdict::Aborted => {
+                self.hook(index, W::on_reset);
+                Some(self.table.end(index, Phase::Aborted))
+            }
+            Verdict::Failure | Verdict::FailureAfter => {
+                match self.next_delay(index, verdict == Verdict::FailureAfter) {
+                    Some(delay) => {
+                        self.retry(index, delay);
+                        None
+                    }
+                    None => Some(self.raise(index, true)),
+                }
+            }
+            Verdict::Fatal => Some(self.raise(index, true)),
+            Verdict::Panicked => Some(self.raise(index, false)),
+        }
+    }
+
+    fn raise(&mut self, index: u32, hooks: bool) -> Ended {
+        if hooks {
+            self.hook(index, W::on_failure_raise);
+            self.hook(index, W::on_reset);
+        }
+        if let Some(failure) = self.table.notes[index].failure {
+            self.table.emit(index, What::Failed(failure));
+        }
+        self.table.end(index, Phase::Failure)
+    }
+
+    /// The delay before the next attempt, if there is one: what the work asked for, or what the policy says.
+    fn next_delay(&self, index: u32, asked: bool) -> Option<u64> {
+        let cold = &self.table.cold[index];
+        let used = cold.retries_used;
+        if used >= cold.retry.budget() {
+            return None;
+        }
+        let delay = if asked {
+            cold.param
+        } else {
+            cold.retry.delay_micros(self.table.globals.seed, self.table.id(index).to_bits(), used)
+        };
+        let elapsed = self.table.globals.now.saturating_sub(cold.started_at());
+        cold.retry.lasts(elapsed.saturating_add(delay)).then_some(delay)
+    }
+
+    fn retry(&mut self, index: u32, delay: u64) {
+        self.hook(index, W::on_failure_retry);
+        self.hook(index, W::on_reset);
+        self.table.globals.call.hook = index;
+        self.reset_below(index);
+        self.table.globals.call.hook = ROOT;
+        let hot = &mut self.table.hot[index];
+        let aborted = hot.has(mark::DOOMED);
+        hot.clear(mark::DOOMED);
+        if aborted {
+            // One of the hooks asked for it; an end would have won, a retry does not.
+            let (hot, cold) = (&self.table.hot[index], &self.table.cold[index]);
+            let (cause, by, deadline) = (hot.cause(), cold.aborted_by(hot), cold.limit_at);
+            self.table.abort(index, cause, by, deadline);
+            return;
+        }
+        Slots::all(self.works).renew_below(&mut self.table, index);
+        self.table.back_off(index, delay);
+    }
+
+    // ---- another attempt or life ----
+
+    /// Resets every descendant that ran in the attempt, or the life, that is over.
+    pub(super) fn reset_below(&mut self, top: u32) {
+        let mut index = self.table.next_in_tree(top, top, true);
+        while index != ROOT {
+            let hot = &mut self.table.hot[index];
+            if hot.has(mark::STARTED) && (hot.phase.is_done() || hot.phase == Phase::Pending) {
+                hot.clear(mark::STARTED);
+                // In the name of `top`: a panic here fails the node that tries again.
+                self.call_for(top, index, (), W::on_reset);
+            }
+            index = self.table.next_in_tree(top, index, true);
+        }
+    }
+
+    /// Frees the ended children that `parent` has seen.
+    pub(crate) fn sweep(&mut self, parent: u32) {
+        loop {
+            let child = self.table.cold[parent].ended.first();
+            if child == ROOT {
+                return;
+            }
+            self.table.leave_ended(parent, child);
+            Slots::all(self.works).free(&mut self.table, child);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The crank loop: the only place from which user code is called.
+//!
+//! One crank walks one path from the root to a node whose own turn it is. On the way it starts nodes that have not run yet, and at its
+//! end it carries the consequences upwards, level by level, without recursion: a child's end may decide its parent, whose end may decide
+//! the next one. The order of hooks and state changes is that of the reference: see [`state`](crate::state).
+
+mod ending;
+mod turn;
+
+use crate::cx::Cx;
+use crate::deadlines::Timer;
+use crate::marks::mark;
+use crate::node::{ROOT, Verdict};
+use crate::observe::What;
+use crate::phase::Phase;
+use crate::reason::{Cause, Reason};
+use crate::run_queue;
+use crate::slots::Slots;
+use crate::table::Table;
+use crate::work::{Outcome, Work};
+
+/// The tables, the works and the application, for one call.
+pub(crate) struct Engine<'a, W, A: ?Sized> {
+    pub table: Table<'a>,
+    pub works: &'a mut [Option<W>],
+    pub app: &'a mut A,
+}
+
+impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
+    /// What comes before the cranks of a poll: a panic's aftermath, and the deadlines that are due.
+    pub(crate) fn prepare(&mut self) {
+        self.recover();
+        if self.table.hot.root_mut().has(mark::UNSEEN) {
+            self.sweep(ROOT);
+        }
+        while let Some((index, timer)) = self.table.ring_next() {
+            self.table.globals.totals.expired += 1;
+            self.expire(index, timer);
+        }
+    }
+
+    // ---- cranks ----
+
+    /// Cranks so many times, or until nothing is runnable.
+    ///
+    /// Plain leaves at the top are cranked right here, for they are what there are many of; whatever needs more, an observer's event
+    /// included, is left to [`Engine::crank_below`].
+    pub(crate) fn crank_up_to(&mut self, cranks: u32) {
+        // On bare metal, where flash counts for more, too.
+        let detour = cfg!(target_os = "none") || self.table.sink.is_some();
+        let plain_turn = if detour { mark::NEVER } else { mark::TURN };
+        let mut left = cranks;
+        while left > 0 {
+            let Some(child) = run_queue::advance(&mut self.table.hot, ROOT) else { break };
+            left -= 1;
+            if self.table.hot[child].has_plain(plain_turn) {
+                self.run_plain(child);
+                continue;
+            }
+            self.table.globals.call.running = ROOT;
+            if !self.crank_below(child) {
+                break;
+            }
+        }
+        self.table.globals.call.running = ROOT;
+    }
+
+    /// A crank of a plain leaf that nobody observes: [`Engine::run`] without its detours. Leaves the leaf marked as running.
+    #[inline(always)]
+    fn run_plain(&mut self, index: u32) {
+        let Some((work, slots)) = Slots::around(self.works, index) else { return };
+        self.table.globals.totals.cranks += 1;
+        self.table.globals.call.running = index;
+        let mut cx = Cx { lend: &mut self.table, slots, app: &mut *self.app };
+        let outcome = work.on_run(&mut cx);
+        if !matches!(outcome, Outcome::Running) || self.table.globals.call.stirred {
+            // The mark says who it was, so that nothing has to be kept across the call.
+            let index = core::mem::replace(&mut self.table.globals.call.running, ROOT);
+            self.ran(index, outcome);
+        }
+    }
+
+    /// A crank from a node at the top on: down to the next node whose own turn it is.
+    #[inline(never)]
+    fn crank_below(&mut self, top: u32) -> bool {
+        let mut at = top;
+        loop {
+            let Some(hot) = self.table.hot.get(at) else { return false };
+            if hot.has(mark::TURN) {
+                if hot.has_plain(mark::TURN) {
+                    self.run(at);
+                    return true;
+                }
+                if hot.ring.is_over() || !hot.kind.turn_is_last() || hot.phase == Phase::Pending {
+                    if !self.own_turn(at) {
+                        return true;
+                    }
+                    continue;
+                }
+            }
+            match run_queue::advance(&mut self.table.hot, at) {
+                Some(child) => at = child,
+                None => return false,
+            }
+        }
+    }
+
+    /// Whether a crank could still come to this node: user code on the way may have paused or aborted it or a node above.
+    pub(crate) fn is_reachable(&self, mut at: u32) -> bool {
+        while self.table.globals.call.disturbed && at != ROOT {
+            if !self.table.hot[at].has(mark::IN_RING) {
+                return false;
+            }
+            at = self.table.hot[at].parent;
+        }
+        true
+    }
+
+    // ---- user code ----
+
+    /// Calls the work at `index`, if there is one; else gives `none`. While it runs, `running` is marked, so that a panic is laid at its door.
+    #[inline]
+    pub(crate) fn call_for<R>(
+        &mut self,
+        running: u32,
+        index: u32,
+        none: R,
+        call: impl FnOnce(&mut W, &mut Cx<'_, W, A>) -> R,
+    ) -> R {
+        let Some((work, slots)) = Slots::around(self.works, index) else { return none };
+        self.table.globals.call.running = running;
+        let mut cx = Cx { lend: &mut self.table, slots, app: &mut *self.app };
+        let result = call(work, &mut cx);
+        self.table.globals.call.running = ROOT;
+        result
+    }
+
+    /// A crank of the work at `index`.
+    #[inline]
+    pub(crate) fn call<R>(
+        &mut self,
+        index: u32,
+        none: R,
+        call: impl FnOnce(&mut W, &mut Cx<'_, W, A>) -> R,
+    ) -> R {
+        self.table.globals.totals.cranks += 1;
+        if self.table.sink.is_some() {
+            self.table.emit_step(index, What::Cranked);
+        }
+        self.call_for(index, index, none, call)
+    }
+
+    /// Calls a hook of a node that is ending.
+    pub(crate) fn hook(&mut self, index: u32, call: impl FnOnce(&mut W, &mut Cx<'_, W, A>)) {
+        self.table.globals.call.hook = index;
+        self.call_for(index, index, (), call);
+        self.table.globals.call.hook = ROOT;
+    }
+
+    /// A node that user code left by a panic has failed, and no more of its hooks are called.
+    fn recover(&mut self) {
+        let call = &mut self.table.globals.call;
+        call.hook = ROOT;
+        let index = core::mem::replace(&mut call.running, ROOT);
+        if index == ROOT {
+            return;
+        }
+        self.table.hot[index].clear(mark::WOKEN | mark::DOOMED | mark::PAUSED);
+        match self.table.hot[index].phase {
+            Phase::Pending => self.table.go(index, Phase::Running),
+            Phase::Waiting => self.table.wake(index),
+            Phase::Aborting => {
+                self.table.force(index);
+                return;
+            }
+            _ => {}
+        }
+        if matches!(self.table.hot[index].phase, Phase::Running | Phase::TimedOut | Phase::Settling) {
+            self.blame(index, Reason::PANICKED);
+            self.settle(index, Verdict::Panicked, Cause::ParentFailed);
+        }
+    }
+
+    // ---- time ----
+
+    fn expire(&mut self, index: u32, timer: Timer) {
+        match timer {
+            Timer::Wake => self.table.wake(index),
+            Timer::Retry => self.table.retry_now(index),
+            Timer::AttemptLimit => {
+                self.table.emit_step(index, What::TimedOut);
+                self.table.wake(index);
+                self.table.go(index, Phase::TimedOut);
+                self.table.ask_turn(index);
+            }
+            Timer::CleanUp => self.table.ask_turn(index),
+            Timer::DrainBegin => self.table.begin_drain(index),
+            Timer::DrainLimit => self.table.force(index),
+        }
+    }
+}

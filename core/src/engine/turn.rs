@@ -1,0 +1,174 @@
+//! A node's own turn: it is started, its work is called, or it looks after its children.
+
+use super::Engine;
+use crate::deadlines::Timer;
+use crate::kind::Kind;
+use crate::marks::mark;
+use crate::node::Verdict;
+use crate::phase::Phase;
+use crate::reason::{Cause, Reason};
+use crate::run_queue;
+use crate::time::{UNLIMITED, micros_ceil};
+use crate::work::{Abort, Outcome, Work};
+
+impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
+    /// Starts a node, or gives it its own turn. True if the crank may go on from it.
+    #[inline(never)]
+    pub(super) fn own_turn(&mut self, index: u32) -> bool {
+        self.table.globals.call.disturbed = false;
+        let hot = &self.table.hot[index];
+        if hot.phase == Phase::Pending {
+            self.start(index);
+            return self.is_reachable(index);
+        }
+        if hot.ring.is_over() {
+            run_queue::begin_pass(&mut self.table.hot, index);
+        }
+        self.turn(index) && self.is_reachable(index) && !self.table.hot[index].ring.is_empty()
+    }
+
+    fn start(&mut self, index: u32) {
+        if self.table.hot[index].has(mark::STARTED) {
+            self.reset_below(index);
+        }
+        self.call_for(index, index, (), W::on_reset);
+        // One of the hooks may have aborted it.
+        if self.table.hot[index].phase != Phase::Pending {
+            return;
+        }
+        self.table.go(index, Phase::Running);
+        let hot = &mut self.table.hot[index];
+        hot.set(mark::STARTED | mark::TURN);
+        hot.clear(mark::WOKEN);
+        if hot.has(mark::LIMITED) {
+            let now = self.table.globals.now;
+            self.table.cold[index].set_started_at(now);
+        }
+        self.table.begin_attempt(index);
+    }
+
+    /// The node's own turn. True if the crank may go on to a child of it.
+    fn turn(&mut self, index: u32) -> bool {
+        let hot = &self.table.hot[index];
+        let (kind, open) = (hot.kind, hot.has(mark::OPEN));
+        match hot.phase {
+            Phase::Aborting => {
+                self.abort_turn(index);
+                return false;
+            }
+            Phase::Settling => {
+                let verdict = self.table.cold[index].verdict;
+                self.conclude(index, verdict);
+                return false;
+            }
+            Phase::TimedOut => {
+                self.fail(index, Reason::TIMEOUT, Verdict::Failure, Cause::Timeout);
+                return false;
+            }
+            _ => {}
+        }
+        match kind {
+            Kind::Work => {
+                // It may have had children that have ended since its last turn.
+                self.table.globals.call.stirred = true;
+                self.run(index);
+            }
+            Kind::Batch => self.ask_generator(index),
+            Kind::Callback => self.ask_callback(index),
+            Kind::When if !open => return self.ask_predicate(index),
+            Kind::After | Kind::AfterSuccess if !open => return self.look_at_awaited(index),
+            _ => return self.attend(index),
+        }
+        false
+    }
+
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(super) fn run(&mut self, index: u32) {
+        let outcome = self.call(index, Outcome::Waiting, W::on_run);
+        if !matches!(outcome, Outcome::Running) || self.table.globals.call.stirred {
+            self.ran(index, outcome);
+        }
+    }
+
+    /// What follows from a step that was not just one of many.
+    #[inline(never)]
+    pub(super) fn ran(&mut self, index: u32, outcome: Outcome) {
+        self.table.globals.call.stirred = false;
+        let hot = &mut self.table.hot[index];
+        let (woken, unseen) = (hot.has(mark::WOKEN), hot.has(mark::UNSEEN));
+        hot.clear(mark::WOKEN);
+        // A work that aborted itself is not asked what it thinks of that.
+        if hot.phase != Phase::Running {
+            return;
+        }
+        // A failed work keeps its last children, so that they can be looked at.
+        let failed = matches!(outcome, Outcome::Failure(_) | Outcome::Fatal(_) | Outcome::RetryAfter(..));
+        if unseen && !failed {
+            self.sweep(index);
+        }
+        match outcome {
+            Outcome::Running => {}
+            Outcome::Waiting | Outcome::Sleep(_) if woken => {}
+            Outcome::Waiting => self.wait(index, UNLIMITED),
+            Outcome::Sleep(time) => self.wait(index, (self.table.now() + time).as_micros()),
+            Outcome::Success => self.settle(index, Verdict::Success, Cause::ParentDone),
+            Outcome::Failure(reason) => self.fail(index, reason, Verdict::Failure, Cause::ParentFailed),
+            Outcome::Fatal(reason) => self.fail(index, reason, Verdict::Fatal, Cause::ParentFailed),
+            Outcome::RetryAfter(delay, reason) => {
+                self.table.cold[index].param = micros_ceil(delay);
+                self.fail(index, reason, Verdict::FailureAfter, Cause::ParentFailed);
+            }
+        }
+    }
+
+    /// No turn before a wake or `until`.
+    pub(crate) fn wait(&mut self, index: u32, until: u64) {
+        self.table.go(index, Phase::Waiting);
+        self.rest(index, until, Timer::Wake);
+    }
+
+    fn rest(&mut self, index: u32, until: u64, timer: Timer) {
+        if until != UNLIMITED {
+            self.table.set_time(index, until, timer);
+        }
+        self.table.hot[index].clear(mark::TURN);
+        self.table.refresh(index);
+    }
+
+    fn abort_turn(&mut self, index: u32) {
+        if self.table.hot[index].kind != Kind::Work {
+            self.conclude(index, Verdict::Aborted);
+            return;
+        }
+        let answer = self.call(index, Abort::Done, W::on_abort);
+        let hot = &mut self.table.hot[index];
+        let woken = hot.has(mark::WOKEN);
+        hot.clear(mark::WOKEN);
+        if hot.phase != Phase::Aborting {
+            return;
+        }
+        match answer {
+            Abort::Done => self.conclude(index, Verdict::Aborted),
+            Abort::Again => {}
+            Abort::Wake | Abort::Sleep(_) if woken => {}
+            Abort::Wake => self.rest(index, UNLIMITED, Timer::CleanUp),
+            Abort::Sleep(time) => {
+                let until = (self.table.now() + time).as_micros();
+                self.rest(index, until, Timer::CleanUp);
+            }
+        }
+    }
+
+    /// A composite's turn without user code: it may end now; if not, its queue moves up.
+    pub(crate) fn attend(&mut self, index: u32) -> bool {
+        if let Some((verdict, cause)) = self.decide(index) {
+            self.settle(index, verdict, cause);
+            return false;
+        }
+        self.table.fill_places(index);
+        self.table.hot[index].clear(mark::TURN);
+        self.table.refresh(index);
+        true
+    }
+}

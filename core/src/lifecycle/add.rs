@@ -1,0 +1,125 @@
+//! The first step of a life and the last: a node gets a slot, and gives it back.
+
+use crate::error::Error;
+use crate::id::NodeId;
+use crate::kind::Kind;
+use crate::marks::mark;
+use crate::node::{self, Cold, Hot, Note, ROOT};
+use crate::observe::What;
+use crate::phase::Phase;
+use crate::run_queue;
+use crate::spec::Settings;
+use crate::table::Table;
+
+impl Table<'_> {
+    /// Whether a child could be added below `parent`.
+    pub(crate) fn accepts(&self, parent: u32) -> Result<(), Error> {
+        if self.globals.closed {
+            return Err(Error::Aborting);
+        }
+        let hot = &self.hot[parent];
+        match hot.phase {
+            Phase::Aborting => return Err(Error::Aborting),
+            Phase::Settling => return Err(Error::Ended),
+            phase if phase.is_done() => return Err(Error::Ended),
+            _ if parent != ROOT && parent == self.globals.call.hook => return Err(Error::Ended),
+            _ => {}
+        }
+        match hot.kind {
+            Kind::Callback => Err(Error::WrongKind),
+            Kind::Batch if self.globals.call.running != parent => Err(Error::WrongKind),
+            kind if kind.is_gate() && self.cold[parent].total() > 0 => Err(Error::WrongKind),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a slot for a node below `parent` and links it. It may run as soon as it is offered: see [`Table::offer_new`].
+    pub(crate) fn insert(&mut self, parent: u32, settings: &Settings) -> Result<u32, Error> {
+        self.accepts(parent)?;
+        if settings.width == 0 {
+            return Err(Error::ZeroWidth);
+        }
+        let awaited = self.awaited_by_new(parent, settings)?;
+        let Some((index, generation)) = self.globals.slab.take(&mut self.hot) else {
+            self.globals.totals.refused += 1;
+            if parent != ROOT {
+                self.emit_step(parent, What::Full);
+            }
+            return Err(Error::Full);
+        };
+        let passes = run_queue::passes_of_new(&self.hot, parent);
+        let marks = marks_of_new(settings);
+        self.hot[index] = Hot { parent, generation, kind: settings.kind, marks, passes, ..Hot::EMPTY };
+        let mut cold = *Cold::empty();
+        cold.width = settings.width;
+        cold.param = settings.param;
+        cold.on_failure = settings.on_failure;
+        cold.retry = settings.retry;
+        cold.timeout = settings.timeout;
+        cold.drain = settings.drain;
+        self.cold[index] = cold;
+        self.notes[index] = Note::new(settings.name);
+        let above = &mut self.cold[parent];
+        above.children.push_back(self.siblings, index);
+        above.live += 1;
+        self.hot[parent].set(mark::PARENT);
+        if let Some(awaited) = awaited {
+            self.await_end(index, awaited);
+        }
+        self.globals.totals.added += 1;
+        let above = self.id_below_root(parent);
+        self.emit_step(index, What::Added(above));
+        Ok(index)
+    }
+
+    /// The node that a new gate below `parent` waits for; none if this is no such gate.
+    fn awaited_by_new(&self, parent: u32, settings: &Settings) -> Result<Option<u32>, Error> {
+        if !matches!(settings.kind, Kind::After | Kind::AfterSuccess) {
+            return Ok(None);
+        }
+        let id = NodeId::from_bits(settings.param).ok_or(Error::UnknownNode)?;
+        let awaited = self.resolve(id)?;
+        if node::is_inside(&self.hot, parent, awaited) { Err(Error::WouldCycle) } else { Ok(Some(awaited)) }
+    }
+
+    /// Offers a new node a place, unless it has to wait for others; a work above it looks at its children anew.
+    pub(crate) fn offer_new(&mut self, parent: u32, index: u32) {
+        self.offer(parent, index);
+        if self.hot[parent].kind == Kind::Work && self.globals.call.running != parent {
+            self.wake(parent);
+        }
+    }
+
+    /// Gives the slot of an ended node back. Its children are gone already.
+    pub(crate) fn free(&mut self, index: u32) {
+        self.emit(index, What::Freed);
+        self.unwatch(index);
+        self.dismiss_watchers(index);
+        self.globals.edges.give_back(self.edges, &mut self.cold[index].edges);
+        let Hot { parent, marks, .. } = self.hot[index];
+        self.cold[parent].children.remove(self.siblings, index);
+        if marks & mark::HANDLE != 0 {
+            if let Some(wakes) = self.globals.wakes {
+                wakes.clear(index);
+            }
+        }
+        let call = &mut self.globals.call;
+        if call.running == index {
+            // A panic left the marks, and the node ended before the poll that would have found them.
+            (call.running, call.hook) = (ROOT, ROOT);
+        }
+        self.hot[index].marks = 0;
+        self.globals.slab.give_back(&mut self.hot, index);
+    }
+}
+
+fn marks_of_new(settings: &Settings) -> u32 {
+    let limited = !settings.timeout.is_forever() || settings.retry.elapsed_limit().is_some();
+    let if_so = |holds: bool, mark: u32| if holds { mark } else { 0 };
+    mark::LIVE
+        | mark::TURN
+        | if_so(settings.paused, mark::PAUSED)
+        | if_so(settings.detached, mark::DETACHED)
+        | if_so(!settings.drain.is_forever(), mark::DRAINED)
+        | if_so(limited, mark::LIMITED)
+}

@@ -1,0 +1,116 @@
+//! Who may run: places, queues for them, and the rings of those that can.
+//!
+//! The invariant: a parent has no more active children than places, but for those that were given one to clean up; a child waits in the queue exactly if it
+//! may start and has no place; a node is in its parent's ring exactly if it is [runnable](crate::node::Hot::is_runnable).
+
+use crate::kind::Kind;
+use crate::marks::mark;
+use crate::node::ROOT;
+use crate::phase::Phase;
+use crate::run_queue;
+use crate::table::Table;
+
+impl Table<'_> {
+    /// Gives the node its own turn.
+    #[inline]
+    pub(crate) fn ask_turn(&mut self, index: u32) {
+        self.hot[index].set(mark::TURN);
+        self.refresh(index);
+    }
+
+    /// Brings ring membership in line with [`Hot::is_runnable`](crate::node::Hot::is_runnable), here and above. Stops at the first
+    /// ancestor for which nothing changes.
+    pub(crate) fn refresh(&mut self, mut index: u32) {
+        // The root is in nobody's ring; no index but its own is out of range.
+        while let Some(hot) = self.hot.get_mut(index) {
+            let (runnable, parent) = (hot.is_runnable(), hot.parent);
+            if runnable == hot.has(mark::IN_RING) {
+                return;
+            }
+            hot.marks ^= mark::IN_RING;
+            if runnable {
+                run_queue::enter(&mut self.hot, parent, index);
+            } else {
+                self.globals.call.disturbed = true;
+                run_queue::leave(&mut self.hot, parent, index);
+            }
+            index = parent;
+        }
+    }
+
+    /// Gives a child a place if one is free, else puts it last in the queue. A graph's child with dependencies gets neither.
+    pub(crate) fn offer(&mut self, parent: u32, index: u32) {
+        if self.cold[index].unmet > 0 {
+            return;
+        }
+        if self.cold[parent].queue.is_empty() && self.has_place(parent) {
+            self.activate(parent, index);
+        } else {
+            self.cold[parent].queue.push_back(&mut self.hot, index);
+            self.hot[index].set(mark::QUEUED);
+        }
+    }
+
+    /// Puts a child that has been active before first in the queue.
+    pub(crate) fn queue_first(&mut self, index: u32) {
+        let parent = self.hot[index].parent;
+        self.cold[parent].queue.push_front(&mut self.hot, index);
+        self.hot[index].set(mark::QUEUED);
+        self.fill_places(parent);
+    }
+
+    fn has_place(&self, parent: u32) -> bool {
+        let cold = &self.cold[parent];
+        let hot = &self.hot[parent];
+        cold.active < cold.width && (!hot.kind.is_gate() || hot.has(mark::OPEN))
+    }
+
+    /// Activates queued children while there are places.
+    pub(crate) fn fill_places(&mut self, parent: u32) {
+        loop {
+            let index = self.cold[parent].queue.first();
+            if index == ROOT || !self.has_place(parent) || self.hot[parent].phase == Phase::Settling {
+                return;
+            }
+            self.leave_queue(parent, index);
+            self.activate(parent, index);
+        }
+    }
+
+    fn activate(&mut self, parent: u32, index: u32) {
+        self.cold[parent].active += 1;
+        self.hot[index].set(mark::ACTIVE);
+        if self.hot[index].phase == Phase::Requeued {
+            self.begin_next_attempt(index);
+        }
+        self.refresh(index);
+    }
+
+    /// Takes the place of an active child away, without filling it.
+    pub(crate) fn give_place_back(&mut self, index: u32) {
+        let hot = &mut self.hot[index];
+        if hot.has(mark::ACTIVE) {
+            hot.clear(mark::ACTIVE);
+            let parent = hot.parent;
+            self.refresh(index);
+            let cold = &mut self.cold[parent];
+            cold.active = cold.active.saturating_sub(1);
+        }
+    }
+
+    /// In a graph, a node that waits out a retry delay lends its place to others.
+    pub(crate) fn lend_place(&mut self, index: u32) {
+        let parent = self.hot[index].parent;
+        if self.hot[parent].kind == Kind::Graph {
+            self.give_place_back(index);
+            self.fill_places(parent);
+        }
+    }
+
+    pub(crate) fn leave_queue(&mut self, parent: u32, index: u32) {
+        if self.hot[index].has(mark::QUEUED) {
+            self.hot[index].clear(mark::QUEUED);
+            self.cold[parent].queue.remove(&mut self.hot, index);
+        }
+    }
+}
