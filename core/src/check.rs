@@ -4,8 +4,9 @@
 //! one moment (orders, delays, what an abort forbids) is for the oracles over events.
 
 use alloc::vec::Vec;
+use core::fmt;
 
-use crate::lab::oracle::{Oracle, Violation, ensure};
+use crate::id::NodeId;
 use crate::node::{Cold, Hot, Kind, ROOT, flag};
 use crate::observe::Observer;
 use crate::scheduler::Scheduler;
@@ -13,6 +14,105 @@ use crate::spec::UNLIMITED;
 use crate::state::State;
 use crate::status::View;
 use crate::store::Store;
+
+#[cfg(test)]
+mod mutations;
+
+/// One thing that must hold in the tables between any two calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Invariant {
+    /// No node stays in a state that it only passes through.
+    LegalMoves,
+    /// A parent ends only after its children have ended.
+    ChildrenFirst,
+    /// An abort reaches every descendant in the call that asks for it.
+    AbortReachesAll,
+    /// A node that has ended has no deadline and is in no ring and no queue.
+    EndedIsQuiet,
+    /// A node is in its parent's ring exactly if it is runnable.
+    RingIsRunnable,
+    /// Every waiting node has something that will wake it, or else is listed by [`View::stalled`].
+    WakeSource,
+    /// No node is to be retried more often than its policy says.
+    RetryBudget,
+    /// A member of a sequence starts only when all before it have ended.
+    SequenceOrder,
+    /// No more children are active than the width allows.
+    Width,
+    /// Free and live slots add up to the capacity.
+    SlotsConserved,
+    /// The links of the tree, the lists, the counters and the deadline heap agree with each other.
+    TablesAgree,
+    /// What was asked to end does not wait for ever.
+    Ends,
+}
+
+impl Invariant {
+    /// All invariants, in the order of their declaration.
+    pub const ALL: [Self; 12] = [
+        Self::LegalMoves,
+        Self::ChildrenFirst,
+        Self::AbortReachesAll,
+        Self::EndedIsQuiet,
+        Self::RingIsRunnable,
+        Self::WakeSource,
+        Self::RetryBudget,
+        Self::SequenceOrder,
+        Self::Width,
+        Self::SlotsConserved,
+        Self::TablesAgree,
+        Self::Ends,
+    ];
+
+    /// What it says, in one sentence.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::LegalMoves => "every state change is an arrow of the state machine",
+            Self::ChildrenFirst => "a parent settles only after its children",
+            Self::AbortReachesAll => "an abort reaches every descendant",
+            Self::EndedIsQuiet => "an ended node has no deadline and is in no ring",
+            Self::RingIsRunnable => "a node is in a ring exactly if it is runnable",
+            Self::WakeSource => "every waiting node has a wake source or is listed as stalled",
+            Self::RetryBudget => "retries stay within the budget",
+            Self::SequenceOrder => "a sequence keeps its order",
+            Self::Width => "the width is kept",
+            Self::SlotsConserved => "slots are conserved",
+            Self::TablesAgree => "links, counters and deadlines agree",
+            Self::Ends => "everything ends",
+        }
+    }
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.text())
+    }
+}
+
+/// An invariant that does not hold: which, at which node, and what is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// What should hold.
+    pub invariant: Invariant,
+    /// Where; none if it is about the whole scheduler.
+    pub node: Option<NodeId>,
+    /// What was seen instead.
+    pub detail: &'static str,
+}
+
+/// `a sequence keeps its order: 3v1: an earlier member has not ended`
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.invariant)?;
+        if let Some(node) = self.node {
+            write!(f, "{node}: ")?;
+        }
+        f.write_str(self.detail)
+    }
+}
+
+impl core::error::Error for Violation {}
 
 type Checked = Result<(), Violation>;
 
@@ -26,6 +126,11 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     }
 }
 
+/// A violation unless `holds`.
+fn ensure(holds: bool, invariant: Invariant, node: Option<NodeId>, detail: &'static str) -> Checked {
+    if holds { Ok(()) } else { Err(Violation { invariant, node, detail }) }
+}
+
 struct Checker<'a> {
     view: View<'a>,
 }
@@ -37,7 +142,7 @@ impl<'a> Checker<'a> {
         for parent in live.iter().copied().chain([ROOT]) {
             reached += self.parent(parent)?;
         }
-        ensure(reached == live.len(), Oracle::TablesAgree, None, "a node is not a child of its parent")?;
+        ensure(reached == live.len(), Invariant::TablesAgree, None, "a node is not a child of its parent")?;
         for index in &live {
             self.node(*index)?;
         }
@@ -57,8 +162,8 @@ impl<'a> Checker<'a> {
         self.view.root.timers.time_of(self.view.nodes.alarms, index)
     }
 
-    fn ensure(&self, holds: bool, oracle: Oracle, index: u32, detail: &'static str) -> Checked {
-        ensure(holds, oracle, (index != ROOT).then(|| self.view.id(index)), detail)
+    fn ensure(&self, holds: bool, invariant: Invariant, index: u32, detail: &'static str) -> Checked {
+        ensure(holds, invariant, (index != ROOT).then(|| self.view.id(index)), detail)
     }
 
     /// The live slots; every other one that was ever used is in the free list.
@@ -70,15 +175,15 @@ impl<'a> Checker<'a> {
         while at != ROOT {
             self.ensure(
                 !self.hot(at).has(flag::LIVE),
-                Oracle::SlotsConserved,
+                Invariant::SlotsConserved,
                 at,
                 "the slot is free and taken",
             )?;
             free += 1;
-            ensure(free <= root.fresh, Oracle::SlotsConserved, None, "the free list has no end")?;
+            ensure(free <= root.fresh, Invariant::SlotsConserved, None, "the free list has no end")?;
             at = self.hot(at).next;
         }
-        let slots = Oracle::SlotsConserved;
+        let slots = Invariant::SlotsConserved;
         ensure(
             live.len() + free as usize == root.fresh as usize,
             slots,
@@ -96,11 +201,11 @@ impl<'a> Checker<'a> {
         while at != ROOT {
             list.push(at);
             let ends = list.len() <= self.view.root.fresh as usize;
-            self.ensure(ends, Oracle::TablesAgree, head, "the list it is in has no end")?;
+            self.ensure(ends, Invariant::TablesAgree, head, "the list it is in has no end")?;
             let next = self.hot(at).next;
             self.ensure(
                 self.hot(next).prev == at,
-                Oracle::TablesAgree,
+                Invariant::TablesAgree,
                 at,
                 "its neighbour does not point back",
             )?;
@@ -117,17 +222,22 @@ impl<'a> Checker<'a> {
         while at != ROOT {
             self.ensure(
                 self.hot(at).parent == parent,
-                Oracle::TablesAgree,
+                Invariant::TablesAgree,
                 at,
                 "it is in another node's children",
             )?;
             let linked = self.cold(at).prev_sibling == last && children.len() < self.view.root.fresh as usize;
-            self.ensure(linked, Oracle::TablesAgree, at, "its sibling does not point back")?;
+            self.ensure(linked, Invariant::TablesAgree, at, "its sibling does not point back")?;
             children.push(at);
             last = at;
             at = self.cold(at).next_sibling;
         }
-        self.ensure(cold.last_child == last, Oracle::TablesAgree, parent, "its last child is another one")?;
+        self.ensure(
+            cold.last_child == last,
+            Invariant::TablesAgree,
+            parent,
+            "its last child is another one",
+        )?;
         Ok(children)
     }
 
@@ -153,16 +263,16 @@ impl<'a> Checker<'a> {
             list
         };
         let ring = self.list(hot.ring)?;
-        self.ensure(ring == with(flag::IN_RING), Oracle::RingIsRunnable, parent, "its ring holds others")?;
+        self.ensure(ring == with(flag::IN_RING), Invariant::RingIsRunnable, parent, "its ring holds others")?;
         let queue = self.list(cold.queue)?;
-        self.ensure(queue == with(flag::QUEUED), Oracle::TablesAgree, parent, "its queue holds others")?;
+        self.ensure(queue == with(flag::QUEUED), Invariant::TablesAgree, parent, "its queue holds others")?;
         let cursor = hot.cursor == ROOT || ring.contains(&hot.cursor);
-        self.ensure(cursor, Oracle::TablesAgree, parent, "its cursor is outside its ring")?;
+        self.ensure(cursor, Invariant::TablesAgree, parent, "its cursor is outside its ring")?;
         let unseen = hot.has(flag::UNSEEN) == (cold.ended != ROOT);
-        self.ensure(unseen, Oracle::TablesAgree, parent, "the mark of its unseen children is wrong")?;
+        self.ensure(unseen, Invariant::TablesAgree, parent, "the mark of its unseen children is wrong")?;
         for child in self.list(cold.ended)? {
             let ended = children.contains(&child) && self.hot(child).state.is_done();
-            self.ensure(ended, Oracle::TablesAgree, child, "it is among the ended children")?;
+            self.ensure(ended, Invariant::TablesAgree, child, "it is among the ended children")?;
         }
         Ok(())
     }
@@ -173,12 +283,12 @@ impl<'a> Checker<'a> {
             children.iter().filter(|child| f(self.hot(**child).state)).count() as u32
         };
         let live = cold.live == count(&|state| !state.is_done());
-        self.ensure(live, Oracle::TablesAgree, parent, "its count of live children is wrong")?;
+        self.ensure(live, Invariant::TablesAgree, parent, "its count of live children is wrong")?;
         if parent != ROOT && !hot.kind.is_dynamic() && hot.state != State::Pending {
             let ended = cold.succeeded == count(&|state| state == State::Success)
                 && cold.failed == count(&|state| state == State::Failure)
                 && cold.aborted == count(&|state| state == State::Aborted);
-            self.ensure(ended, Oracle::TablesAgree, parent, "its counts of ended children are wrong")?;
+            self.ensure(ended, Invariant::TablesAgree, parent, "its counts of ended children are wrong")?;
         }
         Ok(())
     }
@@ -186,14 +296,14 @@ impl<'a> Checker<'a> {
     fn places(&self, parent: u32, children: &[u32]) -> Checked {
         let (hot, cold) = (self.hot(parent), self.cold(parent));
         let active = children.iter().filter(|child| self.hot(**child).has(flag::ACTIVE)).count() as u32;
-        self.ensure(cold.active == active, Oracle::TablesAgree, parent, "its count of places is wrong")?;
+        self.ensure(cold.active == active, Invariant::TablesAgree, parent, "its count of places is wrong")?;
         let draining = children.iter().filter(|child| self.hot(**child).state == State::Aborting).count();
         let width = active <= cold.width.saturating_add(draining as u32);
-        self.ensure(width, Oracle::Width, parent, "it has more active children than places")?;
+        self.ensure(width, Invariant::Width, parent, "it has more active children than places")?;
         if !hot.has(flag::SETTLING) && hot.state != State::Aborting && cold.queue != ROOT {
             let shut = hot.kind.is_gate() && !hot.has(flag::OPEN);
             let full = shut || active >= cold.width || hot.has(flag::TURN);
-            self.ensure(full, Oracle::TablesAgree, parent, "a child queues for a place that is free")?;
+            self.ensure(full, Invariant::TablesAgree, parent, "a child queues for a place that is free")?;
         }
         Ok(())
     }
@@ -201,7 +311,12 @@ impl<'a> Checker<'a> {
     fn endings(&self, parent: u32, children: &[u32]) -> Checked {
         let (hot, cold) = (self.hot(parent), self.cold(parent));
         if hot.state.is_done() {
-            self.ensure(cold.live == 0, Oracle::ChildrenFirst, parent, "it has ended before its children")?;
+            self.ensure(
+                cold.live == 0,
+                Invariant::ChildrenFirst,
+                parent,
+                "it has ended before its children",
+            )?;
         }
         if hot.state != State::Aborting && !hot.has(flag::SETTLING) {
             return Ok(());
@@ -209,11 +324,11 @@ impl<'a> Checker<'a> {
         for child in children {
             let state = self.hot(*child).state;
             let reached = state.is_done() || state == State::Aborting || self.view.root.running == *child;
-            self.ensure(reached, Oracle::AbortReachesAll, *child, "its parent is ending and it is not")?;
+            self.ensure(reached, Invariant::AbortReachesAll, *child, "its parent is ending and it is not")?;
         }
         if hot.has(flag::SETTLING) {
             let ending = cold.live > 0 || hot.has(flag::TURN) || self.view.root.running == parent;
-            self.ensure(ending, Oracle::Ends, parent, "it settles for ever")?;
+            self.ensure(ending, Invariant::Ends, parent, "it settles for ever")?;
         }
         Ok(())
     }
@@ -231,7 +346,7 @@ impl<'a> Checker<'a> {
         let early = early.copied();
         self.ensure(
             early.is_none(),
-            Oracle::SequenceOrder,
+            Invariant::SequenceOrder,
             early.unwrap_or(parent),
             "an earlier member has not ended",
         )
@@ -241,41 +356,41 @@ impl<'a> Checker<'a> {
         let (hot, cold) = (self.hot(index), self.cold(index));
         let armed = self.timer(index).is_some();
         let running = self.view.root.running == index;
-        let ensure = |holds, oracle, detail| self.ensure(holds, oracle, index, detail);
+        let ensure = |holds, invariant, detail| self.ensure(holds, invariant, index, detail);
         let ring = hot.has(flag::IN_RING) == hot.is_runnable();
-        ensure(ring, Oracle::RingIsRunnable, "it is runnable and in no ring, or the other way round")?;
-        ensure(hot.state != State::Retrying, Oracle::LegalMoves, "it has stayed retrying")?;
+        ensure(ring, Invariant::RingIsRunnable, "it is runnable and in no ring, or the other way round")?;
+        ensure(hot.state != State::Retrying, Invariant::LegalMoves, "it has stayed retrying")?;
         let turn = hot.state != State::Pending || hot.has(flag::TURN);
-        ensure(turn, Oracle::TablesAgree, "it has not started and wants no turn")?;
+        ensure(turn, Invariant::TablesAgree, "it has not started and wants no turn")?;
         let parent = hot.has(flag::PARENT) || cold.first_child == ROOT;
-        ensure(parent, Oracle::TablesAgree, "it has children and does not know")?;
+        ensure(parent, Invariant::TablesAgree, "it has children and does not know")?;
         let blamed = hot.has(flag::BLAMED) == cold.failure.is_some();
-        ensure(blamed, Oracle::TablesAgree, "the mark of its failure is wrong")?;
+        ensure(blamed, Invariant::TablesAgree, "the mark of its failure is wrong")?;
         let limited =
             hot.has(flag::LIMITED) == (!cold.timeout.is_forever() || cold.retry.elapsed_limit().is_some());
-        ensure(limited, Oracle::TablesAgree, "the mark of its time limit is wrong")?;
+        ensure(limited, Invariant::TablesAgree, "the mark of its time limit is wrong")?;
         let drained = hot.has(flag::DRAINED) != cold.drain.is_forever();
-        ensure(drained, Oracle::TablesAgree, "the mark of its drain limit is wrong")?;
+        ensure(drained, Invariant::TablesAgree, "the mark of its drain limit is wrong")?;
         let watched = hot.has(flag::WATCHED) || cold.watchers == ROOT;
-        ensure(watched, Oracle::TablesAgree, "a gate waits for it and it does not know")?;
+        ensure(watched, Invariant::TablesAgree, "a gate waits for it and it does not know")?;
         let hook = self.view.root.hook != index || running;
-        ensure(hook, Oracle::TablesAgree, "it is in a hook that is over")?;
+        ensure(hook, Invariant::TablesAgree, "it is in a hook that is over")?;
         if hot.state.is_done() {
             let busy = flag::TURN | flag::QUEUED | flag::ACTIVE | flag::RETRY | flag::SETTLING;
-            ensure(!hot.has(busy), Oracle::EndedIsQuiet, "it has ended and still wants something")?;
-            ensure(!armed, Oracle::EndedIsQuiet, "it has ended and still has a deadline")?;
+            ensure(!hot.has(busy), Invariant::EndedIsQuiet, "it has ended and still wants something")?;
+            ensure(!armed, Invariant::EndedIsQuiet, "it has ended and still has a deadline")?;
         }
         if hot.state == State::Aborting && hot.kind != Kind::Work && !running {
-            ensure(cold.live > 0 || hot.has(flag::TURN), Oracle::Ends, "a composite aborts for ever")?;
+            ensure(cold.live > 0 || hot.has(flag::TURN), Invariant::Ends, "a composite aborts for ever")?;
         }
         if hot.has(flag::RETRY) {
             let delayed = hot.state == State::Waiting && (armed || self.view.at(index).is_stalled());
-            ensure(delayed, Oracle::WakeSource, "nothing will retry it")?;
+            ensure(delayed, Invariant::WakeSource, "nothing will retry it")?;
             let budget = cold.retries_used < cold.retry.budget();
-            ensure(budget, Oracle::RetryBudget, "it is to be retried once too often")?;
+            ensure(budget, Invariant::RetryBudget, "it is to be retried once too often")?;
         }
         if hot.state == State::Running && hot.kind == Kind::Work && !hot.has(flag::SETTLING) {
-            ensure(hot.has(flag::TURN), Oracle::TablesAgree, "it runs and has no turn")?;
+            ensure(hot.has(flag::TURN), Invariant::TablesAgree, "it runs and has no turn")?;
         }
         self.wake_source(index)?;
         let busy = flag::TURN | flag::RETRY | flag::QUEUED | flag::SETTLING;
@@ -300,7 +415,7 @@ impl<'a> Checker<'a> {
         let listed = self.view.at(index).is_stalled();
         self.ensure(
             source != listed,
-            Oracle::WakeSource,
+            Invariant::WakeSource,
             index,
             "it is stalled and not listed, or the other way round",
         )
@@ -309,7 +424,7 @@ impl<'a> Checker<'a> {
     /// A composite that wants no turn waits for something that will come.
     fn idle_composite(&self, index: u32) -> Checked {
         let (hot, cold) = (self.hot(index), self.cold(index));
-        let ensure = |holds, detail| self.ensure(holds, Oracle::WakeSource, index, detail);
+        let ensure = |holds, detail| self.ensure(holds, Invariant::WakeSource, index, detail);
         if !hot.kind.is_gate() || hot.has(flag::OPEN) {
             ensure(hot.state == State::Running, "a composite waits")?;
             return ensure(cold.live > 0, "a composite waits for nobody");
@@ -320,7 +435,7 @@ impl<'a> Checker<'a> {
             let never = cold.param.saturating_add(self.view.root.now) == UNLIMITED;
             return ensure(cold.wake_at != UNLIMITED || never, "a gate asks nobody");
         }
-        let awaited = crate::id::NodeId::from_bits(cold.param).and_then(|id| self.view.node(id).ok());
+        let awaited = NodeId::from_bits(cold.param).and_then(|id| self.view.node(id).ok());
         let awaited = awaited.filter(|node| !node.state().is_done()).map(|node| node.id().index());
         ensure(awaited.is_some(), "a gate waits for nobody")?;
         let mut at = awaited.map_or(ROOT, |awaited| self.cold(awaited).watchers);
@@ -340,7 +455,7 @@ impl<'a> Checker<'a> {
             let cold = self.cold(*index);
             let at = cold.wake_at.min(cold.limit_at);
             let timer = self.timer(*index);
-            let ensure = |holds, detail| self.ensure(holds, Oracle::TablesAgree, *index, detail);
+            let ensure = |holds, detail| self.ensure(holds, Invariant::TablesAgree, *index, detail);
             ensure(timer.is_some() == (at != UNLIMITED), "its deadline is not armed, or without need")?;
             ensure(
                 self.hot(*index).has(flag::ARMED) == (at != UNLIMITED),
@@ -350,11 +465,11 @@ impl<'a> Checker<'a> {
             count += u32::from(timer.is_some());
         }
         let timers = &self.view.root.timers;
-        ensure(count == timers.len(), Oracle::TablesAgree, None, "the count of deadlines is wrong")?;
+        ensure(count == timers.len(), Invariant::TablesAgree, None, "the count of deadlines is wrong")?;
         let fault = timers.fault(self.view.nodes.alarms);
         self.ensure(
             fault.is_none(),
-            Oracle::TablesAgree,
+            Invariant::TablesAgree,
             fault.unwrap_or(ROOT),
             "its deadline is out of order",
         )

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::id::NodeId;
 use crate::node::{Cold, Edge, Edges, Hot, Kind, ROOT, Way, flag};
 use crate::reason::{Cause, Failure};
+use crate::retry::Retry;
 use crate::root::Root;
 use crate::spec::UNLIMITED;
 use crate::state::{State, Status};
@@ -302,6 +303,19 @@ impl<'a> NodeView<'a> {
         self.view.children(self.index)
     }
 
+    /// How many children may be active at once; `u32::MAX` is no limit.
+    #[must_use]
+    pub fn width(&self) -> u32 {
+        self.cold().width
+    }
+
+    /// The node that this gate waits for, which may be gone; none if it is no gate or asks a predicate.
+    #[must_use]
+    pub fn awaited(&self) -> Option<NodeId> {
+        matches!(self.kind(), Kind::After | Kind::AfterSuccess)
+            .then(|| NodeId::from_bits(self.cold().param))?
+    }
+
     /// What this child of a graph depends on, in the order the dependencies were added.
     pub fn dependencies(&self) -> impl Iterator<Item = NodeView<'a>> + use<'a> {
         let view = self.view;
@@ -312,6 +326,12 @@ impl<'a> NodeView<'a> {
     #[must_use]
     pub fn attempt(&self) -> u32 {
         u32::from(self.cold().retries_used) + 1
+    }
+
+    /// How often, and after what delays, a failed attempt is repeated.
+    #[must_use]
+    pub fn retry_policy(&self) -> Retry {
+        self.cold().retry
     }
 
     /// How many retries are left.
@@ -356,6 +376,12 @@ impl<'a> NodeView<'a> {
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.hot().has(flag::PAUSED)
+    }
+
+    /// Whether a wake handle was taken for it, so that it may be woken from outside.
+    #[must_use]
+    pub fn has_wake_handle(&self) -> bool {
+        self.hot().has(flag::HANDLE)
     }
 
     /// Whether it did not finish its abort in time.

@@ -87,14 +87,14 @@ impl Timers {
     }
 
     /// The time of `index`, if it has one.
-    #[cfg(any(feature = "lab", test))]
+    #[cfg(any(feature = "unstable-door", test))]
     pub(crate) fn time_of(&self, alarms: &[Alarm], index: u32) -> Option<u64> {
         let place = place_of(alarms, index);
         (place != NOWHERE).then(|| time(entry(alarms, place)))
     }
 
     /// An index whose entry is before the one above it, or that does not know its place; none if all is well.
-    #[cfg(any(feature = "lab", test))]
+    #[cfg(any(feature = "unstable-door", test))]
     pub(crate) fn fault(&self, alarms: &[Alarm]) -> Option<u32> {
         let wrong = |place: &u32| {
             let misplaced = place_of(alarms, index_of(entry(alarms, *place))) != *place;
@@ -104,7 +104,7 @@ impl Timers {
     }
 
     /// How many are armed.
-    #[cfg(any(feature = "lab", test))]
+    #[cfg(any(feature = "unstable-door", test))]
     pub(crate) const fn len(&self) -> u32 {
         self.len
     }
