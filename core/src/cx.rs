@@ -3,18 +3,18 @@
 use core::fmt;
 use core::time::Duration;
 
+use crate::children::Children;
 use crate::error::{Error, Refused};
 use crate::id::NodeId;
 use crate::node::ROOT;
-use crate::children::Children;
 use crate::ops;
 use crate::phase::Phase;
 use crate::reason::{Cause, Failure};
 use crate::slots::Slots;
 use crate::spec::Spec;
-use crate::view::{NodeView, View};
 use crate::table::Table;
 use crate::time::Instant;
+use crate::view::{NodeView, View};
 
 /// Lends the table to a context without showing its lifetimes in every work's signature.
 pub(crate) trait Lend {

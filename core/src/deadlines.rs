@@ -6,6 +6,7 @@
 //! So the limit is kept beside the timer, and the other time only in it.
 
 use crate::marks::mark;
+use crate::node::Cold;
 use crate::phase::Phase;
 use crate::table::Table;
 use crate::time::UNLIMITED;
@@ -35,19 +36,26 @@ impl Timer {
 }
 
 impl Table<'_> {
-    /// The node whose timer is due, if any is, with what that means. The timer is set to the node's limit, or stopped.
+    /// The node whose timer is due, if any is, with what that means. The timer is set to the node's limit, or stopped. If both its times have come, the
+    /// limit counts.
     pub(crate) fn ring_next(&mut self) -> Option<(u32, Timer)> {
         let (at, index) = self.globals.timers.first(self.alarms)?;
-        if at > self.globals.now {
+        let now = self.globals.now;
+        if at > now {
             return None;
         }
-        let timer = self.cold[index].timer;
-        if timer.is_limit() {
-            self.stop_timer(index);
-        } else {
+        let Cold { limit_at, timer, .. } = self.cold[index];
+        if limit_at > now || limit_at == UNLIMITED {
             self.forget_time(index);
+            return Some((index, timer));
         }
-        Some((index, timer))
+        self.stop_timer(index);
+        Some((index, self.limit_of(index)))
+    }
+
+    /// What the limit of a node means.
+    fn limit_of(&self, index: u32) -> Timer {
+        if self.hot[index].phase == Phase::Aborting { Timer::DrainLimit } else { Timer::AttemptLimit }
     }
 
     /// Sets the time at which the node goes on; the limit stays.
@@ -64,8 +72,8 @@ impl Table<'_> {
     pub(crate) fn forget_time(&mut self, index: u32) {
         let limit = self.cold[index].limit_at;
         if limit != UNLIMITED {
-            let aborting = self.hot[index].phase == Phase::Aborting;
-            self.arm(index, limit, if aborting { Timer::DrainLimit } else { Timer::AttemptLimit });
+            let timer = self.limit_of(index);
+            self.arm(index, limit, timer);
         } else if self.hot[index].has(mark::ARMED) {
             self.disarm(index);
         }

@@ -200,7 +200,9 @@ fn live(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
     match node.timer() {
         None if node.is_stalled() => f.write_str("waiting, and nothing will wake it"),
         None => f.write_str("waiting to be woken"),
-        Some((Timer::AttemptLimit, at)) => write!(f, "waiting to be woken, times out in {}", until(node.view(), at)),
+        Some((Timer::AttemptLimit, at)) => {
+            write!(f, "waiting to be woken, times out in {}", until(node.view(), at))
+        }
         Some((_, at)) => write!(f, "asleep for {}", until(node.view(), at)),
     }
 }

@@ -32,7 +32,8 @@ pub enum Kind {
 
 impl Kind {
     /// Whether one child starts only when a condition holds.
-    pub(crate) const fn is_gate(self) -> bool {
+    #[must_use]
+    pub const fn is_gate(self) -> bool {
         matches!(self, Self::When | Self::After | Self::AfterSuccess)
     }
 

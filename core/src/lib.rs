@@ -92,8 +92,8 @@
 //!
 //! None is on by default. `alloc`: tables on the heap and boxed works; all allocation happens when they are made.
 //! `portable-atomic`: wake handles on targets without compare-and-swap. `waker`: works that poll futures (`AsyncWork`), without allocation;
-//! it brings the crate's one file with unsafe code. `defmt`: on devices, formats for their logger, and an observer that logs. `lab`: the
-//! laboratory in which you test your works, on virtual time and with faults at every step; for tests only.
+//! it brings the crate's one file with unsafe code. `defmt`: on devices, formats for their logger, and an observer that logs.
+//! `unstable-door`: for the crate `windlass-lab`, the laboratory in which you test your works on virtual time; not covered by semantic versioning.
 
 #![no_std]
 #![cfg_attr(not(feature = "waker"), forbid(unsafe_code))]
@@ -101,11 +101,10 @@
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
-// The laboratory catches the panics that its fault scripts throw.
-#[cfg(any(test, loom, all(feature = "lab", not(target_os = "none"))))]
+#[cfg(any(test, loom))]
 extern crate std;
 
-#[cfg(any(feature = "lab", all(test, feature = "alloc")))]
+#[cfg(any(feature = "unstable-door", all(test, feature = "alloc")))]
 mod check;
 mod children;
 mod column;
@@ -114,6 +113,9 @@ mod cx;
 mod deadlines;
 #[cfg(all(feature = "defmt", target_os = "none"))]
 mod defmt_log;
+#[cfg(any(feature = "unstable-door", all(test, feature = "alloc")))]
+#[cfg_attr(docsrs, doc(cfg(feature = "unstable-door")))]
+pub mod door;
 #[cfg(feature = "alloc")]
 mod dynamic;
 mod edges;
@@ -122,9 +124,6 @@ mod error;
 mod explain;
 mod id;
 mod kind;
-#[cfg(any(feature = "lab", all(test, feature = "alloc")))]
-#[cfg_attr(docsrs, doc(cfg(feature = "lab")))]
-pub mod lab;
 mod lifecycle;
 mod links;
 mod lint;

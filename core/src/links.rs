@@ -33,7 +33,7 @@ impl Link {
         self.next
     }
 
-    #[cfg(any(feature = "lab", test))]
+    #[cfg(any(feature = "unstable-door", test))]
     pub(crate) const fn prev(self) -> u32 {
         self.prev
     }
@@ -59,12 +59,6 @@ impl List {
     #[inline]
     pub(crate) const fn is_empty(self) -> bool {
         self.first == NONE
-    }
-
-    /// The node after `index`, which is in this list; [`NONE`] after the last.
-    #[inline]
-    pub(crate) fn after(self, hot: &Column<'_, Hot>, index: u32) -> u32 {
-        self.or_end(hot[index].link.next)
     }
 
     /// `next`, or [`NONE`] where the circle is closed.
@@ -162,7 +156,7 @@ impl Stack {
         Some(index)
     }
 
-    #[cfg(any(feature = "lab", test))]
+    #[cfg(any(feature = "unstable-door", test))]
     pub(crate) const fn top(self) -> u32 {
         self.top
     }
@@ -186,7 +180,7 @@ mod tests {
         let mut at = list.first();
         while at != NONE {
             all.push(at);
-            let next = list.after(hot, at);
+            let next = list.or_end(hot[at].link.next);
             let back = hot[if next == NONE { list.first() } else { next }].link.prev;
             assert_eq!(back, at, "the links of {next} do not go back");
             at = next;

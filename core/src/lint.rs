@@ -6,8 +6,8 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::view::{NodeView, View};
 use crate::time::Human;
+use crate::view::{NodeView, View};
 
 /// A node whose retries multiply with those of nodes above it.
 #[derive(Clone, Copy, Debug)]

@@ -25,15 +25,8 @@ pub(crate) mod mark {
     /// Children of it have ended that it has not seen: its list of these is not empty.
     pub(crate) const UNSEEN: u32 = 1 << 8;
 
-    const OF_THE_NODE: u32 = LIVE
-        | HANDLE
-        | DETACHED
-        | PARENT
-        | LIMITED
-        | DRAINED
-        | WATCHED
-        | AWAITED_SUCCEEDED
-        | UNSEEN;
+    const OF_THE_NODE: u32 =
+        LIVE | HANDLE | DETACHED | PARENT | LIMITED | DRAINED | WATCHED | AWAITED_SUCCEEDED | UNSEEN;
 
     // ---- until it is reset ----
 
@@ -100,8 +93,31 @@ mod tests {
     #[test]
     fn no_two_marks_share_a_bit() {
         let marks = [
-            LIVE, HANDLE, DETACHED, PARENT, LIMITED, DRAINED, WATCHED, AWAITED_SUCCEEDED, UNSEEN, STARTED, BLAMED, TURN,
-            ACTIVE, IN_RING, QUEUED, PAUSED, ARMED, WOKEN, DOOMED, OPEN, FORCED, ABORTER, CAUSE, STEPS, NEVER,
+            LIVE,
+            HANDLE,
+            DETACHED,
+            PARENT,
+            LIMITED,
+            DRAINED,
+            WATCHED,
+            AWAITED_SUCCEEDED,
+            UNSEEN,
+            STARTED,
+            BLAMED,
+            TURN,
+            ACTIVE,
+            IN_RING,
+            QUEUED,
+            PAUSED,
+            ARMED,
+            WOKEN,
+            DOOMED,
+            OPEN,
+            FORCED,
+            ABORTER,
+            CAUSE,
+            STEPS,
+            NEVER,
         ];
         let all = marks.iter().fold(0, |all, mark| {
             assert_eq!(all & mark, 0);

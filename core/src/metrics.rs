@@ -76,6 +76,33 @@ pub struct Metrics {
     pub totals: Totals,
 }
 
+/// The metrics of several schedulers together; `high_water` is then the sum of theirs.
+impl core::ops::AddAssign for Metrics {
+    fn add_assign(&mut self, other: Self) {
+        self.capacity += other.capacity;
+        self.nodes += other.nodes;
+        self.high_water += other.high_water;
+        self.edges += other.edges;
+        for (sum, one) in self.states.iter_mut().zip(other.states) {
+            *sum += one;
+        }
+        self.retries_left += other.retries_left;
+        let (sum, one) = (&mut self.totals, other.totals);
+        sum.cranks += one.cranks;
+        sum.attempts += one.attempts;
+        sum.retries += one.retries;
+        sum.wakes += one.wakes;
+        sum.expired += one.expired;
+        sum.added += one.added;
+        sum.refused += one.refused;
+        sum.succeeded += one.succeeded;
+        sum.failed += one.failed;
+        sum.aborted += one.aborted;
+        sum.blocked += one.blocked;
+        sum.forced += one.forced;
+    }
+}
+
 impl core::ops::Deref for Metrics {
     type Target = Totals;
 

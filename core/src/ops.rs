@@ -6,9 +6,9 @@ use crate::kind::Kind;
 use crate::marks::mark;
 use crate::node::ROOT;
 use crate::phase::Phase;
+use crate::reason::Cause;
 use crate::slots::Slots;
 use crate::spec::Spec;
-use crate::reason::Cause;
 use crate::table::Table;
 use crate::time::Instant;
 
@@ -111,7 +111,12 @@ pub(crate) fn wake(table: &mut Table<'_>, id: NodeId) -> Result<(), Error> {
 }
 
 /// An abort asked for by a user, from outside or by the work `by`.
-pub(crate) fn abort(table: &mut Table<'_>, id: NodeId, by: Option<NodeId>, deadline: Instant) -> Result<(), Error> {
+pub(crate) fn abort(
+    table: &mut Table<'_>,
+    id: NodeId,
+    by: Option<NodeId>,
+    deadline: Instant,
+) -> Result<(), Error> {
     let index = table.resolve(id)?;
     table.abort(index, Cause::User, by, deadline.as_micros());
     Ok(())

@@ -46,7 +46,6 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    #[cfg(test)]
     const ALL: [Self; 12] = [
         Self::Pending,
         Self::Running,
@@ -88,12 +87,6 @@ impl Phase {
         self as u8 >= Self::Aborted as u8
     }
 
-    /// Whether an attempt is going on whose verdict is not known.
-    #[inline]
-    pub(crate) const fn is_attempt(self) -> bool {
-        matches!(self, Self::Running | Self::Waiting | Self::TimedOut)
-    }
-
     /// Whether the node ends as soon as its children have.
     #[inline]
     pub(crate) const fn is_ending(self) -> bool {
@@ -125,24 +118,10 @@ impl Phase {
 
 /// [`Phase::nexts`] as one look-up: for each phase, a bit for each that may follow.
 const ARROWS_FROM: [u16; 12] = {
-    const FROM: [Phase; 12] = [
-        Phase::Pending,
-        Phase::Running,
-        Phase::Waiting,
-        Phase::TimedOut,
-        Phase::Settling,
-        Phase::Retrying,
-        Phase::BackingOff,
-        Phase::Requeued,
-        Phase::Aborting,
-        Phase::Aborted,
-        Phase::Success,
-        Phase::Failure,
-    ];
     let mut arrows = [0; 12];
     let mut from = 0;
     while from < arrows.len() {
-        let nexts = FROM[from].nexts();
+        let nexts = Phase::ALL[from].nexts();
         let mut next = 0;
         while next < nexts.len() {
             arrows[from] |= 1 << nexts[next] as u16;

@@ -37,12 +37,12 @@ impl Ring {
         self.cursor == NONE
     }
 
-    #[cfg(any(feature = "lab", test))]
-    pub(crate) const fn first(self) -> u32 {
-        self.children.first()
+    #[cfg(any(feature = "unstable-door", test))]
+    pub(crate) const fn children(self) -> List {
+        self.children
     }
 
-    #[cfg(any(feature = "lab", test))]
+    #[cfg(any(feature = "unstable-door", test))]
     pub(crate) const fn cursor(self) -> u32 {
         self.cursor
     }

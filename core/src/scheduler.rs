@@ -4,9 +4,9 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::num::NonZeroU32;
 
+use crate::column::Column;
 use crate::error::{Error, Refused};
 use crate::id::NodeId;
-use crate::column::Column;
 use crate::marks::mark;
 use crate::node::ROOT;
 use crate::observe::{Detail, Observer};
@@ -158,7 +158,8 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
             None
         };
         let Tables { hot, cold, notes, siblings, alarms, edges, works } = self.store.tables();
-        let (hot, cold, notes) = (Column::new(hot, own_hot), Column::new(cold, own_cold), Column::new(notes, note));
+        let (hot, cold, notes) =
+            (Column::new(hot, own_hot), Column::new(cold, own_cold), Column::new(notes, note));
         (Table { hot, cold, notes, siblings, alarms, edges, globals, sink }, works)
     }
 

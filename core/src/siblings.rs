@@ -16,13 +16,7 @@ impl Sibling {
     /// All zeros.
     pub(crate) const UNUSED: Self = Self { next: 0, prev: 0 };
 
-    /// The child that was added next; [`NONE`] if this is the last.
-    #[inline]
-    pub(crate) const fn next(self) -> u32 {
-        self.next
-    }
-
-    #[cfg(any(feature = "lab", test))]
+    #[cfg(any(feature = "unstable-door", test))]
     pub(crate) const fn prev(self) -> u32 {
         self.prev
     }
@@ -45,7 +39,7 @@ impl Siblings {
         self.first
     }
 
-    #[cfg(any(feature = "lab", test))]
+    #[cfg(any(feature = "unstable-door", test))]
     pub(crate) const fn last(self) -> u32 {
         self.last
     }
@@ -87,10 +81,11 @@ mod tests {
     use super::*;
 
     fn all(list: Siblings, links: &[Sibling]) -> (Vec<u32>, Vec<u32>) {
-        let walk = |from: u32, step: &dyn Fn(u32) -> u32| {
-            core::iter::successors(Some(from), |at| Some(step(*at))).take_while(|at| *at != NONE).collect()
+        let walk = |from: u32, step: fn(&Sibling) -> u32| {
+            let next = |at: &u32| links.get(*at as usize).map(step).filter(|at| *at != NONE);
+            core::iter::successors(Some(from).filter(|at| *at != NONE), next).collect()
         };
-        (walk(list.first, &|at| next(links, at)), walk(list.last, &|at| links[at as usize].prev))
+        (walk(list.first, |link| link.next), walk(list.last, |link| link.prev))
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl Slab {
     }
 
     /// Slots below this one have been used, those from it on never.
-    #[inline]
+    #[cfg(any(feature = "unstable-door", test))]
     pub(crate) const fn fresh(&self) -> u32 {
         self.fresh
     }
@@ -64,9 +64,17 @@ impl Slab {
     }
 
     /// The free slot that would be taken next among those that were used before.
-    #[cfg(any(feature = "lab", test))]
+    #[cfg(any(feature = "unstable-door", test))]
     pub(crate) const fn first_free(&self) -> u32 {
         self.free.top()
+    }
+}
+
+#[cfg(test)]
+impl Slab {
+    /// Forgets which slots are free.
+    pub(crate) const fn lose_free(&mut self) {
+        self.free = Stack::EMPTY;
     }
 }
 

@@ -222,6 +222,19 @@ impl<W> Spec<W> {
         self
     }
 
+    /// The same node with another work: with one that wraps it, for example.
+    ///
+    /// ```
+    /// use windlass::Spec;
+    ///
+    /// struct Fetch;
+    /// struct Logged<W>(W);
+    /// let spec: Spec<Logged<Fetch>> = Spec::work("fetch", Fetch).map(Logged);
+    /// ```
+    pub fn map<V>(self, wrap: impl FnOnce(W) -> V) -> Spec<V> {
+        Spec { work: self.work.map(wrap), settings: self.settings }
+    }
+
     /// The name.
     #[must_use]
     pub const fn name(&self) -> &'static str {

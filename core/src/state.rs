@@ -195,28 +195,6 @@ impl Transition {
     }
 }
 
-/// Whether there is an arrow, as one look-up: for each `to`, a bit for each `from`. Made from [`Transition::between`].
-const ARROWS_INTO: [u8; 8] = {
-    let mut arrows = [0; 8];
-    let mut pair = 0;
-    while pair < 64 {
-        let (from, to) = (State::ALL[pair % 8], State::ALL[pair / 8]);
-        if Transition::between(from, to).is_ok() {
-            arrows[to as usize] |= 1 << from as u8;
-        }
-        pair += 1;
-    }
-    arrows
-};
-
-impl State {
-    /// Whether the diagram has an arrow from this state to `to`.
-    #[inline]
-    pub(crate) const fn may_become(self, to: Self) -> bool {
-        ARROWS_INTO[to as usize] >> self as u8 & 1 == 1
-    }
-}
-
 /// `running -> waiting`
 impl fmt::Display for Transition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

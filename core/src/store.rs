@@ -38,7 +38,8 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// Memory for the tables of a scheduler. Sealed: [`Inline`], with `alloc` [`Boxed`], and `&mut` to either, for a store that outlives the scheduler.
+/// Memory for the tables of a scheduler. Sealed: [`Inline`], with `alloc` [`Boxed`], and `&mut` to either or to `dyn Store`, for a store that
+/// outlives the scheduler or whose size is not known when the program is built.
 ///
 /// ```
 /// use windlass::{Inline, Scheduler};
@@ -56,8 +57,8 @@ pub trait Store<W>: sealed::Sealed {
     fn works(&self) -> &[Option<W>];
 }
 
-impl<S: sealed::Sealed> sealed::Sealed for &mut S {}
-impl<W, S: Store<W>> Store<W> for &mut S {
+impl<S: sealed::Sealed + ?Sized> sealed::Sealed for &mut S {}
+impl<W, S: Store<W> + ?Sized> Store<W> for &mut S {
     fn tables(&mut self) -> Tables<'_, W> {
         (**self).tables()
     }

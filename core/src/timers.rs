@@ -93,7 +93,7 @@ impl Timers {
     }
 
     /// An index whose entry is before the one above it, or that does not know its place; none if all is well.
-    #[cfg(any(feature = "lab", test))]
+    #[cfg(any(feature = "unstable-door", test))]
     pub(crate) fn fault(&self, alarms: &[Alarm]) -> Option<u32> {
         let wrong = |place: &u32| {
             let misplaced = place_of(alarms, index_of(entry(alarms, *place))) != *place;
@@ -103,7 +103,7 @@ impl Timers {
     }
 
     /// How many are armed.
-    #[cfg(any(feature = "lab", test))]
+    #[cfg(any(feature = "unstable-door", test))]
     pub(crate) const fn len(&self) -> u32 {
         self.len
     }

@@ -18,6 +18,7 @@ use crate::marks::mark;
 use crate::node::{Cold, Hot, Note, ROOT};
 use crate::phase::Phase;
 use crate::reason::{Cause, Failure};
+use crate::retry::Retry;
 use crate::root::{Globals, Root};
 use crate::siblings::{self, Sibling};
 use crate::state::{State, Status};
@@ -112,8 +113,21 @@ impl<'a> View<'a> {
         siblings::next(self.siblings, index)
     }
 
+    /// The gate after this one among those that wait for the same node.
+    #[cfg(any(feature = "unstable-door", all(test, feature = "alloc")))]
+    pub(crate) fn next_watcher(&self, gate: u32) -> u32 {
+        let next = self.cold.at(gate).next_watcher;
+        if next == gate { NONE } else { next }
+    }
+
+    /// Slots in the table.
+    #[cfg(any(feature = "unstable-door", all(test, feature = "alloc")))]
+    pub(crate) fn capacity(&self) -> usize {
+        self.siblings.len()
+    }
+
     /// The place of a node among its siblings.
-    #[cfg(any(feature = "lab", all(test, feature = "alloc")))]
+    #[cfg(any(feature = "unstable-door", all(test, feature = "alloc")))]
     pub(crate) fn sibling(&self, index: u32) -> Sibling {
         self.siblings.get(index as usize).copied().unwrap_or(Sibling::UNUSED)
     }
@@ -170,8 +184,9 @@ impl<'a> View<'a> {
         let waits_for_outside = |node: NodeView<'_>| {
             node.is_paused() || node.state() == State::Waiting && node.hot().has(mark::HANDLE)
         };
-        let still =
-            self.hot.at(ROOT).ring.is_empty() && self.globals.timers.is_empty() && !self.nodes().any(waits_for_outside);
+        let still = self.hot.at(ROOT).ring.is_empty()
+            && self.globals.timers.is_empty()
+            && !self.nodes().any(waits_for_outside);
         let is_shut = |node: &NodeView<'_>| {
             node.kind().is_gate() && node.state() == State::Waiting && !node.hot().has(mark::OPEN)
         };
@@ -347,6 +362,19 @@ impl<'a> NodeView<'a> {
         self.view.children(self.index)
     }
 
+    /// How many children may be active at once; `u32::MAX` is no limit.
+    #[must_use]
+    pub fn width(&self) -> u32 {
+        self.cold().width
+    }
+
+    /// The node that this gate waits for, which may be gone; none if it is no gate or asks a predicate.
+    #[must_use]
+    pub fn awaited(&self) -> Option<NodeId> {
+        matches!(self.kind(), Kind::After | Kind::AfterSuccess)
+            .then(|| NodeId::from_bits(self.cold().param))?
+    }
+
     /// What this child of a graph depends on, in the order the dependencies were added.
     pub fn dependencies(&self) -> impl Iterator<Item = NodeView<'a>> + use<'a> {
         let view = self.view;
@@ -357,6 +385,12 @@ impl<'a> NodeView<'a> {
     #[must_use]
     pub fn attempt(&self) -> u32 {
         u32::from(self.cold().retries_used) + 1
+    }
+
+    /// How often, and after what delays, a failed attempt is repeated.
+    #[must_use]
+    pub fn retry_policy(&self) -> Retry {
+        self.cold().retry
     }
 
     /// How many retries are left.
@@ -405,6 +439,12 @@ impl<'a> NodeView<'a> {
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.hot().has(mark::PAUSED)
+    }
+
+    /// Whether a wake handle was taken for it, so that it may be woken from outside.
+    #[must_use]
+    pub fn has_wake_handle(&self) -> bool {
+        self.hot().has(mark::HANDLE)
     }
 
     /// Whether it did not finish its abort in time.

@@ -74,7 +74,9 @@ mod tests {
 
     fn all(cold: &Column<'_, Cold>) -> Vec<u32> {
         let first = cold[AWAITED].watchers;
-        core::iter::successors(Some(first), |gate| Some(after(cold, *gate))).take_while(|at| *at != NONE).collect()
+        core::iter::successors(Some(first), |gate| Some(after(cold, *gate)))
+            .take_while(|at| *at != NONE)
+            .collect()
     }
 
     #[test]

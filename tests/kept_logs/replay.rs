@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use windlass::lab::{Input, Lab, Log, Oracle, Outside};
 use windlass::{Abort, Check, Cx, Instant, Next, NodeId, Outcome, Reason, Retry, Spec, Work, Yield};
+use windlass_lab::{Input, Lab, Log, Oracle, Outside};
 
 /// Cranks of a log that are taken. More could not find more, and `crank 4294967295 times` is five bytes.
 const CRANKS: u64 = 2_000;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use windlass::lab::{self, Disturb, Lab};
 use windlass::{Instant, Kind, NodeId};
+use windlass_lab::{self as lab, Disturb, Lab};
 
 use crate::wild::{Wild, World, seeds};
 

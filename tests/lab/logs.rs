@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use windlass::lab::{self, EventHash, Fault, Input, Lab, Log, Oracle, Order};
 use windlass::{Cx, Instant, NodeId, Outcome, Spec, Work};
+use windlass_lab::{self as lab, EventHash, Fault, Input, Lab, Log, Oracle, Order};
 
 use crate::yard::{Hand, Job, Yard, everything, work};
 

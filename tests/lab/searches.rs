@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use windlass::lab::{self, At, Disturb, Fault, Hook, Input, Lab, Log, Oracle};
 use windlass::{Cx, DynWork, Instant, Next, NodeId, Outcome, Reason, Retry, Spec, State, Work};
+use windlass_lab::{self as lab, At, Disturb, Fault, Hook, Input, Lab, Log, Oracle};
 
 use crate::yard::{Hand, Job, Yard, everything, hand, nothing_is_held, work};
 

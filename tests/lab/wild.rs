@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use windlass::lab::Outside;
 use windlass::{Abort, Check, Cx, Jitter, NodeId, OnFailure, Outcome, Reason, Retry, Spec, Work, Yield};
+use windlass_lab::Outside;
 
 /// The application: chance, and every id that was ever given out.
 #[derive(Default)]

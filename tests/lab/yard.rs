@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use windlass::lab::{Lab, Outside};
 use windlass::{Abort, Check, Cx, NodeId, Outcome, Reason, Spec, Work, Yield};
+use windlass_lab::{Lab, Outside};
 
 /// The application: who holds something, and what is under way outside.
 #[derive(Default)]

@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use windlass::lab::Violation;
+use windlass::door::Violation;
 use windlass::{
     Abort, Boxed, Check, Cx, Error, Event, Instant, Metrics, Next, NodeId, NodeView, Observer, Outcome,
     Refused, Scheduler, Spec, WakeSet, Work, Yield,

@@ -7,8 +7,8 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use windlass::lab::{Finding, Input, Lab, Log, Outside};
 use windlass::{Error, Instant, Metrics, Next, NodeId, Refused};
+use windlass_lab::{Finding, Input, Lab, Log, Outside};
 
 use crate::engine::{Scripted, answer, seen, spec};
 use crate::program::{Deed, Program};

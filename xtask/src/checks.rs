@@ -58,7 +58,7 @@ pub(crate) const CI_ONLY: &[Step] = &[
 ];
 
 /// The engine's feature sets besides all of them together, which the workspace-wide commands cover.
-const FEATURE_SETS: &[&str] = &["", "alloc", "portable-atomic", "lab", "waker"];
+const FEATURE_SETS: &[&str] = &["", "alloc", "portable-atomic", "unstable-door", "waker"];
 
 /// What has code for devices alone is linted for this one.
 const DEVICE: &str = "thumbv7em-none-eabihf";
@@ -117,6 +117,7 @@ fn no_std() -> Result<Outcome> {
                 .args(&with_features(features))
                 .run()?;
         }
+        cargo(&["check", "--package", "windlass-lab", "--target", target]).run()?;
     }
     cargo(&["check", "--package", "windlass-catchup-job", "--target", "wasm32-unknown-unknown"]).run()?;
     Ok(Outcome::Passed)

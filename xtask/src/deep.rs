@@ -103,7 +103,7 @@ fn miri() -> Result<Outcome> {
     // One file of the engine has unsafe code. The rest tries what it stands on; a work that panics, and wakes from threads.
     let engine = miri("windlass")
         .args(&["--features", "alloc,waker", "--lib", "--"])
-        // Arithmetic, a hundred thousand times; mutations of the laboratory.
+        // Arithmetic, a hundred thousand times; mutations of the tables.
         .args(&["--skip", "retry::tests", "--skip", "mutations"])
         .env("WINDLASS_PROGRAMS", "1")
         .env("MIRIFLAGS", MIRIFLAGS);

@@ -69,7 +69,7 @@ fn every_published_package_has_the_licences_of_the_top_directory() {
     let read =
         |file: &str| fs::read(top.join(file)).unwrap_or_else(|why| panic!("cannot read {file}: {why}"));
     for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
-        for package in ["core", "std-adapter", "embassy-adapter", "wasm"] {
+        for package in ["core", "lab", "std-adapter", "embassy-adapter", "wasm"] {
             let copy = format!("{package}/{licence}");
             assert!(read(&copy) == read(licence), "{copy} is not the copy it should be");
         }

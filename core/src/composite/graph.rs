@@ -123,7 +123,7 @@ impl Table<'_> {
             loop {
                 if self.hot[node].phase == Phase::Pending {
                     // The graph hears of it with the first that has not succeeded.
-                    self.abort_pending(node, Cause::Dependency, None).is_known();
+                    self.abort_pending(node, Cause::Dependency, None).already_known();
                     let mut walk = self.cold[node].edges.out();
                     while let Some(edge) = walk.step(self.edges) {
                         if self.hot[edge.dependent].phase == Phase::Pending {

@@ -31,7 +31,7 @@ impl Table<'_> {
         let mut child = self.cold[parent].children.first();
         while child != ROOT {
             if let Some(ended) = self.abort_below(child, cause, by, UNLIMITED) {
-                ended.is_known();
+                ended.already_known();
             }
             child = self.next_sibling(child);
         }
@@ -164,7 +164,7 @@ impl Table<'_> {
             if !self.hot[index].phase.is_done() {
                 prepare(self, index);
                 // Its parent ends next.
-                self.end(index, Phase::Aborted).is_known();
+                self.end(index, Phase::Aborted).already_known();
             }
             let next = self.next_sibling(index);
             index = if next == ROOT { self.hot[index].parent } else { self.first_leaf(next) };

@@ -1,13 +1,13 @@
 //! Attempts: how one begins, what lies between two of them, and a new life.
 
+use crate::deadlines::Timer;
 use crate::error::Error;
 use crate::kind::Kind;
 use crate::marks::mark;
+use crate::node::ROOT;
 use crate::observe::What;
 use crate::phase::Phase;
-use crate::node::ROOT;
 use crate::reason::Failure;
-use crate::deadlines::Timer;
 use crate::table::Table;
 use crate::time::micros;
 

@@ -19,7 +19,7 @@ pub(crate) struct Ended {
 
 impl Ended {
     /// Nobody needs to be told: the caller looks at the parent himself, or ends it next.
-    pub(crate) fn is_known(self) {}
+    pub(crate) fn already_known(self) {}
 }
 
 /// What a parent has to do when a child has ended.
@@ -80,8 +80,7 @@ impl Table<'_> {
 
     /// What follows from an end, as far as it needs no user code: dependents are released or blocked. Then says who the parent is, and what it has to do;
     /// none at the top.
-    pub(crate) fn follow(&mut self, ended: Ended) -> Option<(u32, Reaction)> {
-        let index = ended.index;
+    pub(crate) fn follow(&mut self, Ended { index }: Ended) -> Option<(u32, Reaction)> {
         let parent = self.hot[index].parent;
         if parent == ROOT {
             return None;

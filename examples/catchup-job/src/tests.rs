@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use windlass::lab::{self, Disturb, INJECTED, Lab, Log, Order};
 use windlass::{NodeId, Reason, State};
+use windlass_lab::{self as lab, Disturb, INJECTED, Lab, Log, Order};
 
 use self::world::{ARCHIVE, CHECKPOINTS, Errand, World};
 use crate::error::Fault;

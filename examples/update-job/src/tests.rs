@@ -4,8 +4,8 @@
 //! succeed is wiped.
 #![allow(clippy::unwrap_used)]
 
-use windlass::lab::{self, Disturb};
 use windlass::{Error, Inline, Instant, Next, NodeId, Reason, Scheduler, State};
+use windlass_lab::{self as lab, Disturb};
 
 use self::bench::{Bed, Bench, NEW, OLD};
 use crate::sim::{Battery, Link};

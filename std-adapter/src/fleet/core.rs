@@ -208,7 +208,7 @@ impl<W: 'static> Core<W> {
     pub(super) fn metrics(&self) -> Result<Metrics, FleetError> {
         let mut sum = Metrics::default();
         for worker in 0..self.stations.len() {
-            add(&mut sum, &self.ask(worker, |desk| desk.scheduler.metrics())?);
+            sum += self.ask(worker, |desk| desk.scheduler.metrics())?;
         }
         Ok(sum)
     }
@@ -240,27 +240,4 @@ impl<W: 'static> Core<W> {
     pub(super) fn thread(&self, worker: usize) -> String {
         format!("{}-{worker}", self.name)
     }
-}
-
-fn add(sum: &mut Metrics, one: &Metrics) {
-    sum.capacity += one.capacity;
-    sum.nodes += one.nodes;
-    sum.high_water += one.high_water;
-    sum.edges += one.edges;
-    for (sum, one) in sum.states.iter_mut().zip(one.states) {
-        *sum += one;
-    }
-    sum.retries_left += one.retries_left;
-    sum.cranks += one.cranks;
-    sum.attempts += one.attempts;
-    sum.retries += one.retries;
-    sum.wakes += one.wakes;
-    sum.expired += one.expired;
-    sum.added += one.added;
-    sum.refused += one.refused;
-    sum.succeeded += one.succeeded;
-    sum.failed += one.failed;
-    sum.aborted += one.aborted;
-    sum.blocked += one.blocked;
-    sum.forced += one.forced;
 }

@@ -7,7 +7,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use windlass::{Abort, Instant, Metrics, Next, NodeId, Outcome, Reason, Retry, Spec, State, Status, What};
+use windlass::{Abort, Instant, Next, NodeId, Outcome, Reason, Retry, Spec, State, Status, What};
 use windlass_tests::Rig;
 
 use crate::act::{Act, WRONG};
@@ -96,9 +96,9 @@ fn test_metrics_snapshot() {
     run(&mut rig);
     let counts = rig.node(g).child_counts();
     assert_eq!((counts.total(), counts.succeeded, counts.failed), (1, 1, 0));
-    let Metrics { succeeded, failed, blocked, attempts, retries_left, .. } = rig.s.metrics();
+    let m = rig.s.metrics();
     // The graph is a node too.
-    assert_eq!((succeeded, failed, blocked, attempts, retries_left), (2, 0, 0, 2, 0));
+    assert_eq!((m.succeeded, m.failed, m.blocked, m.attempts, m.retries_left), (2, 0, 0, 2, 0));
     // The snapshot that was removed there: one entry, with its name and its state.
     let snapshot: Vec<_> =
         rig.node(g).children().map(|node| (node.id(), node.name(), node.status())).collect();

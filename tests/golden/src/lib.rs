@@ -44,9 +44,12 @@ pub struct Scenario {
     pub about: &'static str,
     /// The trace that it must make.
     pub golden: &'static str,
-    nodes: usize,
-    play: fn(&mut Stage<'_>) -> Result<(), windlass::Error>,
+    perform: Perform,
+    play: Play,
 }
+
+type Play = fn(&mut Stage<'_>) -> Result<(), windlass::Error>;
+type Perform = fn(&'static str, Play, &mut dyn fmt::Write) -> fmt::Result;
 
 impl Scenario {
     /// Runs it, and writes its trace.
@@ -54,7 +57,7 @@ impl Scenario {
     /// # Errors
     /// That of `out`.
     pub fn run(&self, out: &mut dyn fmt::Write) -> fmt::Result {
-        stage::perform(self.about, self.nodes, self.play, out)
+        (self.perform)(self.about, self.play, out)
     }
 
     /// Runs it, and compares its trace with the golden one on the way.

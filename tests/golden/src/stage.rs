@@ -1,21 +1,21 @@
-//! Where a scenario is played: a scheduler in borrowed memory, and a virtual clock that jumps to the next deadline.
+//! Where a scenario is played: a scheduler in a store that is lent to it, and a virtual clock that jumps to the next deadline.
 //!
 //! The invariant: every scenario ends. A run that polls for ever is cut off, and says so in its trace, where it is a difference.
 
 use core::fmt;
 
-use windlass::{Borrowed, Error, Instant, Next, NodeId, Scheduler, Spec};
+use windlass::{Error, Inline, Instant, Next, NodeId, Scheduler, Spec, Store};
 
 use crate::act::Act;
 use crate::journal::{Journal, Pen};
 
-/// The most nodes and edges of a scenario.
-const NODES: usize = 24;
+/// The most edges of a scenario.
 const EDGES: usize = 8;
 /// The most polls of one run.
 const POLLS: usize = 200;
 
-pub(crate) type Engine<'o> = Scheduler<Act, Borrowed<'o, Act>, Pen<'o>>;
+/// One type for all capacities, so that an image has the engine once.
+pub(crate) type Engine<'o> = Scheduler<Act, &'o mut dyn Store<Act>, Pen<'o>>;
 
 /// A scheduler, its clock and its trace.
 pub(crate) struct Stage<'o> {
@@ -24,21 +24,17 @@ pub(crate) struct Stage<'o> {
     now: Instant,
 }
 
-/// Plays a scenario with so many slots.
-pub(crate) fn perform(
+/// Plays a scenario with `N` slots.
+pub(crate) fn perform<const N: usize>(
     about: &'static str,
-    nodes: usize,
     play: fn(&mut Stage<'_>) -> Result<(), Error>,
     out: &mut dyn fmt::Write,
 ) -> fmt::Result {
-    let (mut hot, mut cold) = ([Borrowed::HOT; NODES], [Borrowed::COLD; NODES]);
-    let (mut alarms, mut works) = ([Borrowed::ALARM; NODES], [const { None }; NODES]);
-    let mut edges = [Borrowed::EDGE; EDGES];
+    let mut store = Inline::<Act, N, EDGES>::new();
     let journal = Journal::new(out);
     let pen = journal.pen();
     pen.line(format_args!("{about}"));
-    let hot = hot.split_at_mut(nodes.min(NODES)).0;
-    let store = Borrowed::new(hot, &mut cold, &mut alarms, &mut works, &mut edges);
+    let store: &mut dyn Store<Act> = &mut store;
     let mut stage = Stage { s: Scheduler::with_store(store).observed_by(pen), pen, now: Instant::ZERO };
     if let Err(error) = play(&mut stage) {
         pen.line(format_args!("the scenario ends here: {error}"));

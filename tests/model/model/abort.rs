@@ -133,7 +133,7 @@ impl Model {
             }
         }
         self.nodes[key].forced = true;
-        self.totals.forced += 1;
+        self.metrics.totals.forced += 1;
         self.emit(key, What::Forced);
         self.end(key, State::Aborted);
     }

@@ -51,7 +51,7 @@ impl Model {
 
     /// An alarm rings. Where both times are due, it is the limit's.
     fn expire(&mut self, key: Key) {
-        self.totals.expired += 1;
+        self.metrics.totals.expired += 1;
         let node = &mut self.nodes[key];
         let limit = node.limit_at <= self.now && node.limit_at != Instant::MAX;
         if limit {
@@ -209,7 +209,7 @@ impl Model {
         key: Key,
         call: impl FnOnce(&mut Running<'_>, Me) -> R,
     ) -> Option<R> {
-        self.totals.cranks += 1;
+        self.metrics.totals.cranks += 1;
         self.emit(key, What::Cranked);
         self.user(key, key, call)
     }

@@ -219,7 +219,7 @@ impl Side for Model {
     }
 
     fn metrics(&self) -> Metrics {
-        let mut metrics = self.totals;
+        let mut metrics = self.metrics;
         metrics.capacity = self.capacity;
         metrics.nodes = self.used_slots();
         metrics.edges = self.used_edges();

@@ -28,7 +28,7 @@ impl Model {
         if !waits {
             return;
         }
-        self.totals.wakes += 1;
+        self.metrics.totals.wakes += 1;
         self.nodes[key].wake_at = Instant::MAX;
         self.rearm(key);
         if self.nodes[key].state == State::Waiting {
@@ -81,7 +81,7 @@ impl Model {
     // ---- attempts and restarts ----
 
     pub(super) fn begin_attempt(&mut self, key: Key) {
-        self.totals.attempts += 1;
+        self.metrics.totals.attempts += 1;
         let node = &mut self.nodes[key];
         // What the last attempt failed for. A child of this one may have been aborted before the start.
         if node.failed == 0 && node.aborted == 0 {
@@ -111,7 +111,7 @@ impl Model {
 
     /// The delay is over.
     pub(super) fn retry_now(&mut self, key: Key) {
-        self.totals.retries += 1;
+        self.metrics.totals.retries += 1;
         let node = &mut self.nodes[key];
         node.retries_used += 1;
         node.delayed = false;
@@ -222,10 +222,10 @@ impl Model {
             _ => above.aborted += 1,
         }
         match to {
-            State::Success => self.totals.succeeded += 1,
-            State::Failure => self.totals.failed += 1,
-            _ if blocked => self.totals.blocked += 1,
-            _ => self.totals.aborted += 1,
+            State::Success => self.metrics.totals.succeeded += 1,
+            State::Failure => self.metrics.totals.failed += 1,
+            _ if blocked => self.metrics.totals.blocked += 1,
+            _ => self.metrics.totals.aborted += 1,
         }
         // The first failure of an attempt is the parent's, if that fails for its children's sake.
         let above = &self.nodes[parent];

@@ -67,7 +67,7 @@ pub(crate) struct Model {
     /// Whether the wake set says that it has something; it may be wrong about that.
     raised: bool,
     /// The totals; what is counted by looking is left at zero.
-    totals: Metrics,
+    metrics: Metrics,
 }
 
 /// One node.
@@ -177,7 +177,7 @@ impl Model {
             polling: false,
             woken: BTreeSet::new(),
             raised: false,
-            totals: Metrics::default(),
+            metrics: Metrics::default(),
         }
     }
 
@@ -292,7 +292,7 @@ impl Model {
             return Err(Error::WouldCycle);
         }
         let Some(id) = self.take_slot() else {
-            self.totals.refused += 1;
+            self.metrics.totals.refused += 1;
             if parent != ROOT {
                 self.emit(parent, What::Full);
             }
@@ -317,8 +317,8 @@ impl Model {
         node.awaited = awaited;
         self.nodes.push(node);
         self.nodes[parent].children.push(key);
-        self.totals.added += 1;
-        self.totals.high_water = self.totals.high_water.max(self.used_slots());
+        self.metrics.totals.added += 1;
+        self.metrics.high_water = self.metrics.high_water.max(self.used_slots());
         self.emit(key, What::Added(self.id_of(parent)));
         Ok(key)
     }

@@ -10,7 +10,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use stellar_xdr::Hash;
-use windlass::{NodeId, Retry, WakeHandle, lab};
+use windlass::{NodeId, Retry, WakeHandle};
+use windlass_lab as lab;
 
 use crate::error::{Error, Fault};
 use crate::generate::{self, Plan};

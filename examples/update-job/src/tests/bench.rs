@@ -3,8 +3,8 @@
 use core::time::Duration;
 use std::sync::LazyLock;
 
-use windlass::lab::{Lab, Outside};
 use windlass::{Instant, NodeId, WakeHandle};
+use windlass_lab::{Lab, Outside};
 
 use crate::sim::{Battery, Cells, Flash, Image, Link};
 use crate::{Bank, Board, FLASH_PAGES, Frame, PAGE, PAGES, Page, Part, Seal, Step, Update};

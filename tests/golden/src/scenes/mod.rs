@@ -25,7 +25,7 @@ macro_rules! scenarios {
             name: stringify!($name),
             about: $about,
             golden: include_str!(concat!("../../traces/", stringify!($name), ".txt")),
-            nodes: $nodes,
+            perform: crate::stage::perform::<$nodes>,
             play: $room::$name,
         }),*];
     };

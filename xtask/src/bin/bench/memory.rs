@@ -6,7 +6,7 @@
 use std::mem::size_of;
 use std::time::Duration;
 
-use windlass::{Cold, Hot};
+use windlass::door::COLUMNS;
 
 use crate::clock::{Contender, Who, timed};
 use crate::graph;
@@ -15,8 +15,8 @@ use crate::tree;
 use crate::wake::{WAKES, lasting};
 
 const WORD: usize = size_of::<u64>();
-const HOT: usize = size_of::<Hot>() / WORD;
-const COLD: usize = size_of::<Cold>() / WORD;
+const HOT: usize = COLUMNS[0].1 / WORD;
+const COLD: usize = COLUMNS[1].1 / WORD;
 /// A slot of the table of works: a fat pointer.
 const WORK: usize = 2;
 /// What the allocator takes for a small box.

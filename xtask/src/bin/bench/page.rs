@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use windlass::{Alarm, Cold, Failure, Hot, Retry};
+use windlass::door::COLUMNS;
 
 use crate::aims::{self, Verdict};
 use crate::catalogue::Workload;
@@ -109,15 +109,11 @@ fn text(head: &str, measured: &[Measured], plots: &[(&Growth, Vec<Line>)], kept:
 
 /// What a node's bytes are for.
 fn node_parts(bytes: usize) -> String {
-    let (hot, alarm, retry) = (size_of::<Hot>(), size_of::<Alarm>(), size_of::<Retry>());
-    let (name, failure) = (size_of::<&str>(), size_of::<Option<Failure>>());
-    let rest = size_of::<Cold>() - retry - name - failure;
+    let parts: Vec<String> = COLUMNS.iter().map(|(what, bytes)| format!("{bytes} for {what}")).collect();
     format!(
-        "The {bytes} bytes of a node are {hot} that a crank needs (links, state, flags), {alarm} for its place among the deadlines, {retry} for its \
-         retry policy, {name} for its name, {failure} for why it failed, and {rest} for its family, its times and who aborted it. They are there for \
-         every node, because any node may get children, dependencies, a deadline and a failure at any time and there is no second capacity \
-         that could run out. The aim leaves {} bytes for all but the crank.",
-        aims::NODE_BYTES - hot
+        "The {bytes} bytes of a node: {}. They are there for every node, because any node may get children, dependencies, a deadline and a failure at \
+         any time and there is no second capacity that could run out.",
+        parts.join("; ")
     )
 }
 

@@ -4,17 +4,13 @@
 
 use alloc::string::ToString;
 
-use super::fault::Fault;
-use super::guest::{Guest, unwrap, wrap};
-use super::log::Input;
-use super::order::Outside;
-use super::run::{Engine, Lab, Phase};
-use crate::error::{Error, Refused};
-use crate::id::NodeId;
-use crate::scheduler::Scheduler;
-use crate::spec::Spec;
-use crate::time::Instant;
-use crate::work::Work;
+use windlass::{Error, Instant, NodeId, Refused, Scheduler, Spec, Work};
+
+use crate::fault::Fault;
+use crate::guest::Guest;
+use crate::log::Input;
+use crate::order::Outside;
+use crate::run::{Engine, Lab, Phase};
 
 impl<W, A> Lab<W, A>
 where
@@ -143,7 +139,7 @@ where
         add: impl FnOnce(&mut Engine<W>, Spec<Guest<W>>) -> Result<NodeId, Refused<Guest<W>>>,
     ) -> Result<NodeId, Refused<W>> {
         let input = Input::Act(spec.name().to_string());
-        let added = self.outside(input, |s| add(s, wrap(spec)));
-        added.map_err(|refused| Refused { error: refused.error, spec: unwrap(refused.spec) })
+        let added = self.outside(input, |s| add(s, spec.map(Guest::new)));
+        added.map_err(|refused| Refused { error: refused.error, spec: refused.spec.map(|guest| guest.work) })
     }
 }

@@ -8,15 +8,13 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use super::fault::{Call, Fault, Hook, INJECTED, Place, Script};
-use crate::cx::Cx;
-use crate::id::NodeId;
-use crate::slots::Slots;
-use crate::spec::Spec;
-use crate::work::{Abort, Check, Outcome, Work, Yield};
+use windlass::door::{self, Stage};
+use windlass::{Abort, Check, Cx, NodeId, Outcome, Work, Yield};
+
+use crate::fault::{Call, Fault, Hook, INJECTED, Place, Script};
 
 /// A work of the user's, and where it is in its attempt.
-pub(super) struct Guest<W> {
+pub(crate) struct Guest<W> {
     pub work: W,
     /// Calls of this attempt; of this abort once that has begun.
     steps: u32,
@@ -25,23 +23,13 @@ pub(super) struct Guest<W> {
 }
 
 impl<W> Guest<W> {
-    const fn new(work: W) -> Self {
+    pub(crate) const fn new(work: W) -> Self {
         Self { work, steps: 0, aborting: false, delayed: false }
     }
 }
 
-/// Wraps the work of a spec.
-pub(super) fn wrap<W>(spec: Spec<W>) -> Spec<Guest<W>> {
-    Spec { work: spec.work.map(Guest::new), settings: spec.settings }
-}
-
-/// Undoes [`wrap`].
-pub(super) fn unwrap<W>(spec: Spec<Guest<W>>) -> Spec<W> {
-    Spec { work: spec.work.map(|guest| guest.work), settings: spec.settings }
-}
-
 /// The application, and what passes between the guests and the lab.
-pub(super) struct World<W, A> {
+pub(crate) struct World<W, A> {
     pub app: A,
     pub script: Script,
     /// Nodes to be woken for nothing.
@@ -50,62 +38,21 @@ pub(super) struct World<W, A> {
     pub asked: Vec<(NodeId, Duration)>,
     /// Gates whose predicate said yes.
     pub yes: Vec<NodeId>,
-    /// One place for each slot of the table, empty between calls.
-    pub stage: Vec<Option<W>>,
-    /// The generations of the slots when the call began.
-    generations: Vec<u32>,
+    stage: Stage<W>,
 }
 
 impl<W, A> World<W, A> {
-    pub(super) fn new(app: A, capacity: usize) -> Self {
-        let stage = core::iter::repeat_with(|| None).take(capacity).collect();
-        let script = Script::default();
-        let (wakes, asked, yes, generations) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { app, script, wakes, asked, yes, stage, generations }
+    pub(crate) fn new(app: A) -> Self {
+        let (wakes, asked, yes) = (Vec::new(), Vec::new(), Vec::new());
+        Self { app, script: Script::default(), wakes, asked, yes, stage: Stage::new() }
+    }
+
+    const fn split(&mut self) -> (&mut Stage<W>, &mut A) {
+        (&mut self.stage, &mut self.app)
     }
 }
 
 type Host<'a, W, A> = Cx<'a, Guest<W>, World<W, A>>;
-
-/// One call of a user's work.
-struct Visit<'v, 'a, W, A> {
-    host: &'v mut Host<'a, W, A>,
-}
-
-impl<'v, 'a, W, A> Visit<'v, 'a, W, A> {
-    fn new(host: &'v mut Host<'a, W, A>) -> Self {
-        let view = host.lend.view();
-        let generations = &mut host.app.generations;
-        generations.clear();
-        generations.extend((0..view.root.fresh).map(|index| view.hot(index).generation));
-        Self { host }
-    }
-
-    fn call<R>(&mut self, work: &mut W, call: impl FnOnce(&mut W, &mut Cx<'_, W, A>) -> R) -> R {
-        let Cx { lend, slots, app: world, .. } = &mut *self.host;
-        let (lower, upper) = world.stage.split_at_mut(slots.running() as usize);
-        let upper = upper.get_mut(1..).unwrap_or_default();
-        let mut cx = Cx { lend: &mut **lend, slots: Slots { lower, upper }, app: &mut world.app };
-        call(work, &mut cx)
-    }
-}
-
-impl<W, A> Drop for Visit<'_, '_, W, A> {
-    fn drop(&mut self) {
-        let Cx { lend, slots, app: world, .. } = &mut *self.host;
-        let view = lend.view();
-        for (index, staged) in (0..view.root.fresh).zip(&mut world.stage) {
-            let Some(slot) = slots.slot(index) else { continue };
-            let before = world.generations.get(index as usize);
-            if before.is_some_and(|generation| *generation != view.hot(index).generation) {
-                *slot = None;
-            }
-            if let Some(work) = staged.take() {
-                *slot = Some(Guest::new(work));
-            }
-        }
-    }
-}
 
 impl<W, A> Work<World<W, A>> for Guest<W>
 where
@@ -119,10 +66,10 @@ where
             Some(Fault::Delay(delay)) => return Outcome::Sleep(delay),
             _ => {}
         }
-        let outcome = Visit::new(cx).call(&mut self.work, W::on_run);
+        let outcome = self.call(cx, W::on_run);
         if let Outcome::RetryAfter(delay, _) = outcome {
             let id = cx.id();
-            cx.app.asked.push((id, delay));
+            cx.app().asked.push((id, delay));
         }
         outcome
     }
@@ -131,45 +78,45 @@ where
         if let Some(Fault::Delay(delay)) = self.enter(cx, Call::Abort) {
             return Abort::Sleep(delay);
         }
-        Visit::new(cx).call(&mut self.work, W::on_abort)
+        self.call(cx, W::on_abort)
     }
 
     fn on_reset(&mut self, cx: &mut Host<'_, W, A>) {
         (self.steps, self.aborting, self.delayed) = (0, false, false);
         self.look_up(cx, Call::Hook(Hook::Reset));
-        Visit::new(cx).call(&mut self.work, W::on_reset);
+        self.call(cx, W::on_reset);
     }
 
     fn on_success(&mut self, cx: &mut Host<'_, W, A>) {
         self.look_up(cx, Call::Hook(Hook::Success));
-        Visit::new(cx).call(&mut self.work, W::on_success);
+        self.call(cx, W::on_success);
     }
 
     fn on_failure_retry(&mut self, cx: &mut Host<'_, W, A>) {
         self.look_up(cx, Call::Hook(Hook::FailureRetry));
-        Visit::new(cx).call(&mut self.work, W::on_failure_retry);
+        self.call(cx, W::on_failure_retry);
     }
 
     fn on_failure_raise(&mut self, cx: &mut Host<'_, W, A>) {
         self.look_up(cx, Call::Hook(Hook::FailureRaise));
-        Visit::new(cx).call(&mut self.work, W::on_failure_raise);
+        self.call(cx, W::on_failure_raise);
     }
 
     fn on_next(&mut self, cx: &mut Host<'_, W, A>) -> Yield {
         if let Some(Fault::FailForGood) = self.enter(cx, Call::Next) {
             return Yield::Added;
         }
-        Visit::new(cx).call(&mut self.work, W::on_next)
+        self.call(cx, W::on_next)
     }
 
     fn on_check(&mut self, cx: &mut Host<'_, W, A>) -> Check {
         if let Some(Fault::Fail | Fault::FailForGood) = self.enter(cx, Call::Check) {
             return Check::Fail(INJECTED);
         }
-        let answer = Visit::new(cx).call(&mut self.work, W::on_check);
+        let answer = self.call(cx, W::on_check);
         if answer == Check::Yes {
             let id = cx.id();
-            cx.app.yes.push(id);
+            cx.app().yes.push(id);
         }
         answer
     }
@@ -180,6 +127,15 @@ where
 }
 
 impl<W> Guest<W> {
+    /// Calls the user's work.
+    fn call<A, R>(
+        &mut self,
+        cx: &mut Host<'_, W, A>,
+        call: impl FnOnce(&mut W, &mut Cx<'_, W, A>) -> R,
+    ) -> R {
+        door::call_guest(cx, World::split, Self::new, |cx| call(&mut self.work, cx))
+    }
+
     /// Counts the step, and looks up what strikes it.
     fn enter<A>(&mut self, cx: &mut Host<'_, W, A>, call: Call) -> Option<Fault> {
         let aborting = call == Call::Abort;
@@ -198,10 +154,10 @@ impl<W> Guest<W> {
     fn look_up<A>(&self, cx: &mut Host<'_, W, A>, call: Call) -> Option<Fault> {
         let (name, node, attempt) = (cx.name(), cx.id(), cx.attempt());
         let place = Place { name, node, attempt, step: self.steps, call, delayed: self.delayed };
-        let fault = cx.app.script.look_up(&place);
+        let fault = cx.app().script.look_up(&place);
         match fault {
-            Some(Fault::Wake) => cx.app.wakes.push(node),
-            Some(Fault::Panic) => super::panic::throw(),
+            Some(Fault::Wake) => cx.app().wakes.push(node),
+            Some(Fault::Panic) => crate::panic::throw(),
             _ => {}
         }
         fault

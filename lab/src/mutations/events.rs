@@ -3,22 +3,17 @@
 use core::time::Duration;
 use std::vec::Vec;
 
-use super::Looked;
-use crate::id::NodeId;
-use crate::lab::hash::Trail;
-use crate::lab::search::differs;
-use crate::lab::watch::{Facts, Watch};
-use crate::node::Kind;
-use crate::observe::{Event, Observer, What};
-use crate::reason::{Cause, Failure, Reason};
-use crate::retry::Retry;
-use crate::state::State::{
+use windlass::State::{
     self, Aborted, Aborting, Failure as Failed, Pending, Retrying, Running, Success, Waiting,
 };
-use crate::state::Transition;
-use crate::time::Instant;
+use windlass::{Cause, Event, Failure, Instant, Kind, NodeId, Observer, Reason, Retry, Transition, What};
 
-pub(super) fn id(index: u32) -> NodeId {
+use super::Looked;
+use crate::hash::Trail;
+use crate::search::differs;
+use crate::watch::{Facts, Watch};
+
+fn id(index: u32) -> NodeId {
     NodeId::from_bits(1 << 32 | u64::from(index)).unwrap()
 }
 

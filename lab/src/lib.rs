@@ -2,7 +2,7 @@
 //!
 //! `poll_work(now)` has no clock and no chance of its own, so the engine that you ship is its own simulator. A [`Lab`] owns a scheduler, your application
 //! and a clock that jumps to the next deadline; what reaches them is one input after the other, in a [`Log`] that repeats the run. After each input
-//! every [`Oracle`] looks: at the tables ([`Scheduler::check_invariants`](crate::Scheduler::check_invariants)), at the events, and at what you said
+//! every [`Oracle`] looks: at the tables ([`Scheduler::check_invariants`](windlass::Scheduler::check_invariants)), at the events, and at what you said
 //! must hold yourself.
 //!
 //! # Testing your own works
@@ -12,8 +12,8 @@
 //! is one line, runs the scenario hundreds of times, and gives the first [`Finding`].
 //!
 //! ```
-//! use windlass::lab::{self, Lab, Outside};
 //! use windlass::{Cx, NodeId, Outcome, Retry, Spec, Work};
+//! use windlass_lab::{self as lab, Lab, Outside};
 //!
 //! /// The disk, as the works see it.
 //! #[derive(Default)]
@@ -124,7 +124,16 @@
 //! Runs repeat only if the works do: a work that asks a real clock, a random source or the order of a `HashMap` is found by [`Oracle::OneHash`].
 //! Handles of a wake set work as in production; the set's memory is shared by all runs of a search and never given back.
 //!
-//! Faults come from a work of the lab's own around each of yours. The engine knows nothing of it, and it costs nothing where this feature is off.
+//! Faults come from a work of the lab's own around each of yours. The engine knows nothing of it.
+//! What this crate needs beside the engine's public interface is in one module of it, [`windlass::door`], which is off by default.
+
+#![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+extern crate alloc;
+// Catches the panics that fault scripts throw.
+#[cfg(not(target_os = "none"))]
+extern crate std;
 
 mod chaos;
 mod fault;
@@ -133,7 +142,7 @@ mod guest;
 mod hash;
 mod log;
 mod look;
-pub(crate) mod oracle;
+mod oracle;
 mod order;
 mod outside;
 mod panic;
@@ -158,3 +167,8 @@ pub use search::{
     strike_everywhere,
 };
 pub use shrink::shrink;
+
+/// The code of the package's front page, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct FrontPage;

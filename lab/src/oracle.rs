@@ -1,11 +1,12 @@
 //! What must hold in every run, by name, and what it looks like when it does not.
 //!
 //! The invariant: [`Oracle::ALL`] is the whole list, and for each of them a test knows a mutation that it notices. This file decides nothing;
-//! `check` looks at the tables, `watch` at the events, and the laboratory at whole runs.
+//! the engine looks at its tables, `watch` at the events, and the laboratory at whole runs.
 
 use core::fmt;
 
-use crate::id::NodeId;
+use windlass::NodeId;
+use windlass::door::{self, Invariant};
 
 /// One thing that must hold in every run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,11 +24,11 @@ pub enum Oracle {
     EndedIsQuiet,
     /// A node is in its parent's ring exactly if it is runnable.
     RingIsRunnable,
-    /// Every waiting node has something that will wake it, or else is listed by [`View::stalled`](crate::View::stalled).
+    /// Every waiting node has something that will wake it, or else is listed by [`View::stalled`](windlass::View::stalled).
     WakeSource,
     /// No node is retried more often than its policy says.
     RetryBudget,
-    /// No node is retried earlier or later than its policy, or its own [`Outcome::RetryAfter`](crate::Outcome::RetryAfter), says.
+    /// No node is retried earlier or later than its policy, or its own [`Outcome::RetryAfter`](windlass::Outcome::RetryAfter), says.
     RetryDelay,
     /// A member of a sequence starts only when all before it have ended.
     SequenceOrder,
@@ -85,25 +86,25 @@ impl Oracle {
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
-            Self::LegalMoves => "every state change is an arrow of the state machine",
-            Self::ChildrenFirst => "a parent settles only after its children",
+            Self::LegalMoves => Invariant::LegalMoves.text(),
+            Self::ChildrenFirst => Invariant::ChildrenFirst.text(),
             Self::NothingAfterAbort => "nothing runs after an abort request",
-            Self::AbortReachesAll => "an abort reaches every descendant",
-            Self::EndedIsQuiet => "an ended node has no deadline and is in no ring",
-            Self::RingIsRunnable => "a node is in a ring exactly if it is runnable",
-            Self::WakeSource => "every waiting node has a wake source or is listed as stalled",
-            Self::RetryBudget => "retries stay within the budget",
+            Self::AbortReachesAll => Invariant::AbortReachesAll.text(),
+            Self::EndedIsQuiet => Invariant::EndedIsQuiet.text(),
+            Self::RingIsRunnable => Invariant::RingIsRunnable.text(),
+            Self::WakeSource => Invariant::WakeSource.text(),
+            Self::RetryBudget => Invariant::RetryBudget.text(),
             Self::RetryDelay => "retry delays stay within the policy",
-            Self::SequenceOrder => "a sequence keeps its order",
-            Self::Width => "the width is kept",
+            Self::SequenceOrder => Invariant::SequenceOrder.text(),
+            Self::Width => Invariant::Width.text(),
             Self::Gate => "a gate never opens before its condition",
             Self::GraphOrder => "the order of a graph respects every edge",
             Self::Pause => "what is paused is not cranked",
             Self::IdlePoll => "an idle poll cranks nothing",
             Self::StaleId => "stale ids are refused",
-            Self::SlotsConserved => "slots are conserved",
-            Self::TablesAgree => "links, counters and deadlines agree",
-            Self::Ends => "everything ends",
+            Self::SlotsConserved => Invariant::SlotsConserved.text(),
+            Self::TablesAgree => Invariant::TablesAgree.text(),
+            Self::Ends => Invariant::Ends.text(),
             Self::OneHash => "two runs of one log give one hash",
             Self::Own => "the scenario's own condition holds",
         }
@@ -113,6 +114,26 @@ impl Oracle {
 impl fmt::Display for Oracle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.text())
+    }
+}
+
+/// What an invariant of the tables is called here.
+impl From<Invariant> for Oracle {
+    fn from(invariant: Invariant) -> Self {
+        match invariant {
+            Invariant::LegalMoves => Self::LegalMoves,
+            Invariant::ChildrenFirst => Self::ChildrenFirst,
+            Invariant::AbortReachesAll => Self::AbortReachesAll,
+            Invariant::EndedIsQuiet => Self::EndedIsQuiet,
+            Invariant::RingIsRunnable => Self::RingIsRunnable,
+            Invariant::WakeSource => Self::WakeSource,
+            Invariant::RetryBudget => Self::RetryBudget,
+            Invariant::SequenceOrder => Self::SequenceOrder,
+            Invariant::Width => Self::Width,
+            Invariant::SlotsConserved => Self::SlotsConserved,
+            Invariant::TablesAgree => Self::TablesAgree,
+            Invariant::Ends => Self::Ends,
+        }
     }
 }
 
@@ -130,6 +151,12 @@ pub struct Violation {
 impl Violation {
     pub(crate) fn new(oracle: Oracle, node: impl Into<Option<NodeId>>, detail: &'static str) -> Self {
         Self { oracle, node: node.into(), detail }
+    }
+}
+
+impl From<door::Violation> for Violation {
+    fn from(door::Violation { invariant, node, detail }: door::Violation) -> Self {
+        Self { oracle: invariant.into(), node, detail }
     }
 }
 

@@ -7,20 +7,15 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::oracle::{Oracle, Violation, ensure};
-use crate::id::NodeId;
-use crate::node::Kind;
-use crate::observe::{Event, What};
-use crate::retry::Retry;
-use crate::state::{State, Transition};
-use crate::status::NodeView;
-use crate::time::{Instant, micros_ceil};
+use windlass::{Event, Instant, Kind, NodeId, NodeView, Retry, State, Transition, What};
+
+use crate::oracle::{Oracle, Violation, ensure};
 
 type Checked = Result<(), Violation>;
 
 /// What the spec of a node said.
 #[derive(Clone, Debug)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     pub kind: Kind,
     pub width: u32,
     pub retry: Retry,
@@ -32,15 +27,13 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    pub(super) fn of(node: &NodeView<'_>) -> Self {
-        let cold = node.cold();
-        let waits = matches!(node.kind(), Kind::After | Kind::AfterSuccess);
+    pub(crate) fn of(node: &NodeView<'_>) -> Self {
         Self {
             kind: node.kind(),
-            width: cold.width,
-            retry: cold.retry,
+            width: node.width(),
+            retry: node.retry_policy(),
             paused: node.is_paused(),
-            awaited: waits.then(|| NodeId::from_bits(cold.param)).flatten(),
+            awaited: node.awaited(),
             depends: node.dependencies().map(|dependency| dependency.id()).collect(),
         }
     }
@@ -74,7 +67,7 @@ impl Node {
 
 /// The tree as its events tell it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     nodes: BTreeMap<NodeId, Node>,
     /// How nodes that are gone had ended.
     ends: BTreeMap<NodeId, State>,
@@ -82,7 +75,7 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Takes note of what the spec of a node says. Before the events in which it matters.
-    pub(super) fn learn(&mut self, id: NodeId, facts: Facts) {
+    pub(crate) fn learn(&mut self, id: NodeId, facts: Facts) {
         let node = self.nodes.entry(id).or_default();
         if node.facts.is_none() {
             node.paused = facts.paused;
@@ -91,24 +84,24 @@ impl Watch {
     }
 
     /// Takes note that a work asked for this delay when it failed.
-    pub(super) fn asked(&mut self, id: NodeId, delay: Duration) {
-        self.node_mut(id).asked = Some(Duration::from_micros(micros_ceil(delay)));
+    pub(crate) fn asked(&mut self, id: NodeId, delay: Duration) {
+        self.node_mut(id).asked = Some((Instant::ZERO + delay) - Instant::ZERO);
     }
 
     /// Takes note that a gate's predicate said yes.
-    pub(super) fn said_yes(&mut self, id: NodeId) {
+    pub(crate) fn said_yes(&mut self, id: NodeId) {
         self.node_mut(id).yes = true;
     }
 
     /// Takes note that a node panicked, which lifts its pause.
-    pub(super) fn panicked(&mut self, id: NodeId) {
+    pub(crate) fn panicked(&mut self, id: NodeId) {
         if let Some(node) = self.nodes.get_mut(&id) {
             node.paused = false;
         }
     }
 
     /// Takes in one event.
-    pub(super) fn event(&mut self, event: &Event) -> Checked {
+    pub(crate) fn event(&mut self, event: &Event) -> Checked {
         let id = event.node;
         match event.what {
             What::Added(parent) => self.added(id, parent),
@@ -122,12 +115,13 @@ impl Watch {
                 Ok(())
             }
             What::Freed => self.freed(id),
-            What::Failed(_) | What::Forced | What::TimedOut | What::Full => Ok(()),
+            // Failures, ends by force, timeouts, refusals: what follows from them has events of its own.
+            _ => Ok(()),
         }
     }
 
     /// What must hold when a step is over: an abort has reached everything below it.
-    pub(super) fn step_is_over(&self) -> Checked {
+    pub(crate) fn step_is_over(&self) -> Checked {
         for node in self.nodes.values().filter(|node| node.state == State::Aborting) {
             for child in &node.children {
                 let state = self.state(*child);
@@ -139,7 +133,7 @@ impl Watch {
     }
 
     /// The table has as many nodes as were added and not freed.
-    pub(super) fn count(&self, nodes: usize) -> Checked {
+    pub(crate) fn count(&self, nodes: usize) -> Checked {
         let same = self.nodes.len() == nodes;
         ensure(same, Oracle::SlotsConserved, None, "more or fewer nodes than were added and not freed")
     }

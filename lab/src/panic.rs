@@ -9,12 +9,12 @@ mod with_std {
 
     struct Scripted;
 
-    pub(in crate::lab) fn throw() -> ! {
+    pub(crate) fn throw() -> ! {
         // Without the panic hook: nobody needs to read about it.
         resume_unwind(Box::new(Scripted))
     }
 
-    pub(in crate::lab) fn catch<R>(call: impl FnOnce() -> R) -> Option<R> {
+    pub(crate) fn catch<R>(call: impl FnOnce() -> R) -> Option<R> {
         match catch_unwind(AssertUnwindSafe(call)) {
             Ok(result) => Some(result),
             Err(payload) if payload.is::<Scripted>() => None,
@@ -25,16 +25,16 @@ mod with_std {
 
 #[cfg(target_os = "none")]
 mod without_std {
-    pub(in crate::lab) fn throw() -> ! {
+    pub(crate) fn throw() -> ! {
         panic!("the fault script of the lab says so, and nothing here can catch it")
     }
 
-    pub(in crate::lab) fn catch<R>(call: impl FnOnce() -> R) -> Option<R> {
+    pub(crate) fn catch<R>(call: impl FnOnce() -> R) -> Option<R> {
         Some(call())
     }
 }
 
 #[cfg(not(target_os = "none"))]
-pub(super) use with_std::{catch, throw};
+pub(crate) use with_std::{catch, throw};
 #[cfg(target_os = "none")]
-pub(super) use without_std::{catch, throw};
+pub(crate) use without_std::{catch, throw};

@@ -5,14 +5,15 @@
 
 use alloc::vec::Vec;
 
-use super::fault::Fault;
-use super::log::{Input, Log};
-use crate::time::Instant;
+use windlass::Instant;
+
+use crate::fault::Fault;
+use crate::log::{Input, Log};
 
 /// Tries at most `runs` logs that are shorter or simpler than `log`, and gives the best for which `fails` still says yes.
 ///
 /// ```
-/// use windlass::lab::{Input, Log, shrink};
+/// use windlass_lab::{Input, Log, shrink};
 ///
 /// let log: Log = "574c414201012805000101020c".parse().unwrap(); // crank 40 times, wake, crank twice, shut down
 /// let short = shrink(&log, 1_000, |log| log.inputs().contains(&Input::Shutdown(windlass::Instant::MAX)));

@@ -5,7 +5,7 @@
 
 use alloc::vec::Vec;
 
-use crate::id::NodeId;
+use windlass::NodeId;
 
 /// What goes on outside: operations that works have begun and that complete some time later. The application implements it.
 ///
@@ -14,7 +14,7 @@ use crate::id::NodeId;
 ///
 /// ```
 /// use windlass::NodeId;
-/// use windlass::lab::Outside;
+/// use windlass_lab::Outside;
 ///
 /// #[derive(Default)]
 /// struct Disk { reads: Vec<(NodeId, u32)>, blocks: Vec<u32> }
@@ -57,14 +57,14 @@ pub enum Order {
 
 /// Makes the choices.
 #[derive(Clone, Debug)]
-pub(super) enum Chooser {
+pub(crate) enum Chooser {
     Calm,
     Seeded(Random),
     Path(Path),
 }
 
 impl Chooser {
-    pub(super) const fn new(order: Order) -> Self {
+    pub(crate) const fn new(order: Order) -> Self {
         match order {
             Order::Calm => Self::Calm,
             Order::Seeded(seed) => Self::Seeded(Random(seed)),
@@ -72,7 +72,7 @@ impl Chooser {
     }
 
     /// One of `of` things; `of` is not 0.
-    pub(super) fn choose(&mut self, of: usize) -> usize {
+    pub(crate) fn choose(&mut self, of: usize) -> usize {
         match self {
             Self::Calm => 0,
             Self::Seeded(random) => random.below(of),
@@ -81,7 +81,7 @@ impl Chooser {
     }
 
     /// Whether the outside comes before the next crank.
-    pub(super) fn interrupts(&mut self) -> bool {
+    pub(crate) fn interrupts(&mut self) -> bool {
         match self {
             Self::Calm => false,
             Self::Seeded(random) => random.below(4) == 0,
@@ -92,7 +92,7 @@ impl Chooser {
 
 /// One path through all choices.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Path {
+pub(crate) struct Path {
     /// What was chosen, of how many.
     taken: Vec<(usize, usize)>,
     at: usize,
@@ -102,7 +102,7 @@ pub(super) struct Path {
 }
 
 impl Path {
-    pub(super) fn with(interruptions: u32) -> Self {
+    pub(crate) fn with(interruptions: u32) -> Self {
         Self { interruptions, left: interruptions, ..Self::default() }
     }
 
@@ -127,7 +127,7 @@ impl Path {
     }
 
     /// The next path, if there is one that was not visited.
-    pub(super) fn next(mut self) -> Option<Self> {
+    pub(crate) fn next(mut self) -> Option<Self> {
         self.taken.truncate(self.at);
         while let Some((chosen, of)) = self.taken.pop() {
             if chosen + 1 < of {
@@ -142,11 +142,11 @@ impl Path {
 
 /// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014): the same on every target.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Random(pub u64);
+pub(crate) struct Random(pub u64);
 
 impl Random {
     /// An even draw from 0 to `of` - 1, with a bias that does not matter here; 0 if `of` is 0.
-    pub(super) fn below(&mut self, of: usize) -> usize {
+    pub(crate) fn below(&mut self, of: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

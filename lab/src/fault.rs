@@ -8,8 +8,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use crate::id::NodeId;
-use crate::reason::Reason;
+use windlass::{NodeId, Reason, door};
 
 /// What a node that fails by a fault gives as its reason.
 pub const INJECTED: Reason = Reason::new("injected by the lab");
@@ -18,9 +17,9 @@ pub const INJECTED: Reason = Reason::new("injected by the lab");
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The step fails, as with [`Outcome::Failure`](crate::Outcome::Failure); the work is not called. A question fails too.
+    /// The step fails, as with [`Outcome::Failure`](windlass::Outcome::Failure); the work is not called. A question fails too.
     Fail,
-    /// The step fails for good, as with [`Outcome::Fatal`](crate::Outcome::Fatal); the work is not called. A generator, which has no such answer,
+    /// The step fails for good, as with [`Outcome::Fatal`](windlass::Outcome::Fatal); the work is not called. A generator, which has no such answer,
     /// says that it has added what it has not, and so fails with [`Reason::NOTHING_ADDED`].
     FailForGood,
     /// The step, or the step of an abort, comes so much later; if it is woken earlier, at that time.
@@ -32,7 +31,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub(super) const fn tag(self) -> u8 {
+    pub(crate) const fn tag(self) -> u8 {
         match self {
             Self::Fail => 1,
             Self::FailForGood => 2,
@@ -42,7 +41,7 @@ impl Fault {
         }
     }
 
-    pub(super) const fn from_tag(tag: u8, delay: Duration) -> Option<Self> {
+    pub(crate) const fn from_tag(tag: u8, delay: Duration) -> Option<Self> {
         Some(match tag {
             1 => Self::Fail,
             2 => Self::FailForGood,
@@ -69,7 +68,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Fail => f.write_str("fail"),
             Self::FailForGood => f.write_str("fail for good"),
-            Self::Delay(delay) => write!(f, "delay by {}", crate::time::Human(*delay)),
+            Self::Delay(delay) => write!(f, "delay by {}", door::human(*delay)),
             Self::Wake => f.write_str("wake for nothing"),
             Self::Panic => f.write_str("panic"),
         }
@@ -79,7 +78,7 @@ impl fmt::Display for Fault {
 /// Where a fault of the script strikes. What is not said here does not matter: `At::name("fetch")` is every step of every attempt.
 ///
 /// ```
-/// use windlass::lab::At;
+/// use windlass_lab::At;
 /// let third_step_of_the_retry = At::name("fetch").attempt(2).step(3);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,13 +95,13 @@ pub struct At {
 /// The hooks of a work, which have no answer: what can strike them is a panic, or a wake for nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hook {
-    /// [`Work::on_reset`](crate::Work::on_reset).
+    /// [`Work::on_reset`](windlass::Work::on_reset).
     Reset,
-    /// [`Work::on_success`](crate::Work::on_success).
+    /// [`Work::on_success`](windlass::Work::on_success).
     Success,
-    /// [`Work::on_failure_retry`](crate::Work::on_failure_retry).
+    /// [`Work::on_failure_retry`](windlass::Work::on_failure_retry).
     FailureRetry,
-    /// [`Work::on_failure_raise`](crate::Work::on_failure_raise).
+    /// [`Work::on_failure_raise`](windlass::Work::on_failure_raise).
     FailureRaise,
 }
 
@@ -146,7 +145,7 @@ impl At {
 
 /// The calls that a fault can strike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Call {
+pub(crate) enum Call {
     Run,
     Next,
     Check,
@@ -156,7 +155,7 @@ pub(super) enum Call {
 
 /// One call, as far as a script is concerned.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub name: &'static str,
     pub node: NodeId,
     pub attempt: u32,
@@ -168,27 +167,27 @@ pub(super) struct Place {
 
 /// Where which fault strikes, and what strikes next wherever that is.
 #[derive(Debug, Default)]
-pub(super) struct Script {
+pub(crate) struct Script {
     lines: Vec<(At, Fault, u64)>,
     next: Option<Fault>,
 }
 
 impl Script {
-    pub(super) fn add(&mut self, at: At, fault: Fault) {
+    pub(crate) fn add(&mut self, at: At, fault: Fault) {
         self.lines.push((at, fault, 0));
     }
 
-    pub(super) fn strike_next(&mut self, fault: Fault) {
+    pub(crate) fn strike_next(&mut self, fault: Fault) {
         self.next = Some(fault);
     }
 
     /// The lines that have struck nothing.
-    pub(super) fn idle(&self) -> impl Iterator<Item = (At, Fault)> {
+    pub(crate) fn idle(&self) -> impl Iterator<Item = (At, Fault)> {
         self.lines.iter().filter(|line| line.2 == 0).map(|line| (line.0, line.1))
     }
 
     /// What strikes this call: the first line of the script that says so.
-    pub(super) fn look_up(&mut self, place: &Place) -> Option<Fault> {
+    pub(crate) fn look_up(&mut self, place: &Place) -> Option<Fault> {
         let is_hook = matches!(place.call, Call::Hook(_));
         if let Some(fault) = self.next.take_if(|fault| !is_hook && fault.suits(place.call)) {
             return Some(fault);

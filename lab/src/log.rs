@@ -11,9 +11,9 @@ use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;
 
-use super::fault::Fault;
-use crate::id::NodeId;
-use crate::time::{Instant, micros_ceil};
+use windlass::{Instant, NodeId};
+
+use crate::fault::Fault;
 
 const MAGIC: &[u8; 4] = b"WLAB";
 const VERSION: u8 = 1;
@@ -74,7 +74,7 @@ impl fmt::Display for Input {
 ///
 /// ```
 /// use windlass::Instant;
-/// use windlass::lab::{Input, Log};
+/// use windlass_lab::{Input, Log};
 ///
 /// let log: Log = [Input::Crank(3), Input::Clock(Instant::from_millis(20)), Input::Crank(1)].into_iter().collect();
 /// assert_eq!(log.to_string(), "574c414201010302a09c010101");
@@ -247,7 +247,11 @@ fn write(bytes: &mut Vec<u8>, input: &Input) {
         Input::Shutdown(Instant::MAX) => (12, [None; 3]),
         Input::Shutdown(by) => (13, [Some(by.as_micros()), None, None]),
         Input::Strike(fault) => {
-            let delay = if let Fault::Delay(delay) = fault { Some(micros_ceil(*delay)) } else { None };
+            let delay = if let Fault::Delay(delay) = fault {
+                Some((Instant::ZERO + *delay).as_micros())
+            } else {
+                None
+            };
             (14, [Some(u64::from(fault.tag())), delay, None])
         }
     };

@@ -10,21 +10,17 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::cell::Cell;
 
-use super::chaos::Chaos;
-use super::fault::{At, Fault};
-use super::finding::Finding;
-use super::guest::{Guest, World};
-use super::hash::Trail;
-use super::log::{Input, Log};
-use super::oracle::{Oracle, Violation};
-use super::order::{Chooser, Order, Outside};
-use super::watch::Watch;
-use crate::id::NodeId;
-use crate::next::Next;
-use crate::scheduler::Scheduler;
-use crate::store::Boxed;
-use crate::time::Instant;
-use crate::work::Work;
+use windlass::{Boxed, Instant, Next, NodeId, Scheduler, Work};
+
+use crate::chaos::Chaos;
+use crate::fault::{At, Fault};
+use crate::finding::Finding;
+use crate::guest::{Guest, World};
+use crate::hash::Trail;
+use crate::log::{Input, Log};
+use crate::oracle::{Oracle, Violation};
+use crate::order::{Chooser, Order, Outside};
+use crate::watch::Watch;
 
 /// Slots of a lab's table unless the scenario says otherwise.
 const CAPACITY: usize = 256;
@@ -32,37 +28,37 @@ const CAPACITY: usize = 256;
 const LIMIT: usize = 20_000;
 
 /// The shipped engine, with works that faults can strike, and all events kept.
-pub(super) type Engine<W> = Scheduler<Guest<W>, Boxed<Guest<W>>, Trail>;
+pub(crate) type Engine<W> = Scheduler<Guest<W>, Boxed<Guest<W>>, Trail>;
 type Act<W, A> = Box<dyn FnOnce(&mut Lab<W, A>)>;
-pub(super) type Condition<W, A> = (&'static str, Box<dyn Fn(&Lab<W, A>) -> bool>);
+pub(crate) type Condition<W, A> = (&'static str, Box<dyn Fn(&Lab<W, A>) -> bool>);
 
 /// A scheduler under test, with its application and a virtual clock.
 ///
 /// A scenario builds the tree, says what may happen outside and what must hold; the lab does the rest. Everything that is asked of it after the
 /// building is an input, and goes into its log.
 pub struct Lab<W, A = ()> {
-    pub(super) s: Engine<W>,
-    pub(super) world: World<W, A>,
-    pub(super) now: Instant,
-    pub(super) log: Log,
-    pub(super) phase: Phase,
-    pub(super) acts: Vec<(&'static str, Act<W, A>)>,
-    pub(super) always: Vec<Condition<W, A>>,
-    pub(super) at_end: Vec<Condition<W, A>>,
-    pub(super) watch: Watch,
+    pub(crate) s: Engine<W>,
+    pub(crate) world: World<W, A>,
+    pub(crate) now: Instant,
+    pub(crate) log: Log,
+    pub(crate) phase: Phase,
+    pub(crate) acts: Vec<(&'static str, Act<W, A>)>,
+    pub(crate) always: Vec<Condition<W, A>>,
+    pub(crate) at_end: Vec<Condition<W, A>>,
+    pub(crate) watch: Watch,
     /// Events that the oracles have seen.
-    pub(super) seen: usize,
-    pub(super) stale: Vec<NodeId>,
-    pub(super) failed: Option<Violation>,
-    pub(super) chooser: Chooser,
-    pub(super) chaos: Option<Chaos>,
-    pub(super) limit: usize,
-    pub(super) may_stall: bool,
-    pub(super) wakes: Wakes,
+    pub(crate) seen: usize,
+    pub(crate) stale: Vec<NodeId>,
+    pub(crate) failed: Option<Violation>,
+    pub(crate) chooser: Chooser,
+    pub(crate) chaos: Option<Chaos>,
+    pub(crate) limit: usize,
+    pub(crate) may_stall: bool,
+    pub(crate) wakes: Wakes,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     Building,
     Acting,
     Running,
@@ -70,9 +66,9 @@ pub(super) enum Phase {
 
 /// The wake set that the labs of one search share, one after the other: it is never given back.
 #[derive(Clone, Default)]
-pub(super) struct Wakes {
+pub(crate) struct Wakes {
     #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
-    set: Rc<Cell<Option<&'static crate::wake::WakeSet>>>,
+    set: Rc<Cell<Option<&'static windlass::WakeSet>>>,
     #[cfg(not(any(target_has_atomic = "32", feature = "portable-atomic")))]
     set: Rc<Cell<()>>,
 }
@@ -81,9 +77,9 @@ impl Wakes {
     #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
     fn serve<W>(&self, s: &mut Engine<W>) {
         let fits = self.set.get().filter(|set| set.capacity() >= s.capacity());
-        let set = fits.unwrap_or_else(|| crate::wake::WakeSet::leaked(s.capacity(), None));
+        let set = fits.unwrap_or_else(|| windlass::WakeSet::leaked(s.capacity(), None));
         // What the last run left.
-        set.drain(|_| {});
+        windlass::door::forget_wakes(set);
         self.set.set(Some(set));
         s.set_wakes(set);
     }
@@ -106,12 +102,12 @@ where
         Self::sharing(app, Wakes::default())
     }
 
-    pub(super) fn sharing(app: A, wakes: Wakes) -> Self {
+    pub(crate) fn sharing(app: A, wakes: Wakes) -> Self {
         let mut s = Scheduler::with_capacity(CAPACITY).observed_by(Trail::default());
         wakes.serve(&mut s);
         Self {
             s,
-            world: World::new(app, CAPACITY),
+            world: World::new(app),
             now: Instant::ZERO,
             log: Log::default(),
             phase: Phase::Building,
@@ -133,7 +129,6 @@ where
     /// Gives the table so many slots. Before anything else: what was added is dropped.
     pub fn set_capacity(&mut self, nodes: usize) {
         self.s = Scheduler::with_capacity(nodes).observed_by(Trail::default());
-        self.world.stage = core::iter::repeat_with(|| None).take(nodes).collect();
         self.wakes.serve(&mut self.s);
         self.watch = Watch::default();
     }
@@ -298,8 +293,8 @@ where
 
     fn crank(&mut self) {
         let (s, world, now) = (&mut self.s, &mut self.world, self.now);
-        let next = super::panic::catch(|| s.crank_with(now, world));
-        let panicked = next.is_none().then(|| self.s.view().root.running);
+        let next = crate::panic::catch(|| s.crank_with(now, world));
+        let panicked = if next.is_none() { self.s.interrupted() } else { None };
         self.log.push(Input::Crank(1));
         self.close(panicked);
     }

@@ -8,18 +8,17 @@ use core::marker::PhantomData;
 use core::ops::Range;
 use core::time::Duration;
 
-use super::chaos::{Chaos, Disturb};
-use super::fault::Fault;
-use super::finding::Finding;
-use super::hash::Trail;
-use super::log::{Input, Log};
-use super::oracle::{Oracle, Violation};
-use super::order::{Chooser, Order, Outside, Path};
-use super::run::{Lab, Wakes};
-use super::shrink::shrink;
-use crate::id::NodeId;
-use crate::next::Next;
-use crate::work::Work;
+use windlass::{Next, NodeId, Work};
+
+use crate::chaos::{Chaos, Disturb};
+use crate::fault::Fault;
+use crate::finding::Finding;
+use crate::hash::Trail;
+use crate::log::{Input, Log};
+use crate::oracle::{Oracle, Violation};
+use crate::order::{Chooser, Order, Outside, Path};
+use crate::run::{Lab, Wakes};
+use crate::shrink::shrink;
 
 /// Logs that are tried to make one short.
 const SHRINK_RUNS: usize = 2_000;
@@ -327,7 +326,7 @@ where
 }
 
 /// Two runs of one log that differ first after `step`.
-pub(super) fn differs(one: &Trail, other: &Trail, step: usize) -> Violation {
+pub(crate) fn differs(one: &Trail, other: &Trail, step: usize) -> Violation {
     let (one, other) = (one.events_of(step), other.events_of(step));
     let pair = one.iter().zip(other).find(|(one, other)| one != other);
     let longer = one.get(other.len()).or(other.get(one.len()));

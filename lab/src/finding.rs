@@ -7,13 +7,12 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::log::Log;
-use super::oracle::Violation;
-use super::order::Outside;
-use super::run::Lab;
-use crate::observe::Event;
-use crate::time::Instant;
-use crate::work::Work;
+use windlass::{Event, Instant, Work};
+
+use crate::log::Log;
+use crate::oracle::Violation;
+use crate::order::Outside;
+use crate::run::Lab;
 
 /// Events that are shown.
 const SHOWN: usize = 12;
@@ -34,7 +33,7 @@ struct Parts {
 }
 
 impl Finding {
-    pub(super) fn new<W, A>(lab: &Lab<W, A>, violation: Violation) -> Self
+    pub(crate) fn new<W, A>(lab: &Lab<W, A>, violation: Violation) -> Self
     where
         W: Work<A, W>,
         A: Outside,
@@ -52,7 +51,7 @@ impl Finding {
     }
 
     /// The same finding, whose log was this many steps long before it was shrunk.
-    pub(super) fn shrunk_from(mut self, steps: u64) -> Self {
+    pub(crate) fn shrunk_from(mut self, steps: u64) -> Self {
         self.0.shrunk_from = Some(steps);
         self
     }

@@ -6,13 +6,11 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::fault::Fault;
-use super::log::Input;
-use super::order::Random;
-use crate::id::NodeId;
-use crate::next::Next;
-use crate::status::View;
-use crate::time::Instant;
+use windlass::{Instant, Next, NodeId, View};
+
+use crate::fault::Fault;
+use crate::log::Input;
+use crate::order::Random;
 
 /// The most disturbances in one run.
 const MOST: u32 = 24;
@@ -76,7 +74,7 @@ impl Disturb {
     }
 }
 
-pub(super) struct Chaos {
+pub(crate) struct Chaos {
     random: Random,
     disturb: Disturb,
     left: u32,
@@ -84,12 +82,12 @@ pub(super) struct Chaos {
 }
 
 impl Chaos {
-    pub(super) const fn new(seed: u64, disturb: Disturb) -> Self {
+    pub(crate) const fn new(seed: u64, disturb: Disturb) -> Self {
         Self { random: Random(!seed), disturb, left: MOST, paused: Vec::new() }
     }
 
     /// A disturbance, now and then.
-    pub(super) fn input(&mut self, view: View<'_>, next: Next) -> Option<Input> {
+    pub(crate) fn input(&mut self, view: View<'_>, next: Next) -> Option<Input> {
         if self.left == 0 || next == Next::Done || self.random.below(8) > 0 {
             return None;
         }
@@ -115,7 +113,7 @@ impl Chaos {
     }
 
     /// When nothing else can happen: whatever is still paused goes on.
-    pub(super) fn last(&mut self) -> Option<Input> {
+    pub(crate) fn last(&mut self) -> Option<Input> {
         self.paused.pop().map(Input::Resume)
     }
 

@@ -7,9 +7,7 @@
 
 use alloc::vec::Vec;
 
-use crate::id::NodeId;
-use crate::observe::{Event, Observer, What};
-use crate::reason::{Failure, Reason};
+use windlass::{Event, Failure, NodeId, Observer, Reason, What};
 
 /// Grows when an event is written differently, so that a hash kept by a test can say what it was made with.
 pub const HASH_VERSION: u32 = 1;
@@ -17,8 +15,8 @@ pub const HASH_VERSION: u32 = 1;
 /// Hashes the events of a scheduler, anywhere: 8 bytes, no allocation.
 ///
 /// ```
-/// use windlass::lab::EventHash;
 /// use windlass::{Cx, Inline, Instant, Outcome, Scheduler, Spec, Work};
+/// use windlass_lab::EventHash;
 ///
 /// struct Once;
 /// impl Work for Once {
@@ -91,6 +89,8 @@ impl EventHash {
             }
             What::Freed => self.byte(11),
             What::Full => self.byte(12),
+            // Packages of one version know the same events.
+            _ => self.byte(0),
         }
     }
 
@@ -137,7 +137,7 @@ impl Observer for EventHash {
 /// All events of a run, and the hash after each step of it.
 #[derive(Clone, Debug, Default)]
 pub struct Trail {
-    pub(super) events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
     hash: EventHash,
     /// After what the scenario built, and after each step: how many events there were, and their hash.
     steps: Vec<(usize, u64)>,
@@ -184,7 +184,7 @@ impl Trail {
     }
 
     /// Ends the building, or a step.
-    pub(super) fn mark(&mut self) {
+    pub(crate) fn mark(&mut self) {
         self.steps.push((self.events.len(), self.hash.value()));
     }
 }

@@ -4,22 +4,14 @@
 
 use core::fmt;
 
-use super::hash::Trail;
-use super::log::Log;
-use super::oracle::{Oracle, Violation, ensure};
-use super::order::Outside;
-use super::run::{Condition, Lab};
-use super::watch::Facts;
-use crate::error::Error;
-use crate::id::NodeId;
-use crate::metrics::Metrics;
-use crate::next::Next;
-use crate::node::flag;
-use crate::observe::What;
-use crate::state::{State, Transition};
-use crate::status::View;
-use crate::time::Instant;
-use crate::work::Work;
+use windlass::{Error, Instant, Metrics, Next, NodeId, State, Transition, View, What, Work};
+
+use crate::hash::Trail;
+use crate::log::Log;
+use crate::oracle::{Oracle, Violation, ensure};
+use crate::order::Outside;
+use crate::run::{Condition, Lab};
+use crate::watch::Facts;
 
 /// How many ids of nodes that are gone are tried after each step.
 const STALE: usize = 8;
@@ -31,7 +23,7 @@ where
     A: Outside,
 {
     /// The end of a step: the script's wakes, an idle poll if there is nothing to do, and every oracle.
-    pub(super) fn close(&mut self, panicked: Option<u32>) {
+    pub(crate) fn close(&mut self, panicked: Option<NodeId>) {
         for node in core::mem::take(&mut self.world.wakes) {
             // A node that ended in this very step is not woken.
             let _ = self.s.wake(node);
@@ -42,28 +34,30 @@ where
         self.failed = self.failed.or(looked.err());
     }
 
-    pub(super) fn poll_idle(&mut self) -> Result<(), Violation> {
+    pub(crate) fn poll_idle(&mut self) -> Result<(), Violation> {
         let next = self.next();
-        if next == Next::Now {
-            return Ok(());
-        }
-        let (cranks, before) = (self.s.view().root.counts.cranks, self.trail().events().len());
+        if next == Next::Now { Ok(()) } else { self.poll_for_nothing(next) }
+    }
+
+    /// A poll that has nothing to do before `next`.
+    pub(crate) fn poll_for_nothing(&mut self, next: Next) -> Result<(), Violation> {
+        let (cranks, before) = (self.s.metrics().cranks, self.trail().events().len());
         let after = self.s.crank_with(self.now, &mut self.world);
         let events = self.trail().events().get(before..).unwrap_or_default();
         // What is detached may be freed.
         let quiet = events.iter().all(|event| event.what == What::Freed);
-        let same = after == next && quiet && self.s.view().root.counts.cranks == cranks;
+        let same = after == next && quiet && self.s.metrics().cranks == cranks;
         ensure(same, Oracle::IdlePoll, None, "a poll with nothing to do did something")
     }
 
-    fn look(&mut self, panicked: Option<u32>) -> Result<(), Violation> {
+    fn look(&mut self, panicked: Option<NodeId>) -> Result<(), Violation> {
         self.show_watch(panicked)?;
         if panicked.is_none() {
             self.watch.step_is_over()?;
         }
         self.s.check_invariants()?;
         let view = self.s.view();
-        self.watch.count(view.root.used as usize)?;
+        self.watch.count(self.s.metrics().nodes)?;
         look_for_wakers(view, self.next())?;
         self.try_stale_ids()?;
         self.ask(&self.always)?;
@@ -71,7 +65,7 @@ where
         ensure(steps < self.limit, Oracle::Ends, None, "there is no end in sight")
     }
 
-    pub(super) fn try_stale_ids(&mut self) -> Result<(), Violation> {
+    pub(crate) fn try_stale_ids(&mut self) -> Result<(), Violation> {
         for stale in &self.stale {
             let refused =
                 self.s.view().node(*stale).is_err() && self.s.wake(*stale) == Err(Error::UnknownNode);
@@ -81,10 +75,10 @@ where
     }
 
     /// Shows the oracles over events what has happened since they looked.
-    fn show_watch(&mut self, panicked: Option<u32>) -> Result<(), Violation> {
+    fn show_watch(&mut self, panicked: Option<NodeId>) -> Result<(), Violation> {
         let view = self.s.view();
-        if let Some(index) = panicked {
-            self.watch.panicked(view.id(index));
+        if let Some(node) = panicked {
+            self.watch.panicked(node);
         }
         for (node, delay) in self.world.asked.drain(..) {
             self.watch.asked(node, delay);
@@ -119,7 +113,7 @@ where
         events.iter().try_for_each(|event| self.watch.event(event))
     }
 
-    pub(super) fn look_at_end(&self) -> Result<(), Violation> {
+    pub(crate) fn look_at_end(&self) -> Result<(), Violation> {
         if self.next() == Next::Done {
             let quiet = self.s.next_deadline().is_none();
             ensure(quiet, Oracle::EndedIsQuiet, None, "all has ended, and there is a deadline left")?;
@@ -140,7 +134,7 @@ fn look_for_wakers(view: View<'_>, next: Next) -> Result<(), Violation> {
     }
     let named = view.nodes().any(|node| {
         let gate = node.kind().is_gate() && node.state() == State::Waiting;
-        gate || node.is_stalled() || node.is_paused() || node.hot().has(flag::HANDLE)
+        gate || node.is_stalled() || node.is_paused() || node.has_wake_handle()
     });
     ensure(named, Oracle::WakeSource, None, "all wait for a wake, and no node is stalled or paused")
 }
@@ -170,7 +164,7 @@ impl<W, A> Lab<W, A> {
         self.s.view()
     }
 
-    /// As [`Scheduler::state`](crate::Scheduler::state).
+    /// As [`Scheduler::state`](windlass::Scheduler::state).
     ///
     /// # Errors
     /// As there.
@@ -178,7 +172,7 @@ impl<W, A> Lab<W, A> {
         self.s.state(node)
     }
 
-    /// As [`Scheduler::work`](crate::Scheduler::work).
+    /// As [`Scheduler::work`](windlass::Scheduler::work).
     ///
     /// # Errors
     /// As there.
@@ -186,18 +180,18 @@ impl<W, A> Lab<W, A> {
         Ok(self.s.work(node)?.map(|guest| &guest.work))
     }
 
-    /// As [`Scheduler::metrics`](crate::Scheduler::metrics).
+    /// As [`Scheduler::metrics`](windlass::Scheduler::metrics).
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         self.s.metrics()
     }
 
-    /// As [`Scheduler::tree`](crate::Scheduler::tree).
+    /// As [`Scheduler::tree`](windlass::Scheduler::tree).
     pub fn tree(&self) -> impl fmt::Display {
         self.s.tree()
     }
 
-    /// As [`Scheduler::next`](crate::Scheduler::next), at the virtual time.
+    /// As [`Scheduler::next`](windlass::Scheduler::next), at the virtual time.
     pub fn next(&self) -> Next {
         match self.s.next() {
             Next::At(at) if at <= self.now => Next::Now,
