@@ -121,3 +121,171 @@ pub fn forget_wakes(wakes: &crate::wake::WakeSet) {
 pub fn human(duration: Duration) -> impl fmt::Display {
     Human(duration)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use alloc::boxed::Box;
+    use alloc::rc::Rc;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::id::NodeId;
+    use crate::next::Next;
+    use crate::reason::Reason;
+    use crate::scheduler::Scheduler;
+    use crate::spec::Spec;
+    use crate::store::Boxed;
+    use crate::time::Instant;
+    use crate::work::{Outcome, Work};
+
+    type Act = fn(&mut Guest, &mut Cx<'_, Guest, Note>) -> Outcome;
+
+    /// A work that does what it is told, and counts as alive until it is dropped.
+    struct Guest {
+        act: Act,
+        alive: Rc<()>,
+    }
+
+    impl Guest {
+        /// Another guest, as a node.
+        fn spec(&self, name: &'static str, act: Act) -> Spec<Self> {
+            Spec::work(name, Self { act, alive: Rc::clone(&self.alive) })
+        }
+    }
+
+    struct Host(Guest);
+
+    /// What the guests have as their application: what one of them said.
+    #[derive(Default)]
+    struct Note(&'static str);
+
+    #[derive(Default)]
+    struct House {
+        stage: Stage<Guest>,
+        note: Note,
+    }
+
+    impl House {
+        fn split(&mut self) -> (&mut Stage<Guest>, &mut Note) {
+            (&mut self.stage, &mut self.note)
+        }
+    }
+
+    impl Work<House> for Host {
+        fn on_run(&mut self, cx: &mut Cx<'_, Self, House>) -> Outcome {
+            call_guest(cx, House::split, Host, |cx| (self.0.act)(&mut self.0, cx))
+        }
+    }
+
+    type Engine = Scheduler<Host, Boxed<Host>>;
+
+    /// A scheduler with one host, around a guest that does this.
+    fn hosting(act: Act, alive: &Rc<()>) -> (Engine, NodeId) {
+        let mut s = Scheduler::with_capacity(4);
+        let guest = Guest { act, alive: Rc::clone(alive) };
+        let top = s.add(Spec::work("top", Host(guest))).unwrap();
+        (s, top)
+    }
+
+    /// Nodes, and those of them that have a host.
+    fn count(s: &Engine) -> (usize, usize) {
+        (s.nodes().count(), s.nodes().filter(|node| matches!(s.work(node.id()), Ok(Some(_)))).count())
+    }
+
+    #[test]
+    fn a_guest_sees_its_own_application_and_its_own_node() {
+        let alive = Rc::new(());
+        let act: Act = |_, cx| {
+            assert_eq!((cx.name(), cx.attempt()), ("top", 1));
+            cx.app().0 = "was here";
+            Outcome::Success
+        };
+        let (mut s, _) = hosting(act, &alive);
+        let mut house = House::default();
+        assert_eq!(s.poll_work_with(Instant::ZERO, &mut house), Next::Done);
+        assert_eq!(house.note.0, "was here");
+    }
+
+    #[test]
+    fn what_a_guest_adds_has_a_host_when_the_call_has_ended_even_by_a_panic() {
+        let alive = Rc::new(());
+        let acts: [Act; 2] = [
+            |guest, cx| {
+                cx.add_child(guest.spec("child", |_, _| Outcome::Success)).unwrap();
+                Outcome::Waiting
+            },
+            |guest, cx| {
+                cx.add_child(guest.spec("child", |_, _| Outcome::Success)).unwrap();
+                std::panic::resume_unwind(Box::new("as told"))
+            },
+        ];
+        for act in acts {
+            let (mut s, top) = hosting(act, &alive);
+            let mut house = House::default();
+            let polled = catch_unwind(AssertUnwindSafe(|| s.crank_with(Instant::ZERO, &mut house)));
+            assert_eq!(s.interrupted().is_some(), polled.is_err());
+            assert_eq!(count(&s), (2, 2));
+            assert_eq!(s.node(top).unwrap().children().count(), 1);
+            assert_eq!(Rc::strong_count(&alive), 3);
+            assert!(house.stage.works.iter().all(Option::is_none));
+        }
+    }
+
+    #[test]
+    fn a_slot_that_a_guest_frees_loses_its_host_and_may_get_another_in_the_same_call() {
+        let alive = Rc::new(());
+        let fails: Act = |guest, cx| {
+            cx.add_child(guest.spec("child", |_, _| Outcome::Success)).unwrap();
+            Outcome::Fatal(Reason::new("as told"))
+        };
+        let acts: [(Act, usize); 2] = [
+            (
+                |_, cx| {
+                    let ended = cx.view().nodes().next().unwrap().id();
+                    cx.restart(ended).unwrap();
+                    Outcome::Success
+                },
+                2,
+            ),
+            (
+                |guest, cx| {
+                    let ended = cx.view().nodes().next().unwrap().id();
+                    cx.restart(ended).unwrap();
+                    cx.add_child(guest.spec("other", |_, _| Outcome::Success)).unwrap();
+                    Outcome::Waiting
+                },
+                3,
+            ),
+        ];
+        for (act, left) in acts {
+            let (mut s, _) = hosting(fails, &alive);
+            let mut house = House::default();
+            assert_eq!(s.poll_work_with(Instant::ZERO, &mut house), Next::Done);
+            assert_eq!(
+                (count(&s), Rc::strong_count(&alive)),
+                ((2, 2), 3),
+                "an ended work keeps its children"
+            );
+            s.add(Spec::work("restarts", Host(Guest { act, alive: Rc::clone(&alive) }))).unwrap();
+            let _ = s.crank_with(Instant::ZERO, &mut house);
+            assert_eq!((count(&s), Rc::strong_count(&alive)), ((left, left), left + 1));
+        }
+    }
+
+    #[test]
+    #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+    fn forgotten_wakes_wake_nobody() {
+        let wakes = crate::wake::WakeSet::leaked(4, None);
+        let alive = Rc::new(());
+        let (mut s, top) = hosting(|_, _| Outcome::Waiting, &alive);
+        s.set_wakes(wakes);
+        let handle = s.wake_handle(top).unwrap();
+        assert_eq!(s.poll_work_with(Instant::ZERO, &mut House::default()), Next::OnWake);
+        handle.wake();
+        assert_eq!(s.next(), Next::Now);
+        forget_wakes(wakes);
+        assert_eq!(s.next(), Next::OnWake);
+    }
+}
