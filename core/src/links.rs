@@ -33,7 +33,7 @@ impl Link {
         self.next
     }
 
-    #[cfg(any(feature = "unstable-door", test))]
+    #[cfg(any(feature = "unstable-door", all(test, feature = "alloc")))]
     pub(crate) const fn prev(self) -> u32 {
         self.prev
     }
@@ -156,7 +156,7 @@ impl Stack {
         Some(index)
     }
 
-    #[cfg(any(feature = "unstable-door", test))]
+    #[cfg(any(feature = "unstable-door", all(test, feature = "alloc")))]
     pub(crate) const fn top(self) -> u32 {
         self.top
     }

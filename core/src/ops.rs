@@ -3,7 +3,6 @@
 use crate::error::{Error, Refused};
 use crate::id::NodeId;
 use crate::kind::Kind;
-use crate::marks::mark;
 use crate::node::ROOT;
 use crate::phase::Phase;
 use crate::reason::Cause;
@@ -156,6 +155,6 @@ pub(crate) fn remove<W>(
 pub(crate) fn wake_handle(table: &mut Table<'_>, id: NodeId) -> Result<crate::wake::WakeHandle, Error> {
     let index = table.resolve(id)?;
     let handle = table.globals.wakes.and_then(|wakes| wakes.handle(id)).ok_or(Error::NoWakeSet)?;
-    table.hot[index].set(mark::HANDLE);
+    table.hot[index].set(crate::marks::mark::HANDLE);
     Ok(handle)
 }

@@ -37,12 +37,12 @@ impl Ring {
         self.cursor == NONE
     }
 
-    #[cfg(any(feature = "unstable-door", test))]
+    #[cfg(any(feature = "unstable-door", all(test, feature = "alloc")))]
     pub(crate) const fn children(self) -> List {
         self.children
     }
 
-    #[cfg(any(feature = "unstable-door", test))]
+    #[cfg(any(feature = "unstable-door", all(test, feature = "alloc")))]
     pub(crate) const fn cursor(self) -> u32 {
         self.cursor
     }

@@ -16,7 +16,7 @@ impl Sibling {
     /// All zeros.
     pub(crate) const UNUSED: Self = Self { next: 0, prev: 0 };
 
-    #[cfg(any(feature = "unstable-door", test))]
+    #[cfg(any(feature = "unstable-door", all(test, feature = "alloc")))]
     pub(crate) const fn prev(self) -> u32 {
         self.prev
     }
@@ -39,7 +39,7 @@ impl Siblings {
         self.first
     }
 
-    #[cfg(any(feature = "unstable-door", test))]
+    #[cfg(any(feature = "unstable-door", all(test, feature = "alloc")))]
     pub(crate) const fn last(self) -> u32 {
         self.last
     }

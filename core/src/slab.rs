@@ -64,13 +64,13 @@ impl Slab {
     }
 
     /// The free slot that would be taken next among those that were used before.
-    #[cfg(any(feature = "unstable-door", test))]
+    #[cfg(any(feature = "unstable-door", all(test, feature = "alloc")))]
     pub(crate) const fn first_free(&self) -> u32 {
         self.free.top()
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "alloc"))]
 impl Slab {
     /// Forgets which slots are free.
     pub(crate) const fn lose_free(&mut self) {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use windlass::door::COLUMNS;
 
-use crate::aims::{self, Verdict};
+use crate::aims::Verdict;
 use crate::catalogue::Workload;
 use crate::growth::{self, Growth};
 use crate::instructions::Counts;
