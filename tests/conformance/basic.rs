@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use windlass::{Cause, Instant, Next, State, Status};
-use windlass_tests::{FAILED, Hook, Leaf, Rig, STEP};
+use windlass::{Cause, Instant, Next, Retry, State, Status};
+use windlass_tests::{Hook, Rig, STEP, Script, WRONG, leaf};
 
 /// "BasicWork test", section "one work".
 #[test]
 fn one_work() {
     let mut rig = Rig::new(4);
-    let one = rig.add(Leaf::new("one").spec());
+    let one = rig.add(leaf().spec("one"));
     assert_eq!(rig.run(), Next::Done);
     rig.assert_full_success("one", 3);
     assert_eq!(rig.status(one), Status::Success);
@@ -32,8 +32,8 @@ fn one_work() {
 #[test]
 fn two_works_take_turns() {
     let mut rig = Rig::new(4);
-    rig.add(Leaf::new("1").spec());
-    rig.add(Leaf::new("2").spec());
+    rig.add(leaf().spec("1"));
+    rig.add(leaf().spec("2"));
     assert_eq!(rig.run(), Next::Done);
     rig.assert_full_success("1", 3);
     rig.assert_full_success("2", 3);
@@ -44,7 +44,7 @@ fn two_works_take_turns() {
 #[test]
 fn a_sleeping_work_is_woken_as_often_as_it_waits() {
     let mut rig = Rig::new(4);
-    let work = rig.add(Leaf::new("sleeper").sleeps(STEP).spec());
+    let work = rig.add(leaf().sleeps(STEP).spec("sleeper"));
     assert_eq!(rig.run(), Next::Done);
     rig.assert_full_success("sleeper", 3);
     assert_eq!(rig.state(work), State::Success);
@@ -62,7 +62,7 @@ fn a_sleeping_work_is_woken_as_often_as_it_waits() {
 #[test]
 fn a_shutdown_cancels_a_sleep_without_a_wake() {
     let mut rig = Rig::new(4);
-    let work = rig.add(Leaf::new("sleeper").sleeps(STEP).spec());
+    let work = rig.add(leaf().sleeps(STEP).spec("sleeper"));
     rig.run_until(|rig| rig.state(work) == State::Waiting);
     let c = rig.world.of("sleeper");
     assert_eq!((c.waits, c.wakes), (1, 0));
@@ -89,10 +89,10 @@ fn a_shutdown_cancels_a_sleep_without_a_wake() {
 #[test]
 fn a_work_added_midway_joins_in() {
     let mut rig = Rig::new(4);
-    rig.add(Leaf::new("1").spec());
-    rig.add(Leaf::new("2").spec());
+    rig.add(leaf().spec("1"));
+    rig.add(leaf().spec("2"));
     rig.step();
-    rig.add(Leaf::new("3").spec());
+    rig.add(leaf().spec("3"));
     assert_eq!(rig.run(), Next::Done);
     for name in ["1", "2", "3"] {
         rig.assert_full_success(name, 3);
@@ -107,16 +107,16 @@ fn a_new_work_wakes_the_scheduler() {
     let mut rig = Rig::new(4);
     assert_eq!(rig.s.next(), Next::Done, "nothing to do in an empty scheduler");
     rig.run_until_idle();
-    rig.add(Leaf::new("one").spec());
+    rig.add(leaf().spec("one"));
     assert_eq!(rig.s.next(), Next::Now);
     assert_eq!(rig.run(), Next::Done);
     rig.assert_full_success("one", 3);
 
     // The same beside a node that waits, which is not disturbed.
-    rig.add(Leaf::new("sleeper").steps(2).sleeps(Duration::from_secs(60)).spec());
+    rig.add(Script::steps(2).takes_time().sleeps(Duration::from_secs(60)).spec("sleeper"));
     rig.run_until_idle();
     assert!(matches!(rig.s.next(), Next::At(_)));
-    rig.add(Leaf::new("two").spec());
+    rig.add(leaf().spec("two"));
     assert_eq!(rig.s.next(), Next::Now);
     rig.run_until_idle();
     rig.assert_full_success("two", 3);
@@ -130,12 +130,12 @@ fn a_new_work_wakes_the_scheduler() {
 #[test]
 fn a_failing_work_is_retried_and_then_fails() {
     let mut rig = Rig::new(4);
-    let work = rig.add(Leaf::new("failing").fails().spec());
+    let work = rig.add(Script::fails_at(3).takes_time().spec("failing").retry(Retry::ONCE));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.state(work), State::Failure);
     let c = rig.world.of("failing");
     assert_eq!((c.runs, c.successes, c.failures, c.retries), (3 * 2, 0, 1, 1));
-    assert_eq!(rig.node(work).failure().map(|failure| failure.reason), Some(FAILED));
+    assert_eq!(rig.node(work).failure().map(|failure| failure.reason), Some(WRONG));
     assert_eq!(rig.elapsed() + STEP, Duration::from_millis(1_006));
     assert_eq!(
         rig.world.hooks_of("failing"),
@@ -163,7 +163,7 @@ fn a_failing_work_is_retried_and_then_fails() {
 #[test]
 fn an_aborted_work_is_as_new_and_the_scheduler_goes_on() {
     let mut rig = Rig::new(4);
-    let work = rig.add(Leaf::new("long").steps(100).spec());
+    let work = rig.add(Script::steps(100).takes_time().spec("long"));
     rig.step();
     while !rig.state(work).is_done() {
         rig.s.abort(work).unwrap();
@@ -180,7 +180,7 @@ fn an_aborted_work_is_as_new_and_the_scheduler_goes_on() {
     // The scheduler is idle, not shut down.
     assert!(rig.is_idle());
     assert!(!rig.s.is_shut_down());
-    rig.add(Leaf::new("other").spec());
+    rig.add(leaf().spec("other"));
     assert_eq!(rig.run(), Next::Done);
     rig.assert_full_success("other", 3);
 
@@ -196,7 +196,7 @@ fn an_aborted_work_is_as_new_and_the_scheduler_goes_on() {
 #[test]
 fn a_work_aborted_before_its_first_run_is_not_called() {
     let mut rig = Rig::new(4);
-    let work = rig.add(Leaf::new("long").steps(100).spec());
+    let work = rig.add(Script::steps(100).takes_time().spec("long"));
     rig.s.abort(work).unwrap();
     assert_eq!(rig.state(work), State::Aborted);
     assert_eq!(rig.run(), Next::Done);

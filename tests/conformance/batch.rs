@@ -5,8 +5,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use windlass::{Error, Instant, Next, NodeId, Spec, State, Yield};
-use windlass_tests::{Any, Cx, FAILED, Generator, Leaf, Rig, name};
+use windlass::{Error, Instant, Next, NodeId, Retry, Spec, State, Yield};
+use windlass_tests::{Any, Cx, Rig, Script, WRONG, leaf, name};
 
 const WIDTH: usize = 16;
 const TOTAL: usize = 2 * WIDTH;
@@ -21,14 +21,13 @@ fn child(k: usize) -> &'static str {
 fn batch(fail: bool) -> (Spec<Any>, Rc<RefCell<Vec<NodeId>>>) {
     let yielded: Rc<RefCell<Vec<NodeId>>> = Rc::default();
     let ids = Rc::clone(&yielded);
-    let generator = Generator::new(move |cx: &mut Cx<'_>| {
+    let generator = Script::yields(move |cx: &mut Cx<'_>| {
         let k = ids.borrow().len();
         if k == TOTAL {
             return Yield::Exhausted;
         }
-        let leaf = Leaf::new(child(k));
-        let leaf = if fail && k == TOTAL - 1 { leaf.fails() } else { leaf };
-        ids.borrow_mut().push(cx.add_child(leaf.spec()).unwrap());
+        let script = if fail && k == TOTAL - 1 { Script::fails_at(3).takes_time() } else { leaf() };
+        ids.borrow_mut().push(cx.add_child(script.spec(child(k)).retry(Retry::ONCE)).unwrap());
         Yield::Added
     });
     (generator.batch("batch").width(WIDTH as u32), yielded)
@@ -112,7 +111,7 @@ fn shutdown() {
             let c = rig.world.of(child(k));
             assert_eq!(c.aborts, u32::from(c.runs > 0 && c.successes == 0), "child {k}");
         }
-        assert_eq!(rig.s.add(Leaf::new("late").spec()).unwrap_err().error, Error::Aborting);
+        assert_eq!(rig.s.add(leaf().spec("late")).unwrap_err().error, Error::Aborting);
     }
 }
 
@@ -134,6 +133,6 @@ fn failure() {
     assert_eq!((c.runs, c.successes, c.failures, c.retries), (6, 0, 1, 1));
     assert_eq!(rig.last_state(child(TOTAL - 1)), State::Failure);
     let failure = rig.node(id).failure().unwrap();
-    assert_eq!((failure.reason, failure.origin), (FAILED, yielded.borrow()[TOTAL - 1]));
+    assert_eq!((failure.reason, failure.origin), (WRONG, yielded.borrow()[TOTAL - 1]));
     assert_eq!(rig.world.order().len(), 31 * 3 + 6);
 }

@@ -3,7 +3,7 @@
 //! Two parents at the top, the first with two leaves.
 
 use windlass::{Cause, Error, Instant, Next, NodeId, Outcome, Retry, State};
-use windlass_tests::{Hook, Leaf, Parent, Rig, STEP};
+use windlass_tests::{Hook, Rig, STEP, Script, leaf, parent};
 
 struct Family {
     rig: Rig,
@@ -16,10 +16,10 @@ struct Family {
 impl Family {
     fn new() -> Self {
         let mut rig = Rig::new(16);
-        let w1 = rig.add(Parent::new().spec("w1"));
-        let w2 = rig.add(Parent::new().spec("w2"));
-        let l1 = rig.add_child(w1, Leaf::new("l1").spec());
-        let l2 = rig.add_child(w1, Leaf::new("l2").spec());
+        let w1 = rig.add(parent("w1"));
+        let w2 = rig.add(parent("w2"));
+        let l1 = rig.add_child(w1, leaf().spec("l1"));
+        let l2 = rig.add_child(w1, leaf().spec("l2"));
         Self { rig, w1, w2, l1, l2 }
     }
 
@@ -53,7 +53,7 @@ fn success() {
 #[test]
 fn a_failed_child_fails_its_parent_only() {
     let mut f = Family::new();
-    f.rig.add_child(f.w2, Leaf::new("l3").fails().spec());
+    f.rig.add_child(f.w2, Script::fails_at(3).takes_time().spec("l3").retry(Retry::ONCE));
     assert_eq!(f.rig.run(), Next::Done);
     assert_eq!(f.states(&["l1", "l2", "w1"]), [State::Success; 3]);
     assert_eq!(f.states(&["l3", "w2"]), [State::Failure; 2]);
@@ -66,8 +66,8 @@ fn a_failed_child_fails_its_parent_only() {
 #[test]
 fn a_failed_child_makes_its_parent_abort_the_other() {
     let mut f = Family::new();
-    let l3 = f.rig.add_child(f.w2, Leaf::new("l3").fails().spec().retry(Retry::NEVER));
-    let l4 = f.rig.add_child(f.w2, Leaf::new("l4").steps(100).spec());
+    let l3 = f.rig.add_child(f.w2, Script::fails_at(3).takes_time().spec("l3"));
+    let l4 = f.rig.add_child(f.w2, Script::steps(100).takes_time().spec("l4"));
     assert_eq!(f.rig.run(), Next::Done);
     assert_eq!(f.states(&["l1", "l2", "w1"]), [State::Success; 3]);
     assert_eq!(f.states(&["w2", "l3", "l4"]), [State::Failure, State::Failure, State::Aborted]);
@@ -79,7 +79,7 @@ fn a_failed_child_makes_its_parent_abort_the_other() {
     assert_eq!(f.rig.world.hooks_of("w2").iter().filter(|(hook, _)| *hook == Hook::Raise).count(), 1);
     // Why, and who began it.
     let failure = f.rig.node(f.w2).failure().unwrap();
-    assert_eq!((failure.reason, failure.origin), (windlass_tests::FAILED, l3));
+    assert_eq!((failure.reason, failure.origin), (windlass_tests::WRONG, l3));
     assert_eq!(f.rig.node(l4).abort_cause(), Some(Cause::ParentFailed));
     assert_eq!(f.rig.node(l4).aborted_by(), Some(f.w2));
 }
@@ -95,13 +95,13 @@ fn refuses_everything(f: &mut Family, expected: [State; 4]) {
         }
     }
     assert_eq!(f.five(), expected);
-    let refused = f.rig.s.add_child(f.w1, Leaf::new("late").spec()).unwrap_err();
+    let refused = f.rig.s.add_child(f.w1, leaf().spec("late")).unwrap_err();
     assert_eq!(refused.error, Error::Aborting);
     assert_eq!(refused.spec.name(), "late");
 
     assert_eq!(f.rig.run(), Next::Done);
     assert_eq!(f.five(), [State::Aborted; 4]);
-    let refused = f.rig.s.add(Leaf::new("late").spec()).unwrap_err();
+    let refused = f.rig.s.add(leaf().spec("late")).unwrap_err();
     assert_eq!(refused.error, Error::Aborting);
     assert_eq!(f.rig.s.restart(f.w1), Err(Error::Aborting));
 }
@@ -122,7 +122,7 @@ fn shutdown_before_the_first_crank() {
 #[test]
 fn shutdown_with_everything_started() {
     let mut f = Family::new();
-    let l3 = f.rig.add_child(f.w2, Leaf::new("l3").sleeps(STEP).spec());
+    let l3 = f.rig.add_child(f.w2, leaf().sleeps(STEP).spec("l3"));
     f.rig.run_until(|rig| rig.world.of("l2").runs == 1 && rig.world.of("l3").runs == 1);
     f.rig.s.shutdown(Instant::MAX);
     assert_eq!(f.rig.state(l3), State::Aborting);
@@ -152,9 +152,9 @@ fn shutdown_with_everything_started() {
 fn an_abort_calls_each_node_once() {
     for (leaves, reference) in [(1, 7), (2, 8), (4, 12), (8, 20), (16, 36)] {
         let mut rig = Rig::new(20);
-        let top = rig.add(Parent::new().spec("top"));
+        let top = rig.add(parent("top"));
         for _ in 0..leaves {
-            rig.add_child(top, Leaf::new("leaf").spec());
+            rig.add_child(top, leaf().spec("leaf"));
         }
         rig.run_until(|rig| rig.world.of("leaf").runs == leaves);
         let before = rig.cranks();
@@ -182,7 +182,7 @@ fn a_child_aborted_on_its_own_fails_the_parent() {
     let failure = f.rig.node(f.w1).failure().unwrap();
     assert_eq!((failure.reason, failure.origin), (windlass::Reason::CHILD_ABORTED, f.l1));
     // The root does not mind.
-    f.rig.add(Leaf::new("other").spec());
+    f.rig.add(leaf().spec("other"));
     assert_eq!(f.rig.run(), Next::Done);
     assert_eq!(f.rig.last_state("other"), State::Success);
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use windlass::{
     Abort, DynWork, Instant, Next, NodeId, Outcome, Reason, Retry, Spec, State, WakeHandle, Work,
 };
-use windlass_tests::{Any, Cx, Hook, Leaf, Rig, World, name};
+use windlass_tests::{Any, Cx, Hook, Rig, Script, World, leaf, name, note};
 
 const NOT_STARTED: Reason = Reason::new("command not started");
 const EXIT_CODE: Reason = Reason::new("exit code");
@@ -164,12 +164,6 @@ impl Work<World, Any> for Command {
     }
 }
 
-fn note(cx: &mut Cx<'_>, hook: Hook) {
-    let (name, id) = (cx.name(), cx.id());
-    let state = cx.view().node(id).unwrap().state();
-    cx.app().note(name, hook, state);
-}
-
 const DATE: Line = Line::Ends(Duration::from_millis(20), 0);
 const SLEEP_10: Line = Line::Ends(Duration::from_secs(10), 0);
 
@@ -193,7 +187,7 @@ fn one_command() {
 fn a_command_beside_other_work() {
     let (mut rig, shell) = (Rig::new(4), Shell::new(16));
     let date = rig.add(Command::spec("date", &shell, DATE));
-    rig.add(Leaf::new("other").spec());
+    rig.add(leaf().spec("other"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.state(date), State::Success);
     rig.assert_full_success("other", 3);
@@ -231,7 +225,7 @@ fn a_command_that_fails() {
 fn an_aborted_command() {
     let (mut rig, shell) = (Rig::new(4), Shell::new(16));
     let sleep = rig.add(Command::spec("sleep", &shell, SLEEP_10));
-    let other = rig.add(Leaf::new("other").steps(3_000).spec());
+    let other = rig.add(Script::steps(3_000).takes_time().spec("other"));
     rig.run_until(|rig| rig.elapsed() >= Duration::from_secs(2));
     assert_eq!(rig.state(sleep), State::Waiting);
     assert_eq!(shell.running(), 1);

@@ -1,15 +1,15 @@
 //! The same three works as a chain and as a sequence: stellar-core's "work scheduling compare trees".
 
 use windlass::{Next, Spec, State};
-use windlass_tests::{Leaf, Parent, Rig};
+use windlass_tests::{Rig, leaf, parent};
 
 /// "work scheduling compare trees", section "linked list structure".
 #[test]
 fn linked_list_structure() {
     let mut rig = Rig::new(8);
-    let w1 = rig.add(Parent::new().spec("w1"));
-    let w2 = rig.add_child(w1, Parent::new().spec("w2"));
-    rig.add_child(w2, Leaf::new("w3").spec());
+    let w1 = rig.add(parent("w1"));
+    let w2 = rig.add_child(w1, parent("w2"));
+    rig.add_child(w2, leaf().spec("w3"));
     assert_eq!(rig.run(), Next::Done);
     let runs = |name| rig.world.of(name).runs;
     assert_eq!(runs("w3"), 3);
@@ -30,9 +30,9 @@ fn linked_list_structure() {
 fn flat_work_sequence() {
     let mut rig = Rig::new(8);
     let sequence = rig.add(Spec::sequence("sequence"));
-    rig.add_child(sequence, Leaf::new("w3").spec());
-    rig.add_child(sequence, Parent::new().spec("w2"));
-    rig.add_child(sequence, Parent::new().spec("w1"));
+    rig.add_child(sequence, leaf().spec("w3"));
+    rig.add_child(sequence, parent("w2"));
+    rig.add_child(sequence, parent("w1"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.state(sequence), State::Success);
     let runs = |name| rig.world.of(name).runs;

@@ -6,12 +6,12 @@
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use windlass::{Cause, Check, Instant, Next, NodeId, Reason, Spec, State, Status, Yield};
-use windlass_tests::{Any, Counters, Cx, Generator, Leaf, Parent, Question, Rig, STEP, name};
+use windlass::{Cause, Check, Instant, Next, NodeId, Reason, Retry, Spec, State, Status, Yield};
+use windlass_tests::{Any, Counters, Cx, Rig, STEP, Script, leaf, name, parent};
 
 /// A gate that opens when this node has succeeded.
 fn when_succeeded(gate: &'static str, awaited: NodeId) -> Spec<Any> {
-    Question::new(move |cx: &mut Cx<'_>| {
+    Script::asks(move |cx: &mut Cx<'_>| {
         Check::from(cx.view().node(awaited).is_ok_and(|node| node.status() == Status::Success))
     })
     .gate(gate)
@@ -21,8 +21,8 @@ fn when_succeeded(gate: &'static str, awaited: NodeId) -> Spec<Any> {
 #[test]
 fn a_satisfied_condition() {
     let mut rig = Rig::new(4);
-    let gate = rig.add(Question::new(|_: &mut Cx<'_>| Check::Yes).gate("gate"));
-    let inner = rig.add_child(gate, Leaf::new("inner").spec());
+    let gate = rig.add(Script::asks(|_: &mut Cx<'_>| Check::Yes).gate("gate"));
+    let inner = rig.add_child(gate, leaf().spec("inner"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.state(inner), State::Success);
     assert_eq!(rig.state(gate), State::Success);
@@ -35,10 +35,10 @@ fn a_satisfied_condition() {
 
 /// A parent of a work that fails in its 100th step, twice, and of a gate behind its success.
 fn failing_condition(mut rig: Rig) -> Rig {
-    let parent = rig.add(Parent::new().spec("parent"));
-    let other = rig.add_child(parent, Leaf::new("other").steps(100).fails().spec());
+    let parent = rig.add(parent("parent"));
+    let other = rig.add_child(parent, Script::fails_at(100).takes_time().spec("other").retry(Retry::ONCE));
     let gate = rig.add_child(parent, when_succeeded("gate", other));
-    let dependent = rig.add_child(gate, Leaf::new("dependent").spec());
+    let dependent = rig.add_child(gate, leaf().spec("dependent"));
     assert_eq!(rig.run(), Next::Done);
 
     assert_eq!(rig.state(other), State::Failure);
@@ -71,9 +71,9 @@ fn a_condition_that_fails() {
 #[test]
 fn a_condition_that_fails_is_seen_without_polling() {
     let mut rig = Rig::new(8);
-    let other = rig.add(Leaf::new("other").steps(100).fails().spec());
+    let other = rig.add(Script::fails_at(100).takes_time().spec("other").retry(Retry::ONCE));
     let gate = rig.add(Spec::after_success("gate", other));
-    let dependent = rig.add_child(gate, Leaf::new("dependent").spec());
+    let dependent = rig.add_child(gate, leaf().spec("dependent"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.state(other), State::Failure);
     assert_eq!(rig.state(gate), State::Failure);
@@ -90,10 +90,10 @@ fn a_condition_that_fails_is_seen_without_polling() {
 fn shutdown_while_the_gate_is_shut() {
     for polled in [true, false] {
         let mut rig = Rig::new(8);
-        let other = rig.add(Leaf::new("other").steps(100).spec());
+        let other = rig.add(Script::steps(100).takes_time().spec("other"));
         let spec = if polled { when_succeeded("gate", other) } else { Spec::after_success("gate", other) };
         let gate = rig.add(spec);
-        let dependent = rig.add_child(gate, Leaf::new("dependent").spec());
+        let dependent = rig.add_child(gate, leaf().spec("dependent"));
         rig.run_until(|rig| rig.state(gate) == State::Waiting);
         assert_eq!(rig.status(dependent), Status::Running, "pending counts as running");
         assert_eq!(rig.s.next_deadline().is_some(), polled);
@@ -115,10 +115,10 @@ fn shutdown_while_the_gate_is_shut() {
 fn shutdown_behind_an_open_gate() {
     for polled in [true, false] {
         let mut rig = Rig::new(8);
-        let other = rig.add(Leaf::new("other").spec());
+        let other = rig.add(leaf().spec("other"));
         let spec = if polled { when_succeeded("gate", other) } else { Spec::after_success("gate", other) };
         let gate = rig.add(spec);
-        let inner = rig.add_child(gate, Leaf::new("inner").steps(100).spec());
+        let inner = rig.add_child(gate, Script::steps(100).takes_time().spec("inner"));
         rig.run_until(|rig| rig.state(other) == State::Success && rig.state(gate) != State::Waiting);
         rig.step();
         assert_eq!((rig.status(gate), rig.status(inner)), (Status::Running, Status::Running));
@@ -151,7 +151,7 @@ fn chained(
     let mut rig = Rig::new(4 * ITEMS);
     let mut before: Option<(NodeId, Weak<()>)> = None;
     let yielded = Rc::clone(&items);
-    let batch = Generator::new(move |cx: &mut Cx<'_>| {
+    let batch = Script::yields(move |cx: &mut Cx<'_>| {
         let k = yielded.borrow().len();
         if k == ITEMS {
             return Yield::Exhausted;
@@ -193,13 +193,13 @@ fn chained(
 #[test]
 fn a_chain_of_predicates() {
     let (rig, _) = chained(|cx, k, item, previous| {
-        let leaf = Leaf::new(child(k)).holds(item).spec();
+        let leaf = leaf().holds(item).spec(child(k));
         let Some((_, previous)) = previous else {
             assert_eq!(k, 0, "the item before is held by its own leaf");
             return cx.add_child(leaf).unwrap();
         };
         let (awaited, mut held) = (child(k - 1), Some(previous));
-        let gate = Question::new(move |cx: &mut Cx<'_>| {
+        let gate = Script::asks(move |cx: &mut Cx<'_>| {
             assert!(held.is_some(), "asked after it has said yes");
             let yes = cx.app().of(awaited).successes > 0;
             if yes {
@@ -221,7 +221,7 @@ fn a_chain_of_predicates() {
 #[test]
 fn a_chain_of_events() {
     let (rig, _) = chained(|cx, k, item, previous| {
-        let leaf = Leaf::new(child(k)).holds(item).spec();
+        let leaf = leaf().holds(item).spec(child(k));
         match previous {
             None => {
                 assert_eq!(k, 0);

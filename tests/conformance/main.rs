@@ -22,7 +22,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod act;
 mod bad_input;
 mod basic;
 mod batch;

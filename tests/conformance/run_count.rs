@@ -1,7 +1,7 @@
 //! How often a parent's turn comes: stellar-core's "work scheduling and run count".
 
 use windlass::Next;
-use windlass_tests::{Leaf, Parent, Rig};
+use windlass_tests::{Rig, Script, leaf, parent};
 
 /// "work scheduling and run count", section "multi-level tree".
 ///
@@ -10,11 +10,11 @@ use windlass_tests::{Leaf, Parent, Rig};
 #[test]
 fn multi_level_tree() {
     let mut rig = Rig::new(16);
-    let main = rig.add(Parent::new().spec("main"));
-    rig.add_child(main, Leaf::new("w1").spec());
-    let w2 = rig.add_child(main, Parent::new().spec("w2"));
-    rig.add_child(w2, Leaf::new("c1").spec());
-    rig.add_child(w2, Leaf::new("c2").spec());
+    let main = rig.add(parent("main"));
+    rig.add_child(main, leaf().spec("w1"));
+    let w2 = rig.add_child(main, parent("w2"));
+    rig.add_child(w2, leaf().spec("c1"));
+    rig.add_child(w2, leaf().spec("c2"));
     assert_eq!(rig.run(), Next::Done);
 
     let runs = |name| rig.world.of(name).runs;
@@ -35,11 +35,11 @@ fn multi_level_tree() {
 #[test]
 fn more_leaves_do_not_affect_the_scheduling() {
     let mut rig = Rig::new(16);
-    let main = rig.add(Parent::new().spec("main"));
-    for (parent, leaves) in [("w1", ["l1", "l2"]), ("w2", ["c1", "c2"])] {
-        let parent = rig.add_child(main, Parent::new().spec(parent));
-        for leaf in leaves {
-            rig.add_child(parent, Leaf::new(leaf).spec());
+    let main = rig.add(parent("main"));
+    for (name, leaves) in [("w1", ["l1", "l2"]), ("w2", ["c1", "c2"])] {
+        let branch = rig.add_child(main, parent(name));
+        for name in leaves {
+            rig.add_child(branch, leaf().spec(name));
         }
     }
     assert_eq!(rig.run(), Next::Done);
@@ -60,10 +60,10 @@ fn more_leaves_do_not_affect_the_scheduling() {
 #[test]
 fn turns_are_shared_by_level() {
     let mut rig = Rig::new(8);
-    rig.add(Leaf::new("leaf").steps(10_000).spec());
-    let composite = rig.add(Parent::new().spec("composite"));
+    rig.add(Script::steps(10_000).takes_time().spec("leaf"));
+    let composite = rig.add(parent("composite"));
     for name in ["a", "b", "c"] {
-        rig.add_child(composite, Leaf::new(name).steps(10_000).spec());
+        rig.add_child(composite, Script::steps(10_000).takes_time().spec(name));
     }
     for _ in 0..3_000 - 1_000 {
         rig.step();
@@ -82,15 +82,15 @@ fn a_chain_of_parents_doubles_the_turns_at_each_level() {
         let mut rig = Rig::new(16);
         let mut above = None;
         for _ in 0..depth {
-            let parent = Parent::new().spec("parent");
+            let parent = parent("parent");
             above = Some(match above {
                 None => rig.add(parent),
                 Some(above) => rig.add_child(above, parent),
             });
         }
         match above {
-            None => rig.add(Leaf::new("leaf").spec()),
-            Some(above) => rig.add_child(above, Leaf::new("leaf").spec()),
+            None => rig.add(leaf().spec("leaf")),
+            Some(above) => rig.add_child(above, leaf().spec("leaf")),
         };
         assert_eq!(rig.run(), Next::Done);
         assert_eq!(rig.world.of("leaf").runs, 3);
@@ -107,7 +107,7 @@ fn a_chain_of_sequences_costs_nothing() {
         for _ in 1..depth {
             above = rig.add_child(above, windlass::Spec::sequence("sequence"));
         }
-        rig.add_child(above, Leaf::new("leaf").spec());
+        rig.add_child(above, leaf().spec("leaf"));
         assert_eq!(rig.run(), Next::Done);
         assert_eq!((rig.cranks(), rig.steps()), (3, 3), "{depth} levels");
         // The reference: 6, 8, 10, 12 ... for 0, 1, 2, 3 ... levels.

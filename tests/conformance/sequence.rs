@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use windlass::{Instant, Next, NodeId, Retry, Spec, State};
-use windlass_tests::{Counters, Leaf, Rig, STEP};
+use windlass_tests::{Counters, Rig, STEP, Script};
 
 const NAMES: [&str; 3] = ["first", "second", "third"];
 
@@ -13,9 +13,8 @@ const NAMES: [&str; 3] = ["first", "second", "third"];
 fn three(rig: &mut Rig, steps: u32, failing: Option<&str>) -> (NodeId, [NodeId; 3]) {
     let sequence = rig.add(Spec::sequence("sequence").retry(Retry::A_FEW));
     let members = NAMES.map(|name| {
-        let leaf = Leaf::new(name).steps(steps);
-        let leaf = if failing == Some(name) { leaf.fails() } else { leaf };
-        rig.add_child(sequence, leaf.spec())
+        let script = if failing == Some(name) { Script::fails_at(steps) } else { Script::steps(steps) };
+        rig.add_child(sequence, script.takes_time().spec(name).retry(Retry::ONCE))
     });
     (sequence, members)
 }

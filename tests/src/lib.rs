@@ -5,24 +5,27 @@
 //! * [`World`] is the application of every scheduler here: the clock, the counters by name, the order of runs and hooks, and what
 //!   happens outside.
 //! * [`for_each_kept`] gives a test what a fuzzer found.
-//! * [`Leaf`], [`Parent`], [`Generator`] and [`Question`] are the works.
+//! * [`Script`] is the work: it answers what the test tells it to, call by call.
 //! * [`Journal`] keeps all events, and so remembers nodes that are gone.
-//! * [`Rig`] is a scheduler in a world. It cranks one work at a time, looks at the whole tree after each, and moves the clock only when
+//! * [`Rig`] is a scheduler in a world. It cranks one work at a time, checks the engine's invariants after each, and moves the clock only when
 //!   nothing else can be done.
 
 mod corpus;
 mod journal;
 mod rig;
-mod works;
+mod script;
 mod world;
 
 pub use corpus::for_each_kept;
 pub use journal::Journal;
-pub use rig::{Rig, check_tree};
-pub use works::{Any, Cx, FAILED, Generator, Leaf, Parent, Question};
+pub use rig::Rig;
+pub use script::{Any, Cx, Script, WRONG, leaf, note, parent};
 pub use world::{Counters, Hook, Seen, World};
 
 use std::time::Duration;
+
+/// The schedulers of the tests, whose tables are on the heap.
+pub type Scheduler<O = ()> = windlass::Scheduler<Any, windlass::Boxed<Any>, O>;
 
 /// What one run of a test work takes.
 pub const STEP: Duration = Duration::from_millis(1);

@@ -1,23 +1,21 @@
 //! Calls that cannot be done: full tables, stale ids, wrong states, no width, circles.
 
-use windlass::{Boxed, Error, Instant, Next, NodeId, Outcome, Retry, Scheduler, Spec, State, What};
-use windlass_tests::{Any, Rig, World};
-
-use crate::act::{Act, parent};
+use windlass::{Boxed, Error, Instant, Next, NodeId, Outcome, Retry, Spec, State, What};
+use windlass_tests::{Rig, Scheduler, Script, World, parent};
 
 /// A full table: the spec comes back as it was, with its work, from each way to add; and there is room again after a removal.
 #[test]
 fn a_full_table() {
     let mut rig = Rig::new(3);
     let g = rig.add(Spec::graph("g"));
-    let a = rig.add_child(g, Act::waits().spec("a"));
+    let a = rig.add_child(g, Script::waits().spec("a"));
     let p = rig.add(
-        Act::new(move |cx| {
+        Script::new(move |cx| {
             assert_eq!(cx.free_nodes(), 0);
             for refused in [
-                cx.add_child(Act::steps(1).spec("x")),
-                cx.add_top(Act::steps(1).spec("x")),
-                cx.add(g, Act::steps(1).spec("x")),
+                cx.add_child(Script::steps(1).spec("x")),
+                cx.add_top(Script::steps(1).spec("x")),
+                cx.add(g, Script::steps(1).spec("x")),
             ] {
                 let refused = refused.unwrap_err();
                 assert_eq!(refused.to_string(), "cannot add \"x\": the node table is full");
@@ -28,9 +26,9 @@ fn a_full_table() {
         .spec("p"),
     );
     for result in [
-        rig.s.add(Act::steps(2).spec("y").retry(Retry::A_FEW)),
-        rig.s.add_child(p, Act::steps(2).spec("y")),
-        rig.s.add_after(g, Act::steps(2).spec("y"), &[a]),
+        rig.s.add(Script::steps(2).spec("y").retry(Retry::A_FEW)),
+        rig.s.add_child(p, Script::steps(2).spec("y")),
+        rig.s.add_after(g, Script::steps(2).spec("y"), &[a]),
     ] {
         let refused = result.unwrap_err();
         assert_eq!((refused.error, refused.spec.name()), (Error::Full, "y"));
@@ -45,7 +43,7 @@ fn a_full_table() {
     let told = rig.s.observer().events.iter().filter(|event| event.what == What::Full);
     assert_eq!(told.map(|event| event.name).collect::<Vec<_>>(), ["p", "g", "p", "g"]);
     rig.s.remove(p).unwrap();
-    rig.add(Act::steps(1).spec("z"));
+    rig.add(Script::steps(1).spec("z"));
     assert_eq!(rig.run(), Next::Done);
 }
 
@@ -53,8 +51,8 @@ fn a_full_table() {
 #[test]
 fn a_refused_spec_can_be_offered_again() {
     let mut rig = Rig::new(1);
-    let a = rig.add(Act::steps(1).spec("a"));
-    let spec = Act::fails().spec("b").retry(Retry::times(3));
+    let a = rig.add(Script::steps(1).spec("a"));
+    let spec = Script::fails().spec("b").retry(Retry::times(3));
     let refused = rig.s.add(spec).unwrap_err();
     assert_eq!(rig.run(), Next::Done);
     rig.s.remove(a).unwrap();
@@ -66,15 +64,15 @@ fn a_refused_spec_can_be_offered_again() {
 #[test]
 fn a_full_edge_table() {
     let store = Boxed::with_edges(8, 3);
-    let mut s: Scheduler<Any, Boxed<Any>> = Scheduler::with_store(store);
+    let mut s: Scheduler = Scheduler::with_store(store);
     let g = s.add(Spec::graph("g")).unwrap();
-    let [a, b] = ["a", "b"].map(|name| s.add_child(g, Act::steps(1).spec(name)).unwrap());
-    let c = s.add_after(g, Act::steps(1).spec("c"), &[a, b]).unwrap();
-    let refused = s.add_after(g, Act::steps(1).spec("d"), &[a, b]).unwrap_err();
+    let [a, b] = ["a", "b"].map(|name| s.add_child(g, Script::steps(1).spec(name)).unwrap());
+    let c = s.add_after(g, Script::steps(1).spec("c"), &[a, b]).unwrap();
+    let refused = s.add_after(g, Script::steps(1).spec("d"), &[a, b]).unwrap_err();
     assert_eq!(refused.error, Error::EdgesFull);
     assert!(refused.into_work().is_some());
     assert_eq!((s.metrics().nodes, s.metrics().edges), (4, 2));
-    let d = s.add_after(g, Act::steps(1).spec("d"), &[c]).unwrap();
+    let d = s.add_after(g, Script::steps(1).spec("d"), &[c]).unwrap();
     assert_eq!(s.depend(d, a), Err(Error::EdgesFull));
     let mut world = World::default();
     assert_eq!(s.poll_work_with(Instant::ZERO, &mut world), Next::Done);
@@ -83,9 +81,9 @@ fn a_full_edge_table() {
     s.remove(g).unwrap();
     assert_eq!((s.metrics().nodes, s.metrics().edges), (0, 0));
     let g = s.add(Spec::graph("g")).unwrap();
-    let a = s.add_child(g, Act::steps(1).spec("a")).unwrap();
+    let a = s.add_child(g, Script::steps(1).spec("a")).unwrap();
     for name in ["x", "y", "z"] {
-        s.add_after(g, Act::steps(1).spec(name), &[a]).unwrap();
+        s.add_after(g, Script::steps(1).spec(name), &[a]).unwrap();
     }
     assert_eq!(s.poll_work_with(Instant::ZERO, &mut world), Next::Done);
 }
@@ -94,7 +92,7 @@ fn a_full_edge_table() {
 #[test]
 fn a_table_without_slots() {
     let mut rig = Rig::new(0);
-    assert_eq!(rig.s.add(Act::steps(1).spec("a")).unwrap_err().error, Error::Full);
+    assert_eq!(rig.s.add(Script::steps(1).spec("a")).unwrap_err().error, Error::Full);
     assert_eq!((rig.s.next(), rig.run()), (Next::Done, Next::Done));
     assert_eq!((rig.s.next_deadline(), rig.s.capacity(), rig.s.nodes().count()), (None, 0, 0));
     assert_eq!(rig.s.tree().to_string(), "");
@@ -106,10 +104,10 @@ fn a_table_without_slots() {
 #[test]
 fn stale_ids() {
     let mut rig = Rig::new(4);
-    let stale = rig.add(Act::steps(1).spec("a"));
+    let stale = rig.add(Script::steps(1).spec("a"));
     assert_eq!(rig.run(), Next::Done);
     rig.s.remove(stale).unwrap();
-    let tenant = rig.add(Act::says(Outcome::Waiting).spec("tenant"));
+    let tenant = rig.add(Script::says(Outcome::Waiting).spec("tenant"));
     assert_eq!((tenant.index(), tenant.generation()), (stale.index(), stale.generation() + 1));
     rig.run_until_idle();
     let before = rig.s.metrics();
@@ -139,8 +137,8 @@ fn stale_ids() {
         assert_eq!(s.state(id).map(|_| ()), gone);
         assert_eq!(s.status(id).map(|_| ()), gone);
         assert_eq!(s.wake_handle(id).map(|_| ()), gone);
-        assert_eq!(s.add_child(id, Act::steps(1).spec("x")).unwrap_err().error, Error::UnknownNode);
-        assert_eq!(s.add_after(id, Act::steps(1).spec("x"), &[]).unwrap_err().error, Error::UnknownNode);
+        assert_eq!(s.add_child(id, Script::steps(1).spec("x")).unwrap_err().error, Error::UnknownNode);
+        assert_eq!(s.add_after(id, Script::steps(1).spec("x"), &[]).unwrap_err().error, Error::UnknownNode);
         assert_eq!(s.add(Spec::after("x", id)).unwrap_err().error, Error::UnknownNode);
         assert_eq!(s.add(Spec::after_success("x", id)).unwrap_err().error, Error::UnknownNode);
     }
@@ -149,7 +147,7 @@ fn stale_ids() {
 
     // And from inside a running work.
     let inside = rig.add(
-        Act::new(move |cx| {
+        Script::new(move |cx| {
             for id in unknown {
                 let gone = Err(Error::UnknownNode);
                 assert_eq!(cx.wake(id), gone);
@@ -160,7 +158,7 @@ fn stale_ids() {
                 assert_eq!(cx.resume(id), gone);
                 assert_eq!(cx.depend(id, id), gone);
                 assert_eq!(cx.view().node(id).map(|_| ()), gone);
-                assert_eq!(cx.add(id, Act::steps(1).spec("x")).unwrap_err().error, Error::UnknownNode);
+                assert_eq!(cx.add(id, Script::steps(1).spec("x")).unwrap_err().error, Error::UnknownNode);
             }
             Outcome::Success
         })
@@ -173,13 +171,13 @@ fn stale_ids() {
 #[test]
 fn a_stale_wake_handle() {
     let mut rig = Rig::new(1);
-    let a = rig.add(Act::waits().spec("a"));
+    let a = rig.add(Script::waits().spec("a"));
     let handle = rig.s.wake_handle(a).unwrap();
     handle.wake();
     rig.s.abort(a).unwrap();
     handle.wake();
     rig.s.remove(a).unwrap();
-    let b = rig.add(Act::says(Outcome::Waiting).spec("b"));
+    let b = rig.add(Script::says(Outcome::Waiting).spec("b"));
     assert_eq!(rig.run(), Next::OnWake);
     assert_eq!(rig.world.of("b").runs, 1, "a wake from before its time is forgotten");
     handle.wake();
@@ -194,17 +192,17 @@ fn a_wake_goes_with_its_node() {
     let mut rig = Rig::new(2);
     let mut turn = 0;
     rig.add(
-        Act::new(move |cx| {
+        Script::new(move |cx| {
             turn += 1;
             let spec = match turn {
                 // Raises its own wake in the crank in which it ends; the poll has drained the set before.
-                1 => Act::new(|cx| {
+                1 => Script::new(|cx| {
                     cx.wake_handle().unwrap().wake();
                     Outcome::Success
                 })
                 .spec("first"),
                 2 => return Outcome::Running,
-                3 => Act::says(Outcome::Waiting).spec("second"),
+                3 => Script::says(Outcome::Waiting).spec("second"),
                 _ => return Outcome::Waiting,
             };
             assert_eq!(cx.add_child(spec).unwrap().index(), 1);
@@ -222,8 +220,8 @@ fn a_wake_goes_with_its_node() {
 /// A scheduler without a wake set, or with one that is too small.
 #[test]
 fn no_wake_set() {
-    let mut s: Scheduler<Any, Boxed<Any>> = Scheduler::with_capacity(64);
-    let ids: Vec<_> = (0..64).map(|_| s.add(Act::steps(1).spec("a")).unwrap()).collect();
+    let mut s: Scheduler = Scheduler::with_capacity(64);
+    let ids: Vec<_> = (0..64).map(|_| s.add(Script::steps(1).spec("a")).unwrap()).collect();
     assert_eq!(s.wake_handle(ids[0]).map(|_| ()), Err(Error::NoWakeSet));
     s.set_wakes(windlass::WakeSet::leaked(1, None));
     assert!(s.wake_handle(ids[31]).is_ok());
@@ -234,8 +232,8 @@ fn no_wake_set() {
 #[test]
 fn no_width() {
     let mut rig = Rig::new(4);
-    let act = || Act::steps(1).boxed();
-    let a = rig.add(Act::steps(1).spec("a"));
+    let act = || Script::steps(1).boxed();
+    let a = rig.add(Script::steps(1).spec("a"));
     for spec in [
         Spec::work("x", act()),
         Spec::parallel("x"),
@@ -263,12 +261,12 @@ fn no_width() {
 #[test]
 fn wrong_parents() {
     let mut rig = Rig::new(16);
-    let success = rig.add(Act::steps(1).spec("success"));
-    let failure = rig.add(Act::fails().spec("failure"));
-    let aborted = rig.add(Act::steps(1).spec("aborted"));
-    let aborting = rig.add(Act::waits().on_abort(|_| windlass::Abort::Wake).spec("aborting"));
-    let callback = rig.add(Spec::callback("callback", Act::steps(1).boxed()).paused());
-    let batch = rig.add(Spec::batch("batch", Act::steps(1).boxed()).paused());
+    let success = rig.add(Script::steps(1).spec("success"));
+    let failure = rig.add(Script::fails().spec("failure"));
+    let aborted = rig.add(Script::steps(1).spec("aborted"));
+    let aborting = rig.add(Script::waits().on_abort(|_| windlass::Abort::Wake).spec("aborting"));
+    let callback = rig.add(Spec::callback("callback", Script::steps(1).boxed()).paused());
+    let batch = rig.add(Spec::batch("batch", Script::steps(1).boxed()).paused());
     rig.s.abort(aborted).unwrap();
     rig.run_until_idle();
     rig.s.abort(aborting).unwrap();
@@ -280,7 +278,7 @@ fn wrong_parents() {
         (callback, Error::WrongKind),
         (batch, Error::WrongKind),
     ] {
-        let refused = rig.s.add_child(id, Act::steps(1).spec("x")).unwrap_err();
+        let refused = rig.s.add_child(id, Script::steps(1).spec("x")).unwrap_err();
         assert_eq!(refused.error, error, "{}", rig.node(id).name());
         assert!(refused.into_work().is_some());
     }
@@ -294,7 +292,7 @@ fn circles() {
     let mut chain: Vec<NodeId> = Vec::new();
     for _ in 0..2_000 {
         let on = chain.last().copied();
-        chain.push(rig.s.add_after(g, Act::steps(1).spec("item"), on.as_slice()).unwrap());
+        chain.push(rig.s.add_after(g, Script::steps(1).spec("item"), on.as_slice()).unwrap());
     }
     for (from, to) in [(0, 1), (0, 1_999), (1_000, 1_001), (500, 1_500), (0, 0), (1_999, 1_999)] {
         assert_eq!(rig.s.depend(chain[from], chain[to]), Err(Error::WouldCycle), "{from} on {to}");
@@ -313,7 +311,7 @@ fn circles() {
 fn wrong_states() {
     let mut rig = Rig::new(8);
     let p = rig.add(parent("p"));
-    let a = rig.add_child(p, Act::says(Outcome::Running).spec("a"));
+    let a = rig.add_child(p, Script::says(Outcome::Running).spec("a"));
     rig.step();
     assert_eq!(rig.s.remove(p).map(|_| ()), Err(Error::WrongState(State::Running)));
     assert_eq!(rig.s.remove(a).map(|_| ()), Err(Error::WrongKind));
@@ -335,12 +333,12 @@ fn wrong_states() {
 #[test]
 fn a_work_without_an_end() {
     let mut rig = Rig::new(2);
-    let a = rig.add(Act::says(Outcome::Running).spec("a"));
+    let a = rig.add(Script::says(Outcome::Running).spec("a"));
     for poll in 1..=10 {
         assert_eq!(rig.s.poll_work_with(Instant::ZERO, &mut rig.world), Next::Now);
         assert_eq!(rig.cranks(), 256 * poll);
     }
-    let b = rig.add(Act::steps(5).spec("b"));
+    let b = rig.add(Script::steps(5).spec("b"));
     assert_eq!(rig.s.poll_work_with(Instant::ZERO, &mut rig.world), Next::Now);
     assert_eq!((rig.state(a), rig.state(b)), (State::Running, State::Success));
 }

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use windlass::{Abort, Check, Instant, Jitter, Next, Outcome, Reason, Retry, Spec, State};
-use windlass_tests::{Question, Rig};
-
-use crate::act::{Act, WRONG};
+use windlass_tests::{Rig, Script, WRONG};
 
 const END: Instant = Instant::MAX;
 
@@ -24,7 +22,7 @@ fn poll(rig: &mut Rig, now: Instant) -> Next {
 #[test]
 fn a_clock_that_goes_back() {
     let mut rig = Rig::new(2);
-    let act = Act::new(|cx| {
+    let act = Script::new(|cx| {
         assert_eq!(cx.now(), Instant::from_secs(100));
         Outcome::Sleep(Duration::from_secs(10))
     });
@@ -44,21 +42,21 @@ fn a_clock_that_goes_back() {
 fn the_end_of_time() {
     let mut rig = Rig::new(16);
     let sleeper =
-        rig.add(Act::script(&[Outcome::Sleep(Duration::from_secs(5)), Outcome::Success]).spec("sleeper"));
-    let retrier =
-        rig.add(Act::script(&[Outcome::Failure(WRONG), Outcome::Success]).spec("retrier").retry(Retry::ONCE));
-    let timer = rig.add(Act::says(Outcome::Waiting).spec("timer").timeout(Duration::from_secs(5)));
+        rig.add(Script::lines(&[Outcome::Sleep(Duration::from_secs(5)), Outcome::Success]).spec("sleeper"));
+    let retrier = rig
+        .add(Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("retrier").retry(Retry::ONCE));
+    let timer = rig.add(Script::says(Outcome::Waiting).spec("timer").timeout(Duration::from_secs(5)));
     let mut asked = 0;
     let gate = rig.add(
-        Question::new(move |_| {
+        Script::asks(move |_| {
             asked += 1;
             Check::from(asked == 2)
         })
         .gate("gate"),
     );
-    rig.add_child(gate, Act::steps(1).spec("inner"));
-    let cleaner = rig.add(Act::waits().aborts(&[Abort::Sleep(Duration::from_secs(5))]).spec("cleaner"));
-    let forced = rig.add(Act::waits().on_abort(|_| Abort::Wake).spec("forced"));
+    rig.add_child(gate, Script::steps(1).spec("inner"));
+    let cleaner = rig.add(Script::waits().aborts(&[Abort::Sleep(Duration::from_secs(5))]).spec("cleaner"));
+    let forced = rig.add(Script::waits().on_abort(|_| Abort::Wake).spec("forced"));
     rig.run_until_idle();
     rig.s.abort(cleaner).unwrap();
     rig.s.abort_by(forced, Instant::from_secs(5)).unwrap();
@@ -77,10 +75,10 @@ fn the_end_of_time() {
 fn after_the_end_of_time() {
     let mut rig = Rig::new(8);
     let sleeper =
-        rig.add(Act::script(&[Outcome::Sleep(Duration::from_secs(5)), Outcome::Success]).spec("sleeper"));
-    let timer = rig.add(Act::waits().spec("timer").timeout(Duration::from_secs(5)));
+        rig.add(Script::lines(&[Outcome::Sleep(Duration::from_secs(5)), Outcome::Success]).spec("sleeper"));
+    let timer = rig.add(Script::waits().spec("timer").timeout(Duration::from_secs(5)));
     let cleaner = rig.add(
-        Act::waits()
+        Script::waits()
             .aborts(&[Abort::Sleep(Duration::from_secs(5))])
             .spec("cleaner")
             .drain(Duration::from_secs(1)),
@@ -105,14 +103,14 @@ fn just_before_the_end_of_time() {
     let mut rig = Rig::new(4);
     let almost = Instant::from_micros(u64::MAX - 1);
     let a = rig.add(
-        Act::script(&[
+        Script::lines(&[
             Outcome::Sleep(Duration::ZERO),
             Outcome::Sleep(Duration::from_secs(1)),
             Outcome::Success,
         ])
         .spec("a"),
     );
-    let b = rig.add(Act::fails().spec("b").retry(Retry::A_FEW.constant(Duration::ZERO)));
+    let b = rig.add(Script::fails().spec("b").retry(Retry::A_FEW.constant(Duration::ZERO)));
     assert_eq!(poll(&mut rig, almost), Next::OnWake);
     assert_eq!((rig.world.of("a").runs, rig.state(b), rig.world.of("b").runs), (2, State::Failure, 6));
     rig.s.wake(a).unwrap();
@@ -123,11 +121,12 @@ fn just_before_the_end_of_time() {
 #[test]
 fn a_timeout_of_nothing() {
     let mut rig = Rig::new(8);
-    let quick = rig.add(Act::steps(3).spec("quick").timeout(Duration::ZERO));
-    let slow = rig.add(Act::says(Outcome::Waiting).spec("slow").timeout(Duration::ZERO).retry(Retry::ONCE));
+    let quick = rig.add(Script::steps(3).spec("quick").timeout(Duration::ZERO));
+    let slow =
+        rig.add(Script::says(Outcome::Waiting).spec("slow").timeout(Duration::ZERO).retry(Retry::ONCE));
     let q = rig.add(Spec::sequence("q").timeout(Duration::ZERO));
-    rig.add_child(q, Act::says(Outcome::Waiting).spec("inner"));
-    let endless = rig.add(Act::says(Outcome::Running).spec("endless").timeout(Duration::ZERO));
+    rig.add_child(q, Script::says(Outcome::Waiting).spec("inner"));
+    let endless = rig.add(Script::says(Outcome::Running).spec("endless").timeout(Duration::ZERO));
     assert_eq!(rig.s.poll_work_with(Instant::ZERO, &mut rig.world), Next::Now);
     assert_eq!(poll(&mut rig, Instant::ZERO), Next::At(Instant::from_secs(1)));
     assert_eq!(poll(&mut rig, Instant::from_secs(1)), Next::Done);
@@ -143,14 +142,14 @@ fn a_poll_interval_of_nothing() {
     let mut rig = Rig::new(4);
     let mut asked = 0;
     let g = rig.add(
-        Question::new(move |_| {
+        Script::asks(move |_| {
             asked += 1;
             Check::from(asked == 10)
         })
         .gate("g")
         .poll_every(Duration::ZERO),
     );
-    rig.add_child(g, Act::steps(1).spec("inner"));
+    rig.add_child(g, Script::steps(1).spec("inner"));
     for polls in 1..10 {
         assert_eq!(rig.s.poll_work_with(Instant::ZERO, &mut rig.world), Next::Now);
         assert_eq!(rig.world.of("g").asked, polls);
@@ -162,7 +161,7 @@ fn a_poll_interval_of_nothing() {
 #[test]
 fn delays_of_nothing_and_without_end() {
     let mut rig = Rig::new(8);
-    let zero = rig.add(Act::fails().spec("zero").retry(Retry::times(100).constant(Duration::ZERO)));
+    let zero = rig.add(Script::fails().spec("zero").retry(Retry::times(100).constant(Duration::ZERO)));
     assert_eq!(poll(&mut rig, Instant::ZERO), Next::Done);
     assert_eq!((rig.state(zero), rig.world.of("zero").runs), (State::Failure, 101));
 
@@ -170,8 +169,9 @@ fn delays_of_nothing_and_without_end() {
         .exponential(Duration::MAX, u16::MAX, Duration::MAX)
         .jitter(Jitter::PlusMinus(255))
         .floor(Duration::MAX);
-    let policy = rig.add(Act::fails().spec("policy").retry(long));
-    let work = rig.add(Act::says(Outcome::RetryAfter(Duration::MAX, WRONG)).spec("work").retry(Retry::ONCE));
+    let policy = rig.add(Script::fails().spec("policy").retry(long));
+    let work =
+        rig.add(Script::says(Outcome::RetryAfter(Duration::MAX, WRONG)).spec("work").retry(Retry::ONCE));
     let next = poll(&mut rig, Instant::ZERO);
     assert!(matches!(next, Next::At(_) | Next::OnWake));
     for id in [policy, work] {
@@ -190,7 +190,7 @@ fn delays_of_nothing_and_without_end() {
 #[test]
 fn a_drain_of_nothing() {
     let mut rig = Rig::new(4);
-    let a = rig.add(Act::waits().on_abort(|_| Abort::Again).spec("a").drain(Duration::ZERO));
+    let a = rig.add(Script::waits().on_abort(|_| Abort::Again).spec("a").drain(Duration::ZERO));
     rig.run_until_idle();
     rig.s.abort(a).unwrap();
     assert_eq!(rig.s.next(), Next::Now);

@@ -1,9 +1,7 @@
 //! Works that meddle: with themselves, their parents and their siblings, in every method, whatever they answer afterwards.
 
 use windlass::{Abort, Cause, Next, NodeId, Outcome, Retry, Spec, State};
-use windlass_tests::{Cx, Hook, Rig};
-
-use crate::act::{Act, WRONG, parent};
+use windlass_tests::{Cx, Hook, Rig, Script, WRONG, parent};
 
 const OUTCOMES: [Outcome; 7] = [
     Outcome::Running,
@@ -24,7 +22,7 @@ fn an_abort_from_a_run() {
             let q = rig.add(Spec::sequence("q"));
             let p = rig.add_child(q, Spec::parallel("p"));
             let mut done = false;
-            let act = Act::new(move |cx| {
+            let act = Script::new(move |cx| {
                 let target = cx.view().nodes().find(|node| node.name() == target).unwrap().id();
                 if std::mem::replace(&mut done, true) {
                     return Outcome::Success;
@@ -32,10 +30,10 @@ fn an_abort_from_a_run() {
                 cx.abort(target).unwrap();
                 outcome
             });
-            rig.add_child(p, Act::steps(1).spec("before"));
+            rig.add_child(p, Script::steps(1).spec("before"));
             let a = rig.add_child(p, act.spec("a").retry(Retry::A_FEW));
-            let b = rig.add_child(p, Act::says(Outcome::Running).spec("b"));
-            rig.add_child(q, Act::steps(1).spec("c"));
+            let b = rig.add_child(p, Script::says(Outcome::Running).spec("b"));
+            rig.add_child(q, Script::steps(1).spec("c"));
             let next = rig.run();
             if next == Next::OnWake {
                 assert!(matches!(outcome, Outcome::Waiting), "{outcome:?} {target}\n{}", rig.s.tree());
@@ -63,7 +61,7 @@ fn an_abort_from_a_question() {
             let own = cx.id();
             cx.abort(own).unwrap();
         };
-        let act = Act::steps(1)
+        let act = Script::steps(1)
             .on_check(move |cx| {
                 abort(cx);
                 windlass::Check::Yes
@@ -79,7 +77,7 @@ fn an_abort_from_a_question() {
             _ => Spec::callback("x", act.boxed()),
         });
         if kind == "when" {
-            rig.add_child(id, Act::steps(1).spec("inner"));
+            rig.add_child(id, Script::steps(1).spec("inner"));
         }
         assert_eq!((rig.run(), rig.state(id)), (Next::Done, State::Aborted), "{kind}");
         assert_eq!(rig.world.of("inner").runs, 0);
@@ -109,7 +107,7 @@ fn everything_from_everywhere() {
         ("wake", |cx, id| {
             let _ = cx.wake(id);
         }),
-        ("add", |cx, id| drop(cx.add(id, Act::steps(1).spec("added")))),
+        ("add", |cx, id| drop(cx.add(id, Script::steps(1).spec("added")))),
         ("add a gate", |cx, id| drop(cx.add_child(Spec::after("gate", id)))),
         ("depend", |cx, id| {
             let own = cx.id();
@@ -151,13 +149,13 @@ fn meddle(what: &str, deed: impl Fn(&mut Cx<'_>, NodeId) + Clone + 'static, at: 
         };
         let (mut run, mut abort, mut check, mut next) = (act.clone(), act.clone(), act.clone(), act.clone());
         let mut runs = 0;
-        let meddler = Act::new(move |cx| {
+        let meddler = Script::new(move |cx| {
             run(Hook::Run, cx);
             runs += 1;
             match runs % 4 {
                 1 => {
                     // It may be aborted already, or the table full.
-                    let _ = cx.add_child(Act::says(Outcome::Waiting).spec("child"));
+                    let _ = cx.add_child(Script::says(Outcome::Waiting).spec("child"));
                     Outcome::Running
                 }
                 2 => Outcome::Failure(WRONG),
@@ -176,7 +174,7 @@ fn meddle(what: &str, deed: impl Fn(&mut Cx<'_>, NodeId) + Clone + 'static, at: 
         })
         .on_next(move |cx| {
             next(Hook::Next, cx);
-            let _ = cx.add_child(Act::steps(1).spec("child"));
+            let _ = cx.add_child(Script::steps(1).spec("child"));
             windlass::Yield::Exhausted
         });
         let top = rig.add(Spec::parallel("top").on_failure(windlass::OnFailure::Finish));
@@ -188,7 +186,7 @@ fn meddle(what: &str, deed: impl Fn(&mut Cx<'_>, NodeId) + Clone + 'static, at: 
                 _ => Spec::sequence("parent").on_failure(windlass::OnFailure::Finish),
             },
         );
-        rig.add_child(p, Act::steps(1).spec("ended"));
+        rig.add_child(p, Script::steps(1).spec("ended"));
         let spec = match at {
             Hook::Check => Spec::when("meddler", meddler.boxed()),
             Hook::Next => Spec::batch("meddler", meddler.boxed()),
@@ -196,10 +194,10 @@ fn meddle(what: &str, deed: impl Fn(&mut Cx<'_>, NodeId) + Clone + 'static, at: 
         };
         let m = rig.add_child(p, spec.retry(Retry::times(3)));
         if at == Hook::Check {
-            rig.add_child(m, Act::steps(1).spec("child"));
+            rig.add_child(m, Script::steps(1).spec("child"));
         }
-        rig.add_child(p, Act::steps(2).spec("sibling"));
-        rig.add(Act::says(Outcome::Waiting).spec("stranger"));
+        rig.add_child(p, Script::steps(2).spec("sibling"));
+        rig.add(Script::says(Outcome::Waiting).spec("stranger"));
         let _ = rig.run();
         if at == Hook::Abort && rig.s.abort(m).is_ok() {
             let _ = rig.run();
@@ -226,7 +224,7 @@ fn meddle(what: &str, deed: impl Fn(&mut Cx<'_>, NodeId) + Clone + 'static, at: 
 #[test]
 fn a_restart_from_the_last_hook() {
     let mut rig = Rig::new(2);
-    let act = Act::steps(1).on_hook(|hook, cx| {
+    let act = Script::steps(1).on_hook(|hook, cx| {
         let own = cx.id();
         if hook == Hook::Success {
             assert_eq!(cx.restart(own), Err(windlass::Error::WrongState(State::Running)));
@@ -241,7 +239,7 @@ fn a_restart_from_the_last_hook() {
 fn nodes_that_restart_each_other() {
     let mut rig = Rig::new(2);
     let restart = |other: &'static str| {
-        Act::new(move |cx| {
+        Script::new(move |cx| {
             let id = cx.view().nodes().find(|node| node.name() == other).unwrap().id();
             let _ = cx.restart(id);
             Outcome::Success

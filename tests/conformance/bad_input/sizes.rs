@@ -1,13 +1,9 @@
 //! Trees of unreasonable depth and width: no recursion, no walk that is longer than the tree.
 
-use windlass::{Boxed, Instant, Next, NodeId, Outcome, Retry, Scheduler, Spec, State};
-use windlass_tests::{Any, World};
+use windlass::{Boxed, Instant, Next, NodeId, Outcome, Retry, Spec, State};
+use windlass_tests::{Any, Scheduler, Script, WRONG, World};
 
-use crate::act::{Act, WRONG};
-
-type S = Scheduler<Any, Boxed<Any>>;
-
-fn drain(s: &mut S, world: &mut World, mut now: Instant) -> Next {
+fn drain(s: &mut Scheduler, world: &mut World, mut now: Instant) -> Next {
     for _ in 0..10_000 {
         match s.poll_work_with(now, world) {
             Next::Now => {}
@@ -19,8 +15,12 @@ fn drain(s: &mut S, world: &mut World, mut now: Instant) -> Next {
 }
 
 /// So many sequences, each inside the one before, around this work.
-fn nested(depth: usize, act: Act, outermost: impl FnOnce(Spec<Any>) -> Spec<Any>) -> (S, NodeId, NodeId) {
-    let mut s: S = Scheduler::with_capacity(depth + 1);
+fn nested(
+    depth: usize,
+    act: Script,
+    outermost: impl FnOnce(Spec<Any>) -> Spec<Any>,
+) -> (Scheduler, NodeId, NodeId) {
+    let mut s: Scheduler = Scheduler::with_capacity(depth + 1);
     let top = s.add(outermost(Spec::sequence("q"))).unwrap();
     let mut above = top;
     for _ in 1..depth {
@@ -35,7 +35,7 @@ const DEPTH: usize = 100_000;
 /// 100,000 sequences deep: added, run, and freed, on a thread's usual stack.
 #[test]
 fn a_deep_success() {
-    let (mut s, top, leaf) = nested(DEPTH, Act::steps(3), |spec| spec);
+    let (mut s, top, leaf) = nested(DEPTH, Script::steps(3), |spec| spec);
     let mut world = World::default();
     assert_eq!(s.node(leaf).map(|node| node.depth()), Ok(DEPTH));
     assert_eq!(drain(&mut s, &mut world, Instant::ZERO), Next::Done);
@@ -48,7 +48,7 @@ fn a_deep_success() {
 /// A failure comes up through all of them, and a retry at the top goes down again.
 #[test]
 fn a_deep_failure() {
-    let act = Act::script(&[Outcome::Failure(WRONG), Outcome::Success]);
+    let act = Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]);
     let (mut s, top, leaf) = nested(DEPTH, act, |spec| spec.retry(Retry::ONCE));
     let mut world = World::default();
     assert!(matches!(s.poll_work_with(Instant::ZERO, &mut world), Next::At(_)));
@@ -62,7 +62,7 @@ fn a_deep_failure() {
 #[test]
 fn a_deep_abort() {
     for (started, forced) in [(false, false), (true, false), (true, true)] {
-        let act = Act::says(Outcome::Waiting)
+        let act = Script::says(Outcome::Waiting)
             .on_abort(move |_| if forced { windlass::Abort::Wake } else { windlass::Abort::Done });
         let (mut s, top, leaf) = nested(DEPTH, act, |spec| spec);
         let mut world = World::default();
@@ -84,7 +84,7 @@ fn a_deep_abort() {
 /// A wake at the bottom and a pause at the top of it.
 #[test]
 fn a_deep_wake_and_a_pause() {
-    let (mut s, top, leaf) = nested(DEPTH, Act::waits(), |spec| spec);
+    let (mut s, top, leaf) = nested(DEPTH, Script::waits(), |spec| spec);
     let mut world = World::default();
     assert_eq!(drain(&mut s, &mut world, Instant::ZERO), Next::OnWake);
     s.pause(top).unwrap();
@@ -100,10 +100,10 @@ const WIDTH: u32 = 100_000;
 #[test]
 fn a_wide_parallel() {
     for fails in [false, true] {
-        let mut s: S = Scheduler::with_capacity(WIDTH as usize + 1);
+        let mut s: Scheduler = Scheduler::with_capacity(WIDTH as usize + 1);
         let p = s.add(Spec::parallel("p")).unwrap();
         for n in 0..WIDTH {
-            let act = if fails && n == WIDTH / 2 { Act::fails() } else { Act::steps(2) };
+            let act = if fails && n == WIDTH / 2 { Script::fails() } else { Script::steps(2) };
             s.add_child(p, act.spec("leaf")).unwrap();
         }
         let mut world = World::default();
@@ -124,12 +124,12 @@ fn a_wide_parallel() {
 #[test]
 fn wide_fans() {
     let half = WIDTH / 2;
-    let mut s: S = Scheduler::with_store(Boxed::with_edges(half as usize + 3, WIDTH as usize));
+    let mut s: Scheduler = Scheduler::with_store(Boxed::with_edges(half as usize + 3, WIDTH as usize));
     let g = s.add(Spec::graph("g")).unwrap();
-    let first = s.add_child(g, Act::waits().spec("first")).unwrap();
+    let first = s.add_child(g, Script::waits().spec("first")).unwrap();
     let items: Vec<_> =
-        (0..half).map(|_| s.add_after(g, Act::steps(1).spec("item"), &[first]).unwrap()).collect();
-    let last = s.add_child(g, Act::steps(1).spec("last")).unwrap();
+        (0..half).map(|_| s.add_after(g, Script::steps(1).spec("item"), &[first]).unwrap()).collect();
+    let last = s.add_child(g, Script::steps(1).spec("last")).unwrap();
     for item in &items {
         s.depend(last, *item).unwrap();
     }
@@ -141,13 +141,13 @@ fn wide_fans() {
     assert_eq!(world.order().last(), Some(&"last"));
     assert_eq!(world.of("item").runs, half);
 
-    let mut s: S = Scheduler::with_capacity(WIDTH as usize + 1);
-    let first = s.add(Act::waits().spec("first")).unwrap();
+    let mut s: Scheduler = Scheduler::with_capacity(WIDTH as usize + 1);
+    let first = s.add(Script::waits().spec("first")).unwrap();
     for n in 0..WIDTH / 2 {
         let gate = s
             .add(if n % 2 == 0 { Spec::after("gate", first) } else { Spec::after_success("gate", first) })
             .unwrap();
-        s.add_child(gate, Act::steps(1).spec("inner")).unwrap();
+        s.add_child(gate, Script::steps(1).spec("inner")).unwrap();
     }
     assert_eq!(drain(&mut s, &mut world, Instant::ZERO), Next::OnWake);
     s.wake(first).unwrap();
@@ -158,11 +158,11 @@ fn wide_fans() {
 /// A chain of 50,000 items that is blocked from its head.
 #[test]
 fn a_long_chain_is_blocked_at_once() {
-    let mut s: S = Scheduler::with_capacity(50_002);
+    let mut s: Scheduler = Scheduler::with_capacity(50_002);
     let g = s.add(Spec::graph("g")).unwrap();
-    let mut last = s.add_child(g, Act::fails().spec("first")).unwrap();
+    let mut last = s.add_child(g, Script::fails().spec("first")).unwrap();
     for _ in 0..50_000 {
-        last = s.add_after(g, Act::steps(1).spec("item"), &[last]).unwrap();
+        last = s.add_after(g, Script::steps(1).spec("item"), &[last]).unwrap();
     }
     let mut world = World::default();
     assert_eq!(drain(&mut s, &mut world, Instant::ZERO), Next::Done);

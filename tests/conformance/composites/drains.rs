@@ -3,17 +3,15 @@
 use std::time::Duration;
 
 use windlass::{Abort, Cause, Error, Instant, Next, NodeId, Outcome, Spec, State, What};
-use windlass_tests::{Rig, World};
-
-use crate::act::{Act, WRONG, parent};
+use windlass_tests::{Rig, Script, WRONG, World, parent};
 
 const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
 /// A work that never finishes its abort by itself.
-fn stubborn() -> Act {
-    Act::says(Outcome::Waiting).on_abort(|_| Abort::Wake)
+fn stubborn() -> Script {
+    Script::says(Outcome::Waiting).on_abort(|_| Abort::Wake)
 }
 
 fn forced(rig: &Rig) -> Vec<&'static str> {
@@ -27,7 +25,7 @@ fn per_node() {
         let mut rig = Rig::new(4);
         let p = rig.add(Spec::parallel("p"));
         rig.add_child(p, stubborn().spec("a").drain(secs(3)));
-        rig.add_child(p, Act::waits().spec("b").drain(secs(3)));
+        rig.add_child(p, Script::waits().spec("b").drain(secs(3)));
         rig.run_until_idle();
         if shutdown {
             rig.s.shutdown(Instant::MAX);
@@ -49,7 +47,7 @@ fn per_call() {
     let p = rig.add(parent("p"));
     let q = rig.add_child(p, Spec::sequence("q"));
     rig.add_child(q, stubborn().spec("a"));
-    rig.add_child(p, Act::waits().aborts(&[Abort::Again]).spec("b"));
+    rig.add_child(p, Script::waits().aborts(&[Abort::Again]).spec("b"));
     rig.run_until_idle();
     rig.s.abort_by(p, Instant::from_secs(9)).unwrap();
     assert_eq!(rig.node(p).deadline(), Some(Instant::from_secs(9)));
@@ -90,7 +88,7 @@ fn the_earliest_counts() {
 #[test]
 fn it_wins_over_a_sleep() {
     let mut rig = Rig::new(2);
-    let a = rig.add(Act::waits().aborts(&[Abort::Sleep(secs(100))]).spec("a"));
+    let a = rig.add(Script::waits().aborts(&[Abort::Sleep(secs(100))]).spec("a"));
     rig.run_until_idle();
     rig.s.abort_by(a, Instant::from_secs(4)).unwrap();
     assert_eq!((rig.run(), rig.elapsed()), (Next::Done, secs(4)));
@@ -106,10 +104,10 @@ fn it_wins_over_a_sleep() {
 fn a_forced_child_lets_its_parent_settle() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::race("p"));
-    rig.add_child(p, Act::script(&[Outcome::Running, Outcome::Success]).spec("winner"));
+    rig.add_child(p, Script::lines(&[Outcome::Running, Outcome::Success]).spec("winner"));
     rig.add_child(p, stubborn().spec("loser").drain(secs(2)));
     let after = rig.add(Spec::after_success("after", p));
-    rig.add_child(after, Act::steps(1).spec("next"));
+    rig.add_child(after, Script::steps(1).spec("next"));
     assert_eq!((rig.run(), rig.state(p), rig.elapsed()), (Next::Done, State::Success, secs(2)));
     assert_eq!((rig.state(after), forced(&rig)), (State::Success, vec!["loser"]));
 }
@@ -120,8 +118,8 @@ fn a_forced_dependency() {
     let mut rig = Rig::new(8);
     let g = rig.add(Spec::graph("g"));
     let a = rig.add_child(g, stubborn().spec("a").drain(secs(2)));
-    let b = rig.s.add_after(g, Act::steps(1).spec("b"), &[a]).unwrap();
-    rig.add_child(g, Act::steps(1).spec("c"));
+    let b = rig.s.add_after(g, Script::steps(1).spec("b"), &[a]).unwrap();
+    rig.add_child(g, Script::steps(1).spec("c"));
     rig.run_until_idle();
     rig.s.abort(a).unwrap();
     assert_eq!((rig.run(), rig.state(g)), (Next::Done, State::Failure));
@@ -136,11 +134,11 @@ fn a_shutdown() {
     let tree = |rig: &mut Rig| -> [NodeId; 4] {
         let p = rig.add(parent("p"));
         rig.add_child(p, stubborn().spec("stubborn"));
-        rig.add_child(p, Act::fails().spec("retrying").retry(windlass::Retry::A_LOT));
+        rig.add_child(p, Script::fails().spec("retrying").retry(windlass::Retry::A_LOT));
         let g = rig.add(Spec::after("g", p));
-        rig.add_child(g, Act::steps(1).spec("never"));
-        let busy = rig.add(Act::says(Outcome::Running).on_abort(|_| Abort::Again).spec("busy"));
-        let paused = rig.add(Act::steps(1).spec("paused").paused());
+        rig.add_child(g, Script::steps(1).spec("never"));
+        let busy = rig.add(Script::says(Outcome::Running).on_abort(|_| Abort::Again).spec("busy"));
+        let paused = rig.add(Script::steps(1).spec("paused").paused());
         [p, g, busy, paused]
     };
     let top = tree(&mut rig);
@@ -149,7 +147,7 @@ fn a_shutdown() {
     }
     rig.s.shutdown(Instant::from_secs(60));
     assert!(top.iter().all(|id| matches!(rig.state(*id), State::Aborting | State::Aborted)));
-    assert_eq!(rig.s.add(Act::steps(1).spec("late")).unwrap_err().error, Error::Aborting);
+    assert_eq!(rig.s.add(Script::steps(1).spec("late")).unwrap_err().error, Error::Aborting);
     // `busy` is cranked in every pass; let it have some, then the deadline.
     for _ in 0..10 {
         rig.step();
@@ -207,8 +205,8 @@ fn causes_and_who_asked() {
         assert_eq!(rig.world.of("seen it").runs, 1);
     }
     /// Notes that it has seen the cause.
-    fn victim(cause: Cause) -> Act {
-        Act::says(Outcome::Waiting).on_abort(move |cx| {
+    fn victim(cause: Cause) -> Script {
+        Script::says(Outcome::Waiting).on_abort(move |cx| {
             assert_eq!((cx.abort_cause(), cx.is_aborting()), (Some(cause), true));
             World::note(cx.app(), "seen it", windlass_tests::Hook::Run, State::Aborting);
             Abort::Done
@@ -223,7 +221,7 @@ fn causes_and_who_asked() {
     run(Cause::User, |rig| {
         let a = rig.add(victim(Cause::User).spec("a"));
         let by = rig.add(
-            Act::new(move |cx| {
+            Script::new(move |cx| {
                 cx.abort(a).unwrap();
                 Outcome::Success
             })
@@ -234,13 +232,13 @@ fn causes_and_who_asked() {
     run(Cause::ParentFailed, |rig| {
         let p = rig.add(Spec::parallel("p"));
         let a = rig.add_child(p, victim(Cause::ParentFailed).spec("a"));
-        rig.add_child(p, Act::script(&[Outcome::Running, Outcome::Failure(WRONG)]).spec("bad"));
+        rig.add_child(p, Script::lines(&[Outcome::Running, Outcome::Failure(WRONG)]).spec("bad"));
         (a, Some(p))
     });
     run(Cause::SiblingWon, |rig| {
         let p = rig.add(Spec::any("p"));
         let a = rig.add_child(p, victim(Cause::SiblingWon).spec("a"));
-        rig.add_child(p, Act::steps(2).spec("good"));
+        rig.add_child(p, Script::steps(2).spec("good"));
         (a, Some(p))
     });
     run(Cause::Timeout, |rig| {

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use windlass::{Abort, Cause, Instant, Next, Outcome, Reason, Retry, Spec, State, What};
-use windlass_tests::{Question, Rig};
-
-use crate::act::{Act, WRONG, parent};
+use windlass_tests::{Rig, Script, WRONG, parent};
 
 const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -16,7 +14,7 @@ const fn secs(n: u64) -> Duration {
 fn a_leaf_times_out() {
     for outcome in [Outcome::Waiting, Outcome::Sleep(secs(100)), Outcome::Sleep(secs(1)), Outcome::Running] {
         let mut rig = Rig::new(1);
-        let act = Act::new(move |cx| {
+        let act = Script::new(move |cx| {
             assert!(cx.time_left().is_some_and(|left| left > Duration::ZERO && left <= secs(10)));
             if outcome == Outcome::Running {
                 cx.app().pass(secs(1));
@@ -38,7 +36,7 @@ fn a_leaf_times_out() {
 fn a_timeout_is_for_one_attempt() {
     let mut rig = Rig::new(1);
     let a = rig.add(
-        Act::says(Outcome::Waiting).spec("a").timeout(secs(10)).retry(Retry::times(2).constant(secs(60))),
+        Script::says(Outcome::Waiting).spec("a").timeout(secs(10)).retry(Retry::times(2).constant(secs(60))),
     );
     assert_eq!(rig.run(), Next::Done);
     assert_eq!((rig.state(a), rig.elapsed()), (State::Failure, secs(10 + 60 + 10 + 60 + 10)));
@@ -49,7 +47,7 @@ fn a_timeout_is_for_one_attempt() {
 #[test]
 fn done_in_time() {
     let mut rig = Rig::new(1);
-    let a = rig.add(Act::script(&[Outcome::Sleep(secs(9)), Outcome::Success]).spec("a").timeout(secs(10)));
+    let a = rig.add(Script::lines(&[Outcome::Sleep(secs(9)), Outcome::Success]).spec("a").timeout(secs(10)));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!((rig.state(a), rig.elapsed(), rig.node(a).deadline()), (State::Success, secs(9), None));
 }
@@ -58,7 +56,7 @@ fn done_in_time() {
 #[test]
 fn a_sleep_until_the_timeout() {
     let mut rig = Rig::new(1);
-    let a = rig.add(Act::script(&[Outcome::Sleep(secs(10)), Outcome::Success]).spec("a").timeout(secs(10)));
+    let a = rig.add(Script::lines(&[Outcome::Sleep(secs(10)), Outcome::Success]).spec("a").timeout(secs(10)));
     assert_eq!((rig.run(), rig.state(a)), (Next::Done, State::Failure));
     assert_eq!(rig.world.of("a").runs, 1);
 }
@@ -70,7 +68,7 @@ fn a_composite_times_out() {
         let mut rig = Rig::new(8);
         let composite = spec.timeout(secs(10)).retry(Retry::ONCE);
         let p = rig.add(composite);
-        let child = Act::says(Outcome::Waiting).aborts(&[Abort::Sleep(secs(3)), Abort::Again]);
+        let child = Script::says(Outcome::Waiting).aborts(&[Abort::Sleep(secs(3)), Abort::Again]);
         rig.add_child(p, child.spec("child"));
         rig.run_until(|rig| rig.find("child").is_some_and(|node| node.state() == State::Aborting));
         assert_eq!(rig.find("child").unwrap().abort_cause(), Some(Cause::Timeout));
@@ -94,11 +92,11 @@ fn a_composite_times_out() {
 #[test]
 fn a_gate_times_out() {
     let mut rig = Rig::new(8);
-    let g = rig.add(Question::new(|_| windlass::Check::No).gate("g").timeout(secs(1)));
-    rig.add_child(g, Act::steps(1).spec("inner"));
-    let other = rig.add(Act::waits().spec("other"));
+    let g = rig.add(Script::asks(|_| windlass::Check::No).gate("g").timeout(secs(1)));
+    rig.add_child(g, Script::steps(1).spec("inner"));
+    let other = rig.add(Script::waits().spec("other"));
     let after = rig.add(Spec::after("after", other).timeout(secs(2)));
-    rig.add_child(after, Act::steps(1).spec("inner"));
+    rig.add_child(after, Script::steps(1).spec("inner"));
     assert_eq!(rig.run(), Next::OnWake);
     for id in [g, after] {
         assert_eq!(
@@ -118,7 +116,7 @@ fn nested_timeouts() {
     for (outer, inner, origin) in [(10, 5, "inner"), (5, 10, "outer"), (5, 5, "outer")] {
         let mut rig = Rig::new(8);
         let p = rig.add(Spec::sequence("outer").timeout(secs(outer)));
-        rig.add_child(p, Act::says(Outcome::Waiting).spec("inner").timeout(secs(inner)));
+        rig.add_child(p, Script::says(Outcome::Waiting).spec("inner").timeout(secs(inner)));
         assert_eq!((rig.run(), rig.state(p)), (Next::Done, State::Failure));
         let failure = rig.node(p).failure().unwrap();
         assert_eq!(failure.reason, Reason::TIMEOUT);
@@ -135,7 +133,7 @@ fn a_delay_that_the_work_asks_for() {
         Outcome::Failure(WRONG),
         Outcome::RetryAfter(Duration::ZERO, WRONG),
     ];
-    let a = rig.add(Act::script(&script).spec("a").retry(Retry::times(3).constant(secs(100))));
+    let a = rig.add(Script::lines(&script).spec("a").retry(Retry::times(3).constant(secs(100))));
     let delays = |rig: &Rig| -> Vec<_> {
         let whats = rig.s.observer().events.iter().map(|event| event.what);
         whats
@@ -146,7 +144,7 @@ fn a_delay_that_the_work_asks_for() {
     assert_eq!(delays(&rig), [secs(42), secs(100), Duration::ZERO]);
     assert_eq!((rig.state(a), rig.world.of("a").runs, rig.elapsed()), (State::Failure, 4, secs(142)));
     // Without a budget it is a failure.
-    let b = rig.add(Act::says(Outcome::RetryAfter(secs(1), WRONG)).spec("b"));
+    let b = rig.add(Script::says(Outcome::RetryAfter(secs(1), WRONG)).spec("b"));
     assert_eq!((rig.run(), rig.state(b), rig.world.of("b").runs), (Next::Done, State::Failure, 1));
 }
 
@@ -155,7 +153,7 @@ fn a_delay_that_the_work_asks_for() {
 fn a_failure_for_good() {
     let mut rig = Rig::new(4);
     let q = rig.add(Spec::sequence("q").retry(Retry::ONCE));
-    let a = rig.add_child(q, Act::says(Outcome::Fatal(WRONG)).spec("a").retry(Retry::A_LOT));
+    let a = rig.add_child(q, Script::says(Outcome::Fatal(WRONG)).spec("a").retry(Retry::A_LOT));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!((rig.state(a), rig.state(q)), (State::Failure, State::Failure));
     let c = rig.world.of("a");
@@ -171,7 +169,7 @@ fn a_limit_on_the_elapsed_time() {
     {
         let mut rig = Rig::new(1);
         let retry = Retry::times(5).constant(secs(10)).within(secs(limit));
-        let a = rig.add(Act::fails().spec("a").retry(retry));
+        let a = rig.add(Script::fails().spec("a").retry(retry));
         assert_eq!(rig.run(), Next::Done);
         assert_eq!(
             (rig.state(a), rig.world.of("a").runs, rig.elapsed()),
@@ -186,7 +184,7 @@ fn a_limit_on_the_elapsed_time() {
 fn the_attempts_count_towards_the_limit() {
     let mut rig = Rig::new(2);
     let a = rig.add(
-        Act::script(&[
+        Script::lines(&[
             Outcome::Sleep(secs(6)),
             Outcome::Failure(WRONG),
             Outcome::Sleep(secs(6)),
@@ -210,7 +208,7 @@ fn a_timeout_ends_with_its_attempt() {
     let mut rig = Rig::new(1);
     let script =
         [Outcome::Sleep(secs(3)), Outcome::Failure(WRONG), Outcome::Sleep(secs(8)), Outcome::Success];
-    let a = rig.add(Act::script(&script).spec("a").timeout(secs(10)).retry(Retry::ONCE.constant(secs(60))));
+    let a = rig.add(Script::lines(&script).spec("a").timeout(secs(10)).retry(Retry::ONCE.constant(secs(60))));
     assert_eq!((rig.run(), rig.state(a)), (Next::Done, State::Success));
     assert_eq!((rig.elapsed(), rig.s.metrics().expired), (secs(3 + 60 + 8), 3));
 }
@@ -223,8 +221,8 @@ fn a_timeout_does_not_strike_a_node_that_is_ending() {
         let p = rig.add(spec.timeout(secs(5)));
         let fails = state == State::Failure;
         let first = if fails { Outcome::Failure(WRONG) } else { Outcome::Success };
-        rig.add_child(p, Act::script(&[Outcome::Running, first]).spec("first"));
-        rig.add_child(p, Act::says(Outcome::Waiting).aborts(&[Abort::Sleep(secs(20))]).spec("slow"));
+        rig.add_child(p, Script::lines(&[Outcome::Running, first]).spec("first"));
+        rig.add_child(p, Script::says(Outcome::Waiting).aborts(&[Abort::Sleep(secs(20))]).spec("slow"));
         assert_eq!((rig.run(), rig.state(p), rig.elapsed()), (Next::Done, state, secs(20)));
         let reason = rig.node(p).failure().map(|failure| failure.reason);
         assert_eq!(reason, fails.then_some(Reason::NO_QUORUM));

@@ -1,9 +1,7 @@
 //! Children side by side: how many at once, and what one failure means.
 
 use windlass::{Abort, Cause, Next, OnFailure, Outcome, Retry, Spec, State, Status};
-use windlass_tests::Rig;
-
-use crate::act::{Act, WRONG, parent};
+use windlass_tests::{Rig, Script, WRONG, parent};
 
 /// Never more children at once than the width, and never fewer while there are more to start; they start in the order they were added.
 #[test]
@@ -13,7 +11,7 @@ fn the_width_is_kept() {
         let p = rig.add(Spec::parallel("p").width(width));
         let names = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
         for (n, name) in names.into_iter().enumerate() {
-            rig.add_child(p, Act::steps(n as u32 % 3 + 1).spec(name));
+            rig.add_child(p, Script::steps(n as u32 % 3 + 1).spec(name));
         }
         while rig.s.next() != Next::Done {
             rig.step();
@@ -44,7 +42,7 @@ fn the_width_of_a_work() {
     let mut rig = Rig::new(16);
     let p = rig.add(parent("p").width(2));
     for name in ["a", "b", "c", "d", "e"] {
-        rig.add_child(p, Act::steps(2).spec(name));
+        rig.add_child(p, Script::steps(2).spec(name));
     }
     while rig.s.next() != Next::Done {
         rig.step();
@@ -60,10 +58,10 @@ fn the_width_of_a_work() {
 fn a_place_is_given_on_at_once() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::parallel("p").width(2).on_failure(OnFailure::Ignore));
-    let a = rig.add_child(p, Act::says(Outcome::Waiting).spec("a"));
-    let b = rig.add_child(p, Act::script(&[Outcome::Waiting, Outcome::Failure(WRONG)]).spec("b"));
+    let a = rig.add_child(p, Script::says(Outcome::Waiting).spec("a"));
+    let b = rig.add_child(p, Script::lines(&[Outcome::Waiting, Outcome::Failure(WRONG)]).spec("b"));
     for name in ["c", "d"] {
-        rig.add_child(p, Act::says(Outcome::Waiting).spec(name));
+        rig.add_child(p, Script::says(Outcome::Waiting).spec(name));
     }
     rig.run_until_idle();
     assert_eq!(rig.world.order(), ["a", "b"]);
@@ -85,10 +83,10 @@ fn a_retry_delay_keeps_the_place_except_in_a_graph() {
         let p = rig.add(spec.width(1));
         rig.add_child(
             p,
-            Act::script(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a").retry(Retry::ONCE),
+            Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a").retry(Retry::ONCE),
         );
-        rig.add_child(p, Act::steps(1).spec("b"));
-        rig.add_child(p, Act::steps(1).spec("c"));
+        rig.add_child(p, Script::steps(1).spec("b"));
+        rig.add_child(p, Script::steps(1).spec("c"));
         assert_eq!(rig.run(), Next::Done);
         assert_eq!((rig.state(p), rig.world.order()), (State::Success, order.to_vec()));
     }
@@ -99,10 +97,12 @@ fn a_retry_delay_keeps_the_place_except_in_a_graph() {
 fn a_lent_place_is_given_back_first() {
     let mut rig = Rig::new(8);
     let g = rig.add(Spec::graph("g").width(1));
-    let a = rig
-        .add_child(g, Act::script(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a").retry(Retry::ONCE));
-    let b = rig.add_child(g, Act::waits().spec("b"));
-    rig.add_child(g, Act::steps(1).spec("c"));
+    let a = rig.add_child(
+        g,
+        Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a").retry(Retry::ONCE),
+    );
+    let b = rig.add_child(g, Script::waits().spec("b"));
+    rig.add_child(g, Script::steps(1).spec("c"));
     rig.run_until(|rig| rig.world.of("b").runs == 1);
     rig.world.now = windlass::Instant::from_secs(2);
     rig.step();
@@ -119,9 +119,9 @@ fn a_lent_place_is_given_back_first() {
 fn a_node_aborted_while_it_waits_for_its_place() {
     let mut rig = Rig::new(8);
     let g = rig.add(Spec::graph("g").width(1));
-    let a = rig.add_child(g, Act::fails().spec("a").retry(Retry::ONCE));
-    let b = rig.add_child(g, Act::waits().spec("b"));
-    let c = rig.s.add_after(g, Act::steps(1).spec("c"), &[a]).unwrap();
+    let a = rig.add_child(g, Script::fails().spec("a").retry(Retry::ONCE));
+    let b = rig.add_child(g, Script::waits().spec("b"));
+    let c = rig.s.add_after(g, Script::steps(1).spec("c"), &[a]).unwrap();
     rig.run_until(|rig| rig.world.of("b").runs == 1);
     rig.world.now = windlass::Instant::from_secs(2);
     rig.step();
@@ -142,9 +142,9 @@ fn the_policies() {
     ] {
         let mut rig = Rig::new(8);
         let p = rig.add(Spec::parallel("p").on_failure(policy).width(3));
-        rig.add_child(p, Act::script(&[Outcome::Running, Outcome::Failure(WRONG)]).spec("bad"));
+        rig.add_child(p, Script::lines(&[Outcome::Running, Outcome::Failure(WRONG)]).spec("bad"));
         for name in ["x", "y", "z"] {
-            rig.add_child(p, Act::steps(6).spec(name));
+            rig.add_child(p, Script::steps(6).spec(name));
         }
         assert_eq!(rig.run(), Next::Done);
         assert_eq!(rig.state(p), state, "{policy:?}");
@@ -164,7 +164,7 @@ fn everything_is_ignored() {
     for abort in [false, true] {
         let mut rig = Rig::new(8);
         let p = rig.add(Spec::parallel("p").on_failure(OnFailure::Ignore));
-        let act = || if abort { Act::waits() } else { Act::fails() };
+        let act = || if abort { Script::waits() } else { Script::fails() };
         let ids = ["x", "y", "z"].map(|name| rig.add_child(p, act().spec(name)));
         rig.run_until_idle();
         if abort {
@@ -200,14 +200,14 @@ fn empty() {
 fn the_others_drain_before_it_fails() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::parallel("p"));
-    let slow = rig.add_child(p, Act::waits().aborts(&[Abort::Again, Abort::Wake]).spec("slow"));
-    rig.add_child(p, Act::script(&[Outcome::Running, Outcome::Failure(WRONG)]).spec("bad"));
+    let slow = rig.add_child(p, Script::waits().aborts(&[Abort::Again, Abort::Wake]).spec("slow"));
+    rig.add_child(p, Script::lines(&[Outcome::Running, Outcome::Failure(WRONG)]).spec("bad"));
     assert_eq!(rig.run(), Next::OnWake);
     assert_eq!((rig.state(p), rig.state(slow)), (State::Running, State::Aborting));
     assert_eq!(rig.node(p).explain().to_string(), "ending, waiting for slow");
     assert_eq!(rig.node(slow).abort_cause(), Some(Cause::ParentFailed));
     assert_eq!(rig.node(slow).aborted_by(), Some(p));
-    let late = rig.s.add_child(p, Act::steps(1).spec("late")).unwrap_err();
+    let late = rig.s.add_child(p, Script::steps(1).spec("late")).unwrap_err();
     assert_eq!(late.error, windlass::Error::Ended);
     rig.s.wake(slow).unwrap();
     assert_eq!((rig.run(), rig.state(p)), (Next::Done, State::Failure));
@@ -218,12 +218,12 @@ fn the_others_drain_before_it_fails() {
 fn a_work_that_succeeds_early() {
     let mut rig = Rig::new(8);
     let p = rig.add(
-        Act::new(|cx| if cx.children().succeeded > 0 { Outcome::Success } else { Outcome::Running })
+        Script::new(|cx| if cx.children().succeeded > 0 { Outcome::Success } else { Outcome::Running })
             .spec("p"),
     );
-    rig.add_child(p, Act::steps(1).spec("quick"));
+    rig.add_child(p, Script::steps(1).spec("quick"));
     let slow = rig.add_child(p, parent("slow"));
-    rig.add_child(slow, Act::waits().aborts(&[Abort::Again; 3]).spec("slowest"));
+    rig.add_child(slow, Script::waits().aborts(&[Abort::Again; 3]).spec("slowest"));
     let _ = rig.run();
     assert_eq!((rig.state(p), rig.last_state("slow")), (State::Success, State::Aborted));
     assert_eq!(rig.node(slow).abort_cause(), Some(Cause::ParentDone));

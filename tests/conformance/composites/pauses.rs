@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use windlass::{Error, Instant, Next, Outcome, Reason, Retry, Spec, State, What};
-use windlass_tests::Rig;
-
-use crate::act::{Act, WRONG, parent};
+use windlass_tests::{Rig, Script, WRONG, parent};
 
 const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -16,8 +14,8 @@ const fn secs(n: u64) -> Duration {
 fn a_subtree_stands_still() {
     let mut rig = Rig::new(8);
     let p = rig.add(parent("p"));
-    rig.add_child(p, Act::steps(4).spec("a"));
-    rig.add(Act::steps(10).spec("other"));
+    rig.add_child(p, Script::steps(4).spec("a"));
+    rig.add(Script::steps(10).spec("other"));
     rig.run_until(|rig| rig.world.of("a").runs == 2);
     rig.s.pause(p).unwrap();
     rig.s.pause(p).unwrap();
@@ -42,7 +40,7 @@ fn a_subtree_stands_still() {
 fn added_paused() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::sequence("q").paused());
-    rig.add_child(q, Act::steps(1).spec("a"));
+    rig.add_child(q, Script::steps(1).spec("a"));
     assert_eq!((rig.run(), rig.cranks(), rig.state(q)), (Next::OnWake, 0, State::Pending));
     rig.s.resume(q).unwrap();
     assert_eq!((rig.run(), rig.state(q)), (Next::Done, State::Success));
@@ -52,11 +50,11 @@ fn added_paused() {
 #[test]
 fn timers_fire_while_paused() {
     let mut rig = Rig::new(8);
-    let sleeper = rig.add(Act::script(&[Outcome::Sleep(secs(5)), Outcome::Success]).spec("sleeper"));
-    let retrier =
-        rig.add(Act::script(&[Outcome::Failure(WRONG), Outcome::Success]).spec("retrier").retry(Retry::ONCE));
-    let timer = rig.add(Act::says(Outcome::Waiting).spec("timer").timeout(secs(3)));
-    let long = rig.add(Act::script(&[Outcome::Sleep(secs(50)), Outcome::Success]).spec("long"));
+    let sleeper = rig.add(Script::lines(&[Outcome::Sleep(secs(5)), Outcome::Success]).spec("sleeper"));
+    let retrier = rig
+        .add(Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("retrier").retry(Retry::ONCE));
+    let timer = rig.add(Script::says(Outcome::Waiting).spec("timer").timeout(secs(3)));
+    let long = rig.add(Script::lines(&[Outcome::Sleep(secs(50)), Outcome::Success]).spec("long"));
     rig.run_until_idle();
     let all = [sleeper, retrier, timer, long];
     for id in all {
@@ -80,7 +78,7 @@ fn timers_fire_while_paused() {
 #[test]
 fn a_wake_while_paused() {
     let mut rig = Rig::new(1);
-    let a = rig.add(Act::waits().spec("a"));
+    let a = rig.add(Script::waits().spec("a"));
     let handle = rig.s.wake_handle(a).unwrap();
     rig.run_until_idle();
     rig.s.pause(a).unwrap();
@@ -95,8 +93,8 @@ fn a_wake_while_paused() {
 fn an_abort_lifts_the_pause() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::parallel("p"));
-    let a = rig.add_child(p, Act::waits().spec("a"));
-    let b = rig.add_child(p, Act::steps(1).spec("b").paused());
+    let a = rig.add_child(p, Script::waits().spec("a"));
+    let b = rig.add_child(p, Script::steps(1).spec("b").paused());
     rig.run_until_idle();
     rig.s.pause(a).unwrap();
     rig.s.pause(p).unwrap();
@@ -113,7 +111,7 @@ fn an_abort_lifts_the_pause() {
 #[test]
 fn of_what_has_ended() {
     let mut rig = Rig::new(1);
-    let a = rig.add(Act::steps(1).spec("a"));
+    let a = rig.add(Script::steps(1).spec("a"));
     let _ = rig.run();
     assert_eq!(rig.s.pause(a), Err(Error::WrongState(State::Success)));
     assert_eq!(rig.s.resume(a), Err(Error::WrongState(State::Success)));
@@ -125,7 +123,7 @@ fn from_inside() {
     let mut rig = Rig::new(4);
     let mut runs = 0;
     let a = rig.add(
-        Act::new(move |cx| {
+        Script::new(move |cx| {
             runs += 1;
             if runs == 2 {
                 return Outcome::Success;
@@ -138,7 +136,7 @@ fn from_inside() {
     );
     assert_eq!((rig.run(), rig.world.of("a").runs), (Next::OnWake, 1));
     rig.add(
-        Act::new(move |cx| {
+        Script::new(move |cx| {
             cx.resume(a).unwrap();
             Outcome::Success
         })
@@ -152,8 +150,8 @@ fn from_inside() {
 fn a_paused_member_holds_its_place() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::sequence("q"));
-    let a = rig.add_child(q, Act::steps(1).spec("a").paused());
-    rig.add_child(q, Act::steps(1).spec("b"));
+    let a = rig.add_child(q, Script::steps(1).spec("a").paused());
+    rig.add_child(q, Script::steps(1).spec("b"));
     assert_eq!((rig.run(), rig.cranks()), (Next::OnWake, 0));
     rig.s.resume(a).unwrap();
     assert_eq!((rig.run(), rig.world.order()), (Next::Done, vec!["a", "b"]));

@@ -3,16 +3,14 @@
 use std::time::Duration;
 
 use windlass::{Abort, Cause, Next, NodeId, Outcome, Reason, Retry, Spec, State};
-use windlass_tests::Rig;
-
-use crate::act::{Act, WRONG};
+use windlass_tests::{Rig, Script, WRONG};
 
 /// Children that end after so many steps, well or badly.
 fn fill(rig: &mut Rig, p: NodeId, children: &[(&'static str, u32, bool)]) {
     for (name, steps, well) in children {
         let last = if *well { Outcome::Success } else { Outcome::Failure(WRONG) };
         let script: Vec<_> = (1..*steps).map(|_| Outcome::Running).chain([last]).collect();
-        rig.add_child(p, Act::script(&script).aborts(&[Abort::Again]).spec(name));
+        rig.add_child(p, Script::lines(&script).aborts(&[Abort::Again]).spec(name));
     }
 }
 
@@ -100,8 +98,8 @@ fn a_quorum_of_too_many_and_of_none() {
 fn a_quorum_that_retries() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::quorum("q", 2).retry(Retry::ONCE));
-    rig.add_child(p, Act::steps(1).spec("good"));
-    rig.add_child(p, Act::script(&[Outcome::Failure(WRONG), Outcome::Success]).spec("second time"));
+    rig.add_child(p, Script::steps(1).spec("good"));
+    rig.add_child(p, Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("second time"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!((rig.state(p), rig.elapsed()), (State::Success, Duration::from_secs(1)));
     assert_eq!((rig.world.of("good").runs, rig.node(p).failure()), (2, None));
@@ -144,9 +142,12 @@ fn a_race_against_retries_and_sleeps() {
     let p = rig.add(Spec::race("race"));
     rig.add_child(
         p,
-        Act::script(&[Outcome::Failure(WRONG), Outcome::Success]).spec("retries").retry(Retry::ONCE),
+        Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("retries").retry(Retry::ONCE),
     );
-    rig.add_child(p, Act::script(&[Outcome::Sleep(Duration::from_secs(2)), Outcome::Success]).spec("sleeps"));
+    rig.add_child(
+        p,
+        Script::lines(&[Outcome::Sleep(Duration::from_secs(2)), Outcome::Success]).spec("sleeps"),
+    );
     assert_eq!((rig.run(), rig.state(p)), (Next::Done, State::Success));
     assert_eq!(rig.elapsed(), Duration::from_secs(1));
     assert_eq!(rig.last_state("sleeps"), State::Aborted);
@@ -169,9 +170,9 @@ fn losers_drain_before_the_parent_settles() {
         let mut rig = Rig::new(8);
         let q = rig.add(Spec::sequence("above"));
         let p = rig.add_child(q, spec);
-        rig.add_child(q, Act::steps(1).spec("next"));
-        rig.add_child(p, Act::script(&[Outcome::Running, Outcome::Success]).spec("winner"));
-        let loser = Act::waits().aborts(&[Abort::Sleep(Duration::from_secs(7)), Abort::Again]);
+        rig.add_child(q, Script::steps(1).spec("next"));
+        rig.add_child(p, Script::lines(&[Outcome::Running, Outcome::Success]).spec("winner"));
+        let loser = Script::waits().aborts(&[Abort::Sleep(Duration::from_secs(7)), Abort::Again]);
         rig.add_child(p, loser.spec("loser"));
         rig.run_until_idle();
         assert_eq!((rig.state(p), rig.last_state("winner")), (State::Running, State::Success));
@@ -186,8 +187,8 @@ fn losers_drain_before_the_parent_settles() {
 fn aborted_while_the_losers_drain() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::race("p"));
-    rig.add_child(p, Act::script(&[Outcome::Running, Outcome::Success]).spec("winner"));
-    let loser = rig.add_child(p, Act::waits().aborts(&[Abort::Wake]).spec("loser"));
+    rig.add_child(p, Script::lines(&[Outcome::Running, Outcome::Success]).spec("winner"));
+    let loser = rig.add_child(p, Script::waits().aborts(&[Abort::Wake]).spec("loser"));
     assert_eq!(rig.run(), Next::OnWake);
     rig.s.abort(p).unwrap();
     rig.s.wake(loser).unwrap();

@@ -1,9 +1,7 @@
 //! Why something failed, and where it began, through several levels.
 
 use windlass::{Abort, Next, OnFailure, Outcome, Reason, Retry, Spec, State, What};
-use windlass_tests::Rig;
-
-use crate::act::{Act, WRONG, parent};
+use windlass_tests::{Rig, Script, WRONG, parent};
 
 /// The reason and the origin of the innermost failure arrive at the top, through composites and works alike.
 #[test]
@@ -14,8 +12,8 @@ fn a_failure_keeps_its_reason_and_origin() {
     let par = rig.add_child(p, Spec::parallel("parallel"));
     let any = rig.add_child(par, Spec::graph("graph"));
     let reason = Reason::new("disk full").code(28);
-    let a = rig.add_child(any, Act::says(Outcome::Failure(reason)).spec("a"));
-    rig.add_child(par, Act::waits().aborts(&[Abort::Again]).spec("sibling"));
+    let a = rig.add_child(any, Script::says(Outcome::Failure(reason)).spec("a"));
+    rig.add_child(par, Script::waits().aborts(&[Abort::Again]).spec("sibling"));
     assert_eq!(rig.run(), Next::Done);
     for id in [top, p, par, any, a] {
         let Ok(node) = rig.s.node(id) else { continue };
@@ -35,7 +33,7 @@ fn a_parent_with_a_reason_of_its_own() {
     let own = Reason::new("no mirror left");
     let mut rig = Rig::new(8);
     let p = rig.add(
-        Act::new(move |cx| {
+        Script::new(move |cx| {
             let children = cx.children();
             if children.any_failed() {
                 assert_eq!(cx.failure().unwrap().reason, WRONG);
@@ -45,7 +43,7 @@ fn a_parent_with_a_reason_of_its_own() {
         })
         .spec("p"),
     );
-    rig.add_child(p, Act::fails().spec("a"));
+    rig.add_child(p, Script::fails().spec("a"));
     assert_eq!(rig.run(), Next::Done);
     let failure = rig.node(p).failure().unwrap();
     assert_eq!((failure.reason, failure.origin), (own, p));
@@ -56,9 +54,9 @@ fn a_parent_with_a_reason_of_its_own() {
 fn the_first_failure_counts() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::parallel("p").on_failure(OnFailure::Finish));
-    let b = Act::says(Outcome::Failure(Reason::new("second")));
-    rig.add_child(p, Act::script(&[Outcome::Running, Outcome::Failure(Reason::new("third"))]).spec("c"));
-    let a = rig.add_child(p, Act::fails().spec("a"));
+    let b = Script::says(Outcome::Failure(Reason::new("second")));
+    rig.add_child(p, Script::lines(&[Outcome::Running, Outcome::Failure(Reason::new("third"))]).spec("c"));
+    let a = rig.add_child(p, Script::fails().spec("a"));
     rig.add_child(p, b.spec("b"));
     assert_eq!(rig.run(), Next::Done);
     let failure = rig.node(p).failure().unwrap();
@@ -72,7 +70,7 @@ fn each_attempt_has_its_own() {
     for spec in [Spec::sequence("p"), Spec::parallel("p"), Spec::graph("p"), Spec::race("p")] {
         let mut rig = Rig::new(8);
         let p = rig.add(spec.retry(Retry::times(2)));
-        let a = rig.add_child(p, Act::script(&reasons.map(Outcome::Failure)).spec("a"));
+        let a = rig.add_child(p, Script::lines(&reasons.map(Outcome::Failure)).spec("a"));
         for (attempt, reason) in reasons.into_iter().enumerate() {
             rig.run_until(|rig| rig.world.of("a").runs as usize == attempt + 1);
             let failure = rig.node(p).failure().unwrap();
@@ -88,7 +86,7 @@ fn each_attempt_has_its_own() {
     }
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::sequence("p").retry(Retry::ONCE));
-    rig.add_child(p, Act::script(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a"));
+    rig.add_child(p, Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a"));
     assert_eq!((rig.run(), rig.state(p), rig.node(p).failure()), (Next::Done, State::Success, None));
 }
 
@@ -97,8 +95,8 @@ fn each_attempt_has_its_own() {
 fn an_abort_during_the_delay_belongs_to_the_next_attempt() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::sequence("p").retry(Retry::ONCE));
-    rig.add_child(p, Act::script(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a"));
-    let b = rig.add_child(p, Act::steps(1).spec("b"));
+    rig.add_child(p, Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a"));
+    let b = rig.add_child(p, Script::steps(1).spec("b"));
     rig.run_until_idle();
     rig.s.abort(b).unwrap();
     assert_eq!((rig.run(), rig.state(p)), (Next::Done, State::Failure));
@@ -112,8 +110,8 @@ fn an_aborted_child_is_named() {
     let mut rig = Rig::new(8);
     let top = rig.add(Spec::sequence("top"));
     let q = rig.add_child(top, Spec::parallel("q"));
-    let a = rig.add_child(q, Act::waits().spec("a"));
-    rig.add_child(q, Act::waits().spec("b"));
+    let a = rig.add_child(q, Script::waits().spec("a"));
+    rig.add_child(q, Script::waits().spec("b"));
     rig.run_until_idle();
     rig.s.abort(a).unwrap();
     assert_eq!((rig.run(), rig.state(top)), (Next::Done, State::Failure));
@@ -127,13 +125,13 @@ fn an_aborted_child_is_named() {
 fn an_origin_that_is_gone() {
     let mut rig = Rig::new(8);
     let p = rig.add(
-        Act::new(|cx| {
+        Script::new(|cx| {
             if cx.children().all_done() { Outcome::Failure(Reason::CHILD_FAILED) } else { Outcome::Running }
         })
         .spec("p"),
     );
-    let a = rig.add_child(p, Act::fails().spec("a"));
-    rig.add_child(p, Act::steps(3).spec("b"));
+    let a = rig.add_child(p, Script::fails().spec("a"));
+    rig.add_child(p, Script::steps(3).spec("b"));
     assert_eq!(rig.run(), Next::Done);
     let failure = rig.node(p).failure().unwrap();
     assert_eq!((failure.reason, failure.origin), (WRONG, a));

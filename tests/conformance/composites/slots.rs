@@ -3,20 +3,18 @@
 use std::rc::Rc;
 
 use windlass::{Boxed, Cx, Error, Instant, Next, Outcome, Scheduler, Spec, State, Work};
-use windlass_tests::{Leaf, Rig};
-
-use crate::act::{Act, parent};
+use windlass_tests::{Rig, Script, parent};
 
 /// A detached node frees its slot when it has ended, however it ends; the id is stale from then on.
 #[test]
 fn of_detached_nodes() {
     let mut rig = Rig::new(8);
-    let good = rig.add(Act::steps(2).spec("good").detached());
-    let bad = rig.add(Act::fails().spec("bad").detached());
-    let kept = rig.add(Act::steps(1).spec("kept"));
+    let good = rig.add(Script::steps(2).spec("good").detached());
+    let bad = rig.add(Script::fails().spec("bad").detached());
+    let kept = rig.add(Script::steps(1).spec("kept"));
     let q = rig.add(Spec::sequence("q").detached());
-    let inner = rig.add_child(q, Act::steps(1).spec("inner"));
-    let aborted = rig.add(Act::waits().spec("aborted").detached());
+    let inner = rig.add_child(q, Script::steps(1).spec("inner"));
+    let aborted = rig.add(Script::waits().spec("aborted").detached());
     rig.run_until_idle();
     rig.s.abort(aborted).unwrap();
     assert_eq!(rig.run(), Next::Done);
@@ -35,12 +33,12 @@ fn of_detached_nodes() {
 #[test]
 fn of_a_detached_node_that_is_aborted_before_its_start() {
     let mut rig = Rig::new(1);
-    let a = rig.add(Act::steps(1).spec("a").detached());
+    let a = rig.add(Script::steps(1).spec("a").detached());
     rig.s.abort(a).unwrap();
     assert_eq!(rig.s.next(), Next::Done);
     let _ = rig.s.poll_work_with(Instant::ZERO, &mut rig.world);
     assert_eq!(rig.s.metrics().nodes, 0);
-    rig.add(Act::steps(1).spec("b"));
+    rig.add(Script::steps(1).spec("b"));
 }
 
 /// Detached nodes can come for ever in a table of two.
@@ -48,7 +46,7 @@ fn of_a_detached_node_that_is_aborted_before_its_start() {
 fn of_many_detached_nodes() {
     let mut rig = Rig::new(2);
     for _ in 0..1_000 {
-        rig.add(Act::steps(1).spec("a").detached());
+        rig.add(Script::steps(1).spec("a").detached());
         assert_eq!(rig.run(), Next::Done);
     }
     let m = rig.s.metrics();
@@ -61,10 +59,10 @@ fn of_a_works_children() {
     let mut rig = Rig::new(3);
     let mut left = 100;
     let p = rig.add(
-        Act::new(move |cx| {
+        Script::new(move |cx| {
             while left > 0 && cx.free_nodes() > 0 {
                 left -= 1;
-                cx.add_child(Act::steps(1).spec("child")).unwrap();
+                cx.add_child(Script::steps(1).spec("child")).unwrap();
             }
             // Those that it sees now are freed when this turn is over.
             if left > 0 { Outcome::Running } else { cx.children().outcome() }
@@ -84,16 +82,16 @@ fn ended_children_are_seen_once() {
     let list = seen.clone();
     let mut rig = Rig::new(8);
     let p = rig.add(
-        Act::new(move |cx| {
+        Script::new(move |cx| {
             list.borrow_mut()
                 .push(cx.ended_children().map(|child| (child.name(), child.state())).collect::<Vec<_>>());
             if cx.children().all_done() { Outcome::Success } else { Outcome::Running }
         })
         .spec("p"),
     );
-    rig.add_child(p, Act::steps(2).spec("a"));
-    rig.add_child(p, Act::fails().spec("b"));
-    rig.add_child(p, Act::steps(2).spec("c"));
+    rig.add_child(p, Script::steps(2).spec("a"));
+    rig.add_child(p, Script::fails().spec("b"));
+    rig.add_child(p, Script::steps(2).spec("c"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(
         *seen.borrow(),
@@ -130,7 +128,7 @@ fn remove_gives_the_work_back() {
 #[test]
 fn works_are_dropped_with_their_slots() {
     let token = Rc::new(());
-    let leaf = |name| Leaf::new(name).steps(1).holds(token.clone()).spec();
+    let leaf = |name| Script::steps(1).takes_time().holds(token.clone()).spec(name);
     let held = || Rc::strong_count(&token) - 1;
     let mut rig = Rig::new(8);
     let p = rig.add(parent("p"));
@@ -153,8 +151,8 @@ fn works_are_dropped_with_their_slots() {
 fn remove_refuses_the_rest() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::sequence("q"));
-    let a = rig.add_child(q, Act::steps(1).spec("a"));
-    rig.add_child(q, Act::waits().spec("b"));
+    let a = rig.add_child(q, Script::steps(1).spec("a"));
+    rig.add_child(q, Script::waits().spec("b"));
     rig.run_until_idle();
     assert_eq!(rig.s.remove(a).map(|_| ()), Err(Error::WrongKind));
     assert_eq!(rig.s.remove(q).map(|_| ()), Err(Error::WrongState(State::Running)));
@@ -170,8 +168,8 @@ fn remove_refuses_the_rest() {
 fn a_child_that_lived_for_one_crank() {
     let mut rig = Rig::new(2);
     rig.add(
-        Act::new(|cx| {
-            let child = cx.add_child(Act::waits().spec("child")).unwrap();
+        Script::new(|cx| {
+            let child = cx.add_child(Script::waits().spec("child")).unwrap();
             cx.abort(child).unwrap();
             Outcome::Running
         })

@@ -2,17 +2,16 @@
 
 use windlass::Status::{Blocked, Failure, Success};
 use windlass::{NodeId, Outcome, Retry, Spec, State, What};
-use windlass_tests::Rig;
+use windlass_tests::{Rig, Script, WRONG};
 
 use super::{graph, item, millis, run};
-use crate::act::{Act, WRONG};
 
 /// What henyey's events would be: the attempts and the failure of an item whose budget of two runs out.
 #[test]
 fn the_trace_of_a_budget_that_runs_out() {
     let mut rig = Rig::new(4);
     let g = graph(&mut rig, 1);
-    let a = item(&mut rig, g, "a", Act::fails(), &[], 2);
+    let a = item(&mut rig, g, "a", Script::fails(), &[], 2);
     run(&mut rig);
     let events = rig.s.observer().events.iter().filter(|event| event.node == a);
     let lines: Vec<_> = events.filter(|event| event.what != What::Cranked).map(ToString::to_string).collect();
@@ -41,7 +40,7 @@ fn the_six_item_dag() {
     let flaky = |failures: usize| {
         let mut script = vec![Outcome::Failure(WRONG); failures];
         script.extend([Outcome::Running, Outcome::Success]);
-        Act::script(&script)
+        Script::lines(&script)
     };
     for failures in [0, 1, 5] {
         let mut rig = Rig::new(8);
@@ -86,12 +85,12 @@ fn the_six_item_dag() {
 fn the_six_item_dag_without_headers() {
     let mut rig = Rig::new(8);
     let g = graph(&mut rig, 16);
-    let has = item(&mut rig, g, "has", Act::steps(2), &[], 5);
-    let buckets = item(&mut rig, g, "buckets", Act::steps(20), &[has], 32);
-    let headers = item(&mut rig, g, "headers", Act::says(Outcome::Fatal(WRONG)), &[has], 32);
-    let transactions = item(&mut rig, g, "transactions", Act::steps(1), &[headers], 32);
-    let results = item(&mut rig, g, "results", Act::steps(1), &[headers, transactions], 32);
-    let scp = item(&mut rig, g, "scp", Act::steps(1), &[headers], 5);
+    let has = item(&mut rig, g, "has", Script::steps(2), &[], 5);
+    let buckets = item(&mut rig, g, "buckets", Script::steps(20), &[has], 32);
+    let headers = item(&mut rig, g, "headers", Script::says(Outcome::Fatal(WRONG)), &[has], 32);
+    let transactions = item(&mut rig, g, "transactions", Script::steps(1), &[headers], 32);
+    let results = item(&mut rig, g, "results", Script::steps(1), &[headers, transactions], 32);
+    let scp = item(&mut rig, g, "scp", Script::steps(1), &[headers], 5);
     run(&mut rig);
     let statuses = [has, buckets, headers, transactions, results, scp].map(|id| rig.status(id));
     assert_eq!(statuses, [Success, Success, Failure, Blocked, Blocked, Blocked]);
@@ -104,9 +103,9 @@ fn the_six_item_dag_without_headers() {
 fn a_graph_that_retries() {
     let mut rig = Rig::new(8);
     let g = rig.add(Spec::graph("graph").retry(Retry::ONCE));
-    let a = item(&mut rig, g, "a", Act::steps(1), &[], 0);
-    let b = item(&mut rig, g, "b", Act::script(&[Outcome::Failure(WRONG), Outcome::Success]), &[a], 0);
-    let c = item(&mut rig, g, "c", Act::steps(1), &[b], 0);
+    let a = item(&mut rig, g, "a", Script::steps(1), &[], 0);
+    let b = item(&mut rig, g, "b", Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]), &[a], 0);
+    let c = item(&mut rig, g, "c", Script::steps(1), &[b], 0);
     run(&mut rig);
     assert_eq!([g, a, b, c].map(|id| rig.state(id)), [State::Success; 4]);
     assert_eq!(rig.world.order(), ["a", "b", "a", "b", "c"]);

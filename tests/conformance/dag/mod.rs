@@ -8,9 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use windlass::{Abort, Instant, Metrics, Next, NodeId, Outcome, Reason, Retry, Spec, State, Status, What};
-use windlass_tests::Rig;
-
-use crate::act::{Act, WRONG};
+use windlass_tests::{Rig, Script, WRONG};
 
 mod checkpoint;
 mod repaired;
@@ -24,7 +22,14 @@ fn graph(rig: &mut Rig, max_concurrency: u32) -> NodeId {
     rig.add(Spec::graph("graph").width(max_concurrency))
 }
 
-fn item(rig: &mut Rig, graph: NodeId, name: &'static str, act: Act, on: &[NodeId], retries: u16) -> NodeId {
+fn item(
+    rig: &mut Rig,
+    graph: NodeId,
+    name: &'static str,
+    act: Script,
+    on: &[NodeId],
+    retries: u16,
+) -> NodeId {
     let spec = act.spec(name).retry(Retry::times(retries).constant(millis(1)));
     rig.s.add_after(graph, spec, on).unwrap()
 }
@@ -40,8 +45,8 @@ fn run(rig: &mut Rig) {
     panic!("it panics for ever");
 }
 
-fn panics() -> Act {
-    Act::new(|_| resume_unwind(Box::new("as told")))
+fn panics() -> Script {
+    Script::new(|_| resume_unwind(Box::new("as told")))
 }
 
 /// How often each node ended, and in what.
@@ -58,8 +63,8 @@ fn ends(rig: &Rig, id: NodeId) -> Vec<State> {
 fn test_dependency_ordering() {
     let mut rig = Rig::new(4);
     let g = graph(&mut rig, 2);
-    let a = item(&mut rig, g, "a", Act::steps(1), &[], 0);
-    item(&mut rig, g, "b", Act::steps(1), &[a], 0);
+    let a = item(&mut rig, g, "a", Script::steps(1), &[], 0);
+    item(&mut rig, g, "b", Script::steps(1), &[a], 0);
     run(&mut rig);
     assert_eq!(rig.world.order(), ["a", "b"]);
 }
@@ -68,7 +73,7 @@ fn test_dependency_ordering() {
 fn test_retry_then_success() {
     let mut rig = Rig::new(4);
     let g = graph(&mut rig, 1);
-    let act = Act::script(&[Outcome::RetryAfter(millis(10), WRONG), Outcome::Success]);
+    let act = Script::lines(&[Outcome::RetryAfter(millis(10), WRONG), Outcome::Success]);
     let a = item(&mut rig, g, "a", act, &[], 1);
     run(&mut rig);
     assert_eq!((rig.world.of("a").runs, rig.node(a).attempt(), rig.elapsed()), (2, 2, millis(10)));
@@ -80,7 +85,7 @@ fn test_cancel_work() {
     let g = graph(&mut rig, 1);
     let sleep = Outcome::Sleep(millis(5));
     let a =
-        item(&mut rig, g, "a", Act::script(&[sleep, sleep, sleep, sleep, sleep, Outcome::Success]), &[], 0);
+        item(&mut rig, g, "a", Script::lines(&[sleep, sleep, sleep, sleep, sleep, Outcome::Success]), &[], 0);
     rig.run_until(|rig| rig.elapsed() == millis(5));
     rig.world.now = Instant::from_millis(8);
     rig.s.shutdown(Instant::MAX);
@@ -92,7 +97,7 @@ fn test_cancel_work() {
 fn test_metrics_snapshot() {
     let mut rig = Rig::new(4);
     let g = graph(&mut rig, 4);
-    let a = item(&mut rig, g, "only", Act::steps(1), &[], 0);
+    let a = item(&mut rig, g, "only", Script::steps(1), &[], 0);
     run(&mut rig);
     let counts = rig.node(g).child_counts();
     assert_eq!((counts.total(), counts.succeeded, counts.failed), (1, 1, 0));
@@ -129,7 +134,7 @@ fn test_panic_blocks_dependents() {
     let mut rig = Rig::new(4);
     let g = graph(&mut rig, 4);
     let parent = item(&mut rig, g, "parent", panics(), &[], 0);
-    let child = item(&mut rig, g, "child", Act::steps(1), &[parent], 0);
+    let child = item(&mut rig, g, "child", Script::steps(1), &[parent], 0);
     run(&mut rig);
     assert_eq!((rig.status(parent), rig.status(child)), (Status::Failure, Status::Blocked));
     assert_eq!(rig.world.of("child").runs, 0);
@@ -140,7 +145,7 @@ fn test_panic_blocks_dependents() {
 fn test_cancel_then_panic() {
     let mut rig = Rig::new(4);
     let g = graph(&mut rig, 4);
-    let act = Act::says(Outcome::Waiting).on_abort(|cx| {
+    let act = Script::says(Outcome::Waiting).on_abort(|cx| {
         if cx.now() < Instant::from_millis(30) {
             return Abort::Wake;
         }
@@ -163,7 +168,7 @@ fn test_retry_still_works_after_panic_handling() {
     let mut rig = Rig::new(4);
     let g = graph(&mut rig, 4);
     item(&mut rig, g, "panics", panics(), &[], 2);
-    let act = Act::script(&[Outcome::RetryAfter(millis(1), WRONG), Outcome::Success]);
+    let act = Script::lines(&[Outcome::RetryAfter(millis(1), WRONG), Outcome::Success]);
     let a = item(&mut rig, g, "a", act, &[], 2);
     run(&mut rig);
     assert_eq!((rig.state(a), rig.node(a).attempt(), rig.node(a).retries_left()), (State::Success, 2, 1));
@@ -185,8 +190,8 @@ fn test_retry_does_not_block_other_completions() {
         let mut rig = Rig::new(4);
         let g = graph(&mut rig, concurrency);
         let a =
-            item(&mut rig, g, "a", Act::says(Outcome::RetryAfter(Duration::from_secs(10), WRONG)), &[], 1);
-        let b = item(&mut rig, g, "b", Act::steps(1), &[], 0);
+            item(&mut rig, g, "a", Script::says(Outcome::RetryAfter(Duration::from_secs(10), WRONG)), &[], 1);
+        let b = item(&mut rig, g, "b", Script::steps(1), &[], 0);
         rig.run_until_idle();
         rig.world.now = Instant::from_millis(100);
         rig.s.shutdown(Instant::MAX);
@@ -201,8 +206,8 @@ fn test_retry_does_not_block_other_completions() {
 fn test_work_sequence_ordering() {
     let mut rig = Rig::new(4);
     let g = graph(&mut rig, 4);
-    let first = item(&mut rig, g, "step-0", Act::steps(2), &[], 0);
-    item(&mut rig, g, "step-1", Act::steps(1), &[first], 0);
+    let first = item(&mut rig, g, "step-0", Script::steps(2), &[], 0);
+    item(&mut rig, g, "step-1", Script::steps(1), &[first], 0);
     run(&mut rig);
     assert_eq!(rig.world.order(), ["step-0", "step-0", "step-1"]);
     // Here there is a composite for it.
@@ -216,8 +221,8 @@ fn test_work_sequence_ordering() {
 fn test_work_callback() {
     let mut rig = Rig::new(4);
     let q = rig.add(Spec::sequence("sequence"));
-    rig.add_child(q, Act::steps(1).spec("work"));
-    rig.add_child(q, Spec::callback("callback", Act::steps(1).boxed()));
+    rig.add_child(q, Script::steps(1).spec("work"));
+    rig.add_child(q, Spec::callback("callback", Script::steps(1).boxed()));
     run(&mut rig);
     assert_eq!((rig.world.of("work").runs, rig.world.of("callback").asked), (1, 1));
     assert_eq!(rig.state(q), State::Success);

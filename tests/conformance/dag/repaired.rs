@@ -1,10 +1,9 @@
 //! Where henyey-work has a defect: blocking, validation, items added later, the order of starts, a concurrency of nothing, cancelling.
 
 use windlass::{Abort, Cause, Error, Next, Outcome, Spec, State, Status};
-use windlass_tests::Rig;
+use windlass_tests::{Rig, Script, WRONG};
 
 use super::{ends, graph, item, run};
-use crate::act::{Act, WRONG};
 
 /// Blocking is transitive and at once: with a → b → c and a failing, b and c are both blocked, each with one terminal event. (There, c stays
 /// pending for ever.)
@@ -13,12 +12,18 @@ fn blocking_is_transitive() {
     for abort in [false, true] {
         let mut rig = Rig::new(8);
         let g = graph(&mut rig, 4);
-        let a =
-            item(&mut rig, g, "a", if abort { Act::says(Outcome::Waiting) } else { Act::fails() }, &[], 0);
-        let b = item(&mut rig, g, "b", Act::steps(1), &[a], 0);
-        let other = item(&mut rig, g, "other", Act::steps(9), &[], 0);
-        let c = item(&mut rig, g, "c", Act::steps(1), &[b, other], 0);
-        let d = item(&mut rig, g, "d", Act::steps(1), &[a, b, c], 0);
+        let a = item(
+            &mut rig,
+            g,
+            "a",
+            if abort { Script::says(Outcome::Waiting) } else { Script::fails() },
+            &[],
+            0,
+        );
+        let b = item(&mut rig, g, "b", Script::steps(1), &[a], 0);
+        let other = item(&mut rig, g, "other", Script::steps(9), &[], 0);
+        let c = item(&mut rig, g, "c", Script::steps(1), &[b, other], 0);
+        let d = item(&mut rig, g, "d", Script::steps(1), &[a, b, c], 0);
         if abort {
             rig.run_until(|rig| rig.world.of("a").runs == 1);
             rig.s.abort(a).unwrap();
@@ -48,11 +53,11 @@ fn dependencies_are_checked() {
     let mut rig = Rig::new(8);
     let g = graph(&mut rig, 4);
     let other = graph(&mut rig, 4);
-    let a = item(&mut rig, g, "a", Act::steps(1), &[], 0);
-    let b = item(&mut rig, g, "b", Act::steps(1), &[a], 0);
-    let c = item(&mut rig, g, "c", Act::steps(1), &[b], 0);
-    let stranger = item(&mut rig, other, "stranger", Act::steps(1), &[], 0);
-    let gone = rig.add(Act::steps(1).spec("gone"));
+    let a = item(&mut rig, g, "a", Script::steps(1), &[], 0);
+    let b = item(&mut rig, g, "b", Script::steps(1), &[a], 0);
+    let c = item(&mut rig, g, "c", Script::steps(1), &[b], 0);
+    let stranger = item(&mut rig, other, "stranger", Script::steps(1), &[], 0);
+    let gone = rig.add(Script::steps(1).spec("gone"));
     rig.s.abort(gone).unwrap();
     rig.s.remove(gone).unwrap();
 
@@ -65,12 +70,12 @@ fn dependencies_are_checked() {
         (&[g], Error::WrongKind),
         (&[a, gone], Error::UnknownNode),
     ] {
-        let refused = rig.s.add_after(g, Act::steps(1).spec("refused"), on).unwrap_err();
+        let refused = rig.s.add_after(g, Script::steps(1).spec("refused"), on).unwrap_err();
         assert_eq!((refused.error, refused.spec.name()), (error, "refused"));
         assert!(refused.into_work().is_some());
     }
-    assert_eq!(rig.s.add_after(gone, Act::steps(1).spec("x"), &[]).unwrap_err().error, Error::UnknownNode);
-    assert_eq!(rig.s.add_after(a, Act::steps(1).spec("x"), &[]).unwrap_err().error, Error::WrongKind);
+    assert_eq!(rig.s.add_after(gone, Script::steps(1).spec("x"), &[]).unwrap_err().error, Error::UnknownNode);
+    assert_eq!(rig.s.add_after(a, Script::steps(1).spec("x"), &[]).unwrap_err().error, Error::WrongKind);
     for (node, on, error) in [
         (a, a, Error::WouldCycle),
         (a, b, Error::WouldCycle),
@@ -94,9 +99,9 @@ fn dependencies_are_checked() {
 fn dependencies_of_what_has_started() {
     let mut rig = Rig::new(8);
     let g = graph(&mut rig, 4);
-    let a = item(&mut rig, g, "a", Act::waits(), &[], 0);
-    let b = item(&mut rig, g, "b", Act::steps(1).on_abort(|_| Abort::Done), &[a], 0);
-    let c = item(&mut rig, g, "c", Act::waits(), &[], 0);
+    let a = item(&mut rig, g, "a", Script::waits(), &[], 0);
+    let b = item(&mut rig, g, "b", Script::steps(1).on_abort(|_| Abort::Done), &[a], 0);
+    let c = item(&mut rig, g, "c", Script::waits(), &[], 0);
     rig.run_until_idle();
     assert_eq!(rig.s.depend(a, c), Err(Error::WrongState(State::Waiting)));
     rig.s.depend(b, c).unwrap();
@@ -112,9 +117,9 @@ fn dependencies_of_what_has_started() {
 fn a_dependency_takes_the_place_away() {
     let mut rig = Rig::new(8);
     let g = graph(&mut rig, 1);
-    let a = item(&mut rig, g, "a", Act::steps(1), &[], 0);
-    let b = item(&mut rig, g, "b", Act::steps(1), &[], 0);
-    let c = item(&mut rig, g, "c", Act::steps(1), &[], 0);
+    let a = item(&mut rig, g, "a", Script::steps(1), &[], 0);
+    let b = item(&mut rig, g, "b", Script::steps(1), &[], 0);
+    let c = item(&mut rig, g, "c", Script::steps(1), &[], 0);
     rig.s.depend(a, c).unwrap();
     rig.s.depend(c, b).unwrap();
     run(&mut rig);
@@ -126,14 +131,14 @@ fn a_dependency_takes_the_place_away() {
 fn an_item_added_later() {
     let mut rig = Rig::new(16);
     let g = graph(&mut rig, 4);
-    let keep = item(&mut rig, g, "keep", Act::waits(), &[], 0);
-    let good = item(&mut rig, g, "good", Act::steps(1), &[], 0);
-    let bad = item(&mut rig, g, "bad", Act::fails(), &[], 0);
-    let blocked = item(&mut rig, g, "blocked", Act::steps(1), &[bad], 0);
+    let keep = item(&mut rig, g, "keep", Script::waits(), &[], 0);
+    let good = item(&mut rig, g, "good", Script::steps(1), &[], 0);
+    let bad = item(&mut rig, g, "bad", Script::fails(), &[], 0);
+    let blocked = item(&mut rig, g, "blocked", Script::steps(1), &[bad], 0);
     rig.run_until_idle();
     let late: Vec<_> = [bad, blocked]
         .into_iter()
-        .map(|on| item(&mut rig, g, "late", Act::steps(1), &[good, on], 0))
+        .map(|on| item(&mut rig, g, "late", Script::steps(1), &[good, on], 0))
         .collect();
     for id in &late {
         assert_eq!(rig.status(*id), Status::Blocked);
@@ -142,8 +147,8 @@ fn an_item_added_later() {
             format!("blocked: {} did not succeed", if *id == late[0] { "bad" } else { "blocked" })
         );
     }
-    item(&mut rig, g, "free", Act::steps(1), &[good], 0);
-    let waits = item(&mut rig, g, "waits", Act::steps(1), &[good, keep], 0);
+    item(&mut rig, g, "free", Script::steps(1), &[good], 0);
+    let waits = item(&mut rig, g, "waits", Script::steps(1), &[good, keep], 0);
     rig.run_until_idle();
     assert_eq!((rig.world.of("free").runs, rig.state(waits)), (1, State::Pending));
     rig.s.wake(keep).unwrap();
@@ -160,16 +165,16 @@ fn the_start_order_is_first_come_first_served() {
         let mut rig = Rig::new(32);
         let g = graph(&mut rig, width);
         for name in names {
-            item(&mut rig, g, name, Act::steps(1), &[], 0);
+            item(&mut rig, g, name, Script::steps(1), &[], 0);
         }
         run(&mut rig);
         assert_eq!(rig.world.order(), names);
     }
     let mut rig = Rig::new(32);
     let g = graph(&mut rig, 1);
-    let first = item(&mut rig, g, "first", Act::steps(1), &[], 0);
+    let first = item(&mut rig, g, "first", Script::steps(1), &[], 0);
     for name in names {
-        item(&mut rig, g, name, Act::steps(1), &[first], 0);
+        item(&mut rig, g, name, Script::steps(1), &[first], 0);
     }
     run(&mut rig);
     assert_eq!(rig.world.order()[1..], names);
@@ -189,9 +194,9 @@ fn a_concurrency_of_nothing_is_refused() {
 fn an_item_is_cancelled_while_others_run() {
     let mut rig = Rig::new(8);
     let g = graph(&mut rig, 4);
-    let a = item(&mut rig, g, "a", Act::says(Outcome::Running), &[], 3);
-    let b = item(&mut rig, g, "b", Act::steps(1), &[a], 0);
-    let c = item(&mut rig, g, "c", Act::steps(9), &[], 0);
+    let a = item(&mut rig, g, "a", Script::says(Outcome::Running), &[], 3);
+    let b = item(&mut rig, g, "b", Script::steps(1), &[a], 0);
+    let c = item(&mut rig, g, "c", Script::steps(9), &[], 0);
     rig.run_until(|rig| rig.world.of("a").runs == 3);
     rig.s.abort(a).unwrap();
     rig.s.abort(a).unwrap();
@@ -207,10 +212,10 @@ fn an_item_is_cancelled_while_others_run() {
 fn a_node_added_behind_a_failed_one_has_all_its_dependencies() {
     let mut rig = Rig::new(4);
     let graph = rig.add(Spec::graph("graph"));
-    let bad = rig.add_child(graph, Act::script(&[Outcome::Failure(WRONG), Outcome::Success]).spec("bad"));
-    let slow = rig.add_child(graph, Act::steps(5).spec("slow"));
+    let bad = rig.add_child(graph, Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("bad"));
+    let slow = rig.add_child(graph, Script::steps(5).spec("slow"));
     rig.run_until(|rig| rig.state(bad) == State::Failure);
-    let last = rig.s.add_after(graph, Act::steps(1).spec("last"), &[bad, slow]).unwrap();
+    let last = rig.s.add_after(graph, Script::steps(1).spec("last"), &[bad, slow]).unwrap();
     assert_eq!((rig.status(last), rig.node(last).dependencies().count()), (Status::Blocked, 2));
     assert_eq!(rig.run(), Next::Done);
     rig.s.restart(graph).unwrap();

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use windlass::{Abort, Check, Next, NodeId, OnFailure, Outcome, Reason, Retry, Spec, State};
-use windlass_tests::{Question, Rig};
+use windlass_tests::{Rig, Script, WRONG};
 
 use super::secs;
-use crate::act::{Act, WRONG};
 
 /// Nodes are walked parents first, siblings in the order they were added.
 #[test]
@@ -14,12 +13,12 @@ fn the_order_of_nodes() {
     let mut rig = Rig::new(16);
     let a = rig.add(Spec::sequence("a"));
     let b = rig.add(Spec::parallel("b"));
-    rig.add_child(b, Act::steps(1).spec("b1"));
+    rig.add_child(b, Script::steps(1).spec("b1"));
     let a1 = rig.add_child(a, Spec::sequence("a1"));
-    rig.add_child(a, Act::steps(1).spec("a2"));
-    rig.add_child(a1, Act::steps(1).spec("a1x"));
-    rig.add_child(b, Act::steps(1).spec("b2"));
-    rig.add_child(a1, Act::steps(1).spec("a1y"));
+    rig.add_child(a, Script::steps(1).spec("a2"));
+    rig.add_child(a1, Script::steps(1).spec("a1x"));
+    rig.add_child(b, Script::steps(1).spec("b2"));
+    rig.add_child(a1, Script::steps(1).spec("a1y"));
     let names: Vec<_> = rig.s.nodes().map(|node| (node.name(), node.depth())).collect();
     let expected = [("a", 0), ("a1", 1), ("a1x", 2), ("a1y", 2), ("a2", 1), ("b", 0), ("b1", 1), ("b2", 1)];
     assert_eq!(names, expected);
@@ -30,7 +29,7 @@ fn the_order_of_nodes() {
     // A slot that is used again does not change that: order is by addition, not by place.
     assert_eq!(rig.run(), Next::Done);
     rig.s.remove(a).unwrap();
-    rig.add(Act::steps(1).spec("c"));
+    rig.add(Script::steps(1).spec("c"));
     let names: Vec<_> = rig.s.nodes().map(|node| node.name()).collect();
     assert_eq!(names, ["b", "b1", "b2", "c"]);
 }
@@ -42,7 +41,7 @@ fn explanations() {
     let explain =
         |rig: &Rig, id: NodeId, expected: &str| assert_eq!(rig.node(id).explain().to_string(), expected);
 
-    let ready = rig.add(Act::steps(2).spec("ready"));
+    let ready = rig.add(Script::steps(2).spec("ready"));
     explain(&rig, ready, "ready to run");
     rig.step();
     explain(&rig, ready, "running");
@@ -51,8 +50,8 @@ fn explanations() {
 
     let g = rig.add(Spec::graph("g"));
     let names = ["fetch", "unpack", "verify", "sign", "store"];
-    let on = names.map(|name| rig.add_child(g, Act::waits().spec(name)));
-    let last = rig.s.add_after(g, Act::steps(1).spec("last"), &on).unwrap();
+    let on = names.map(|name| rig.add_child(g, Script::waits().spec(name)));
+    let last = rig.s.add_after(g, Script::steps(1).spec("last"), &on).unwrap();
     rig.run_until_idle();
     explain(&rig, last, "waiting for 5 of 5 dependencies: fetch, unpack, verify and 2 more");
     for id in [on[0], on[2], on[4]] {
@@ -63,7 +62,7 @@ fn explanations() {
     explain(&rig, g, "3 of 6 children done");
 
     let retry = Retry::times(5).constant(Duration::from_millis(4_200));
-    let r = rig.add(Act::fails().spec("r").retry(retry));
+    let r = rig.add(Script::fails().spec("r").retry(retry));
     rig.run_until_idle();
     explain(&rig, r, "retry 1 of 5 in 4.2 s: wrong");
     rig.run_until(|rig| rig.world.of("r").runs == 3);
@@ -73,7 +72,7 @@ fn explanations() {
     explain(&rig, r, "aborted: asked for");
 
     let p = rig.add(Spec::parallel("p").width(4));
-    let ids: Vec<_> = (0..6).map(|_| rig.add_child(p, Act::says(Outcome::Waiting).spec("x"))).collect();
+    let ids: Vec<_> = (0..6).map(|_| rig.add_child(p, Script::says(Outcome::Waiting).spec("x"))).collect();
     rig.run_until_idle();
     explain(&rig, ids[5], "width 4 of 4 taken");
     explain(&rig, p, "0 of 6 children done, width 4 of 4 taken");
@@ -82,31 +81,31 @@ fn explanations() {
     explain(&rig, ids[0], "waiting to be woken");
 
     let gate = rig.add(Spec::after("gate", p));
-    let inner = rig.add_child(gate, Act::steps(1).spec("inner"));
+    let inner = rig.add_child(gate, Script::steps(1).spec("inner"));
     explain(&rig, inner, "gate closed");
     rig.run_until_idle();
     explain(&rig, inner, "gate closed");
     explain(&rig, gate, "gate closed, waiting for p");
-    let when = rig.add(Question::new(|_| Check::No).gate("when").poll_every(secs(90)));
+    let when = rig.add(Script::asks(|_| Check::No).gate("when").poll_every(secs(90)));
     rig.run_until_idle();
     explain(&rig, when, "gate closed, asks again in 1 min 30 s");
 
     let q = rig.add(Spec::sequence("q"));
-    let first = rig.add_child(q, Act::says(Outcome::Sleep(secs(3_600))).spec("first"));
-    let second = rig.add_child(q, Act::steps(1).spec("second"));
+    let first = rig.add_child(q, Script::says(Outcome::Sleep(secs(3_600))).spec("first"));
+    let second = rig.add_child(q, Script::steps(1).spec("second"));
     explain(&rig, second, "waiting for q to start");
     rig.run_until_idle();
     explain(&rig, first, "asleep for 1 h");
     explain(&rig, second, "waiting for first");
     explain(&rig, q, "0 of 2 children done");
 
-    let timed = rig.add(Act::says(Outcome::Waiting).spec("timed").timeout(secs(7)));
+    let timed = rig.add(Script::says(Outcome::Waiting).spec("timed").timeout(secs(7)));
     rig.run_until_idle();
     explain(&rig, timed, "waiting to be woken, times out in 7 s");
 
     let upload = rig.add(Spec::parallel("upload"));
-    let part =
-        rig.add_child(upload, Act::says(Outcome::Waiting).aborts(&[Abort::Again, Abort::Wake]).spec("part"));
+    let part = rig
+        .add_child(upload, Script::says(Outcome::Waiting).aborts(&[Abort::Again, Abort::Wake]).spec("part"));
     rig.run_until_idle();
     rig.s.abort_by(upload, rig.s.view().now() + secs(30)).unwrap();
     explain(&rig, upload, "aborting, waiting for part, by force in 30 s");
@@ -115,18 +114,18 @@ fn explanations() {
     explain(&rig, part, "aborting, waiting to be woken");
 
     let paused = rig.add(Spec::sequence("paused").paused());
-    let below = rig.add_child(paused, Act::steps(1).spec("below"));
+    let below = rig.add_child(paused, Script::steps(1).spec("below"));
     explain(&rig, paused, "paused");
     explain(&rig, below, "paused with paused");
 
     let bad = rig.add(Spec::parallel("bad").on_failure(OnFailure::Finish));
     let why = rig.add_child(
         bad,
-        Act::says(Outcome::Failure(Reason::new("wrong hash").code(7)))
+        Script::says(Outcome::Failure(Reason::new("wrong hash").code(7)))
             .spec("why")
             .retry(Retry::ONCE.constant(Duration::ZERO)),
     );
-    let slow = rig.add_child(bad, Act::waits().spec("slow"));
+    let slow = rig.add_child(bad, Script::waits().spec("slow"));
     rig.run_until(|rig| rig.state(why) == State::Failure && rig.state(slow) == State::Waiting);
     explain(&rig, why, "failed: wrong hash (7), after 2 attempts");
     explain(&rig, bad, "1 of 2 children done, 1 failed");
@@ -146,9 +145,9 @@ fn explanations() {
 #[test]
 fn explanations_name_who_asked() {
     let mut rig = Rig::new(8);
-    let victim = rig.add(Act::waits().spec("victim"));
+    let victim = rig.add(Script::waits().spec("victim"));
     let by = rig.add(
-        Act::new(move |cx| {
+        Script::new(move |cx| {
             cx.abort(victim).unwrap();
             Outcome::Success
         })
@@ -164,22 +163,22 @@ fn explanations_name_who_asked() {
 #[test]
 fn the_stalled() {
     let mut rig = Rig::new(32);
-    let wait = || Act::says(Outcome::Waiting);
+    let wait = || Script::says(Outcome::Waiting);
     rig.add(wait().spec("stalled"));
     let handle = rig.add(wait().spec("handle"));
     rig.s.wake_handle(handle).unwrap();
     rig.add(wait().spec("timeout").timeout(secs(9)));
-    rig.add(Act::says(Outcome::Sleep(secs(9))).spec("sleeps"));
-    rig.add(Act::fails().spec("retries").retry(Retry::ONCE));
+    rig.add(Script::says(Outcome::Sleep(secs(9))).spec("sleeps"));
+    rig.add(Script::fails().spec("retries").retry(Retry::ONCE));
     let p = rig.add(wait().spec("has a child"));
-    rig.add_child(p, Act::says(Outcome::Sleep(secs(9))).spec("child"));
+    rig.add_child(p, Script::says(Outcome::Sleep(secs(9))).spec("child"));
     let q = rig.add(Spec::sequence("q"));
     rig.add_child(q, wait().spec("stalled member"));
-    rig.add_child(q, Act::steps(1).spec("pending"));
+    rig.add_child(q, Script::steps(1).spec("pending"));
     let a = rig.add(wait().aborts(&[Abort::Wake]).spec("stalled abort"));
     let gate = rig.add(Spec::after("gate", q));
-    rig.add_child(gate, Act::steps(1).spec("inner"));
-    rig.add(Act::steps(1).spec("done"));
+    rig.add_child(gate, Script::steps(1).spec("inner"));
+    rig.add(Script::steps(1).spec("done"));
     rig.run_until_idle();
     rig.s.abort(a).unwrap();
     rig.run_until_idle();
@@ -193,9 +192,9 @@ fn the_lint() {
     let mut rig = Rig::new(16);
     let q = rig.add(Spec::sequence("job").retry(Retry::A_FEW));
     let p = rig.add_child(q, Spec::parallel("plain"));
-    let fetch = rig.add_child(p, Act::steps(1).spec("fetch").retry(Retry::A_FEW));
-    rig.add_child(p, Act::steps(1).spec("once"));
-    rig.add(Act::steps(1).spec("alone").retry(Retry::A_LOT));
+    let fetch = rig.add_child(p, Script::steps(1).spec("fetch").retry(Retry::A_FEW));
+    rig.add_child(p, Script::steps(1).spec("once"));
+    rig.add(Script::steps(1).spec("alone").retry(Retry::A_LOT));
     let lints: Vec<_> = rig.s.view().lint().collect();
     assert_eq!(lints.len(), 1);
     let lint = lints[0];
@@ -210,7 +209,7 @@ fn the_lint() {
     // It is no exaggeration: the worst case can come true.
     let mut rig = Rig::new(4);
     let q = rig.add(Spec::sequence("job").retry(Retry::times(2).constant(secs(5))));
-    rig.add_child(q, Act::fails().spec("fetch").retry(Retry::times(3).constant(secs(1))));
+    rig.add_child(q, Script::fails().spec("fetch").retry(Retry::times(3).constant(secs(1))));
     let (attempts, delay) = rig.s.view().lint().map(|lint| (lint.attempts, lint.delay)).next().unwrap();
     assert_eq!(rig.run(), Next::Done);
     assert_eq!((u64::from(rig.world.of("fetch").runs), rig.elapsed()), (attempts, delay));
@@ -236,7 +235,7 @@ fn the_lint_of_absurd_budgets() {
 fn debug_output() {
     let mut rig = Rig::new(4);
     let q = rig.add(Spec::sequence("q"));
-    rig.add_child(q, Act::says(Outcome::Failure(WRONG)).spec("a"));
+    rig.add_child(q, Script::says(Outcome::Failure(WRONG)).spec("a"));
     assert_eq!(format!("{:?}", rig.node(q)), "0v1 q pending");
     assert_eq!(format!("{:?}", rig.s.view()), "[0v1 q pending, 1v1 a pending]");
     assert_eq!(format!("{:?}", rig.s), "Scheduler { next: Now, nodes: [0v1 q pending, 1v1 a pending], .. }");

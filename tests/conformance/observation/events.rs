@@ -1,14 +1,12 @@
 //! Observers, the event log, and the totals.
 
 use windlass::{
-    Abort, Boxed, Detail, Event, EventLog, Instant, Metrics, Next, Observer, Outcome, Retry, Scheduler, Spec,
-    State, What,
+    Abort, Detail, Event, EventLog, Instant, Metrics, Next, Observer, Outcome, Retry, Spec, State, What,
 };
-use windlass_tests::{Any, Rig, World};
+use windlass_tests::{Rig, Scheduler, Script, World};
 
 use super::release::release;
 use super::secs;
-use crate::act::Act;
 
 /// An observer gets every event: each change of state joins the one before, from the addition to the slot's end, and the cranks are those of
 /// the totals.
@@ -72,9 +70,9 @@ fn an_observer_gets_no_more_than_it_wants() {
 
     let mut rig = Rig::new(2);
     rig.s.observer_mut().detail = Detail::Nothing;
-    rig.add(Act::steps(1).spec("unseen"));
+    rig.add(Script::steps(1).spec("unseen"));
     rig.s.observer_mut().detail = Detail::Steps;
-    rig.add(Act::steps(1).spec("seen"));
+    rig.add(Script::steps(1).spec("seen"));
     assert!(rig.s.observer().events.iter().all(|event| event.name == "seen"));
     assert_eq!(rig.s.observer().events.len(), 1);
 }
@@ -97,21 +95,21 @@ fn observers_of_every_kind() {
     }
 
     let mut world = World::default();
-    let mut plain: Scheduler<Any, Boxed<Any>> = Scheduler::with_capacity(1);
-    plain.add(Act::steps(1).spec("a")).unwrap();
+    let mut plain: Scheduler = Scheduler::with_capacity(1);
+    plain.add(Script::steps(1).spec("a")).unwrap();
     assert_eq!(plain.poll_work_with(Instant::ZERO, &mut world), Next::Done);
 
     let mut log = EventLog::<16>::new();
     let mut count = 0;
     for lend in [false, true] {
-        let s: Scheduler<Any, Boxed<Any>> = Scheduler::with_capacity(1);
+        let s: Scheduler = Scheduler::with_capacity(1);
         if lend {
             let mut s = s.observed_by(&mut log);
-            s.add(Act::steps(1).spec("a")).unwrap();
+            s.add(Script::steps(1).spec("a")).unwrap();
             let _ = s.poll_work_with(Instant::ZERO, &mut world);
         } else {
             let mut s = s.observed_by(Count(&mut count));
-            s.add(Act::steps(1).spec("a")).unwrap();
+            s.add(Script::steps(1).spec("a")).unwrap();
             let _ = s.poll_work_with(Instant::ZERO, &mut world);
         }
     }
@@ -122,9 +120,9 @@ fn observers_of_every_kind() {
 #[test]
 fn the_event_log_drops_the_oldest() {
     fn run<const N: usize>() -> EventLog<N> {
-        let s: Scheduler<Any, Boxed<Any>> = Scheduler::with_capacity(1);
+        let s: Scheduler = Scheduler::with_capacity(1);
         let mut s = s.observed_by(EventLog::<N>::new());
-        s.add(Act::steps(10).spec("a")).unwrap();
+        s.add(Script::steps(10).spec("a")).unwrap();
         let _ = s.poll_work_with(Instant::ZERO, &mut World::default());
         s.observer().clone()
     }
@@ -146,11 +144,11 @@ fn the_event_log_drops_the_oldest() {
 fn the_totals() {
     let mut rig = Rig::new(8);
     let g = rig.add(Spec::graph("g"));
-    let bad = rig.add_child(g, Act::fails().spec("bad").retry(Retry::times(3).constant(secs(1))));
-    rig.s.add_after(g, Act::steps(1).spec("blocked"), &[bad]).unwrap();
-    let w = rig.add(Act::waits().spec("w"));
-    let f = rig.add(Act::says(Outcome::Waiting).on_abort(|_| Abort::Wake).spec("f"));
-    let pending = rig.add(Act::steps(1).spec("pending").retry(Retry::A_FEW).paused());
+    let bad = rig.add_child(g, Script::fails().spec("bad").retry(Retry::times(3).constant(secs(1))));
+    rig.s.add_after(g, Script::steps(1).spec("blocked"), &[bad]).unwrap();
+    let w = rig.add(Script::waits().spec("w"));
+    let f = rig.add(Script::says(Outcome::Waiting).on_abort(|_| Abort::Wake).spec("f"));
+    let pending = rig.add(Script::steps(1).spec("pending").retry(Retry::A_FEW).paused());
     rig.run_until_idle();
     let m = rig.s.metrics();
     assert_eq!(

@@ -1,10 +1,9 @@
 //! A program with everything in it, whose events do not depend on how it is polled. Its trace is among the golden ones.
 
 use windlass::{Abort, Check, Instant, Next, NodeId, Outcome, Reason, Retry, Spec};
-use windlass_tests::{Question, Rig};
+use windlass_tests::{Rig, Script, parent};
 
 use super::secs;
-use crate::act::{Act, parent};
 
 /// A release of a small program, with everything that can happen to it. The shutdown comes from outside at 40 s.
 pub(super) fn release(rig: &mut Rig) -> [NodeId; 3] {
@@ -12,7 +11,7 @@ pub(super) fn release(rig: &mut Rig) -> [NodeId; 3] {
     let build = rig.add_child(release, Spec::graph("build").width(2));
     let fetch = rig.add_child(
         build,
-        Act::script(&[
+        Script::lines(&[
             Outcome::Sleep(secs(2)),
             Outcome::RetryAfter(secs(3), Reason::new("busy").code(503)),
             Outcome::Success,
@@ -20,34 +19,41 @@ pub(super) fn release(rig: &mut Rig) -> [NodeId; 3] {
         .spec("fetch")
         .retry(Retry::A_FEW),
     );
-    let compile = rig.s.add_after(build, Act::steps(3).spec("compile"), &[fetch]).unwrap();
-    rig.s.add_after(build, Act::steps(1).spec("document"), &[fetch]).unwrap();
+    let compile = rig.s.add_after(build, Script::steps(3).spec("compile"), &[fetch]).unwrap();
+    rig.s.add_after(build, Script::steps(1).spec("document"), &[fetch]).unwrap();
     let test = rig.s.add_after(build, parent("test").timeout(secs(10)), &[compile]).unwrap();
     for name in ["unit", "system"] {
-        rig.add_child(test, Act::steps(2).spec(name));
+        rig.add_child(test, Script::steps(2).spec(name));
     }
     let mirror = rig.add_child(release, Spec::any("mirror"));
     rig.add_child(
         mirror,
-        Act::script(&[Outcome::Sleep(secs(1)), Outcome::Fatal(Reason::new("no route"))]).spec("north"),
+        Script::lines(&[Outcome::Sleep(secs(1)), Outcome::Fatal(Reason::new("no route"))]).spec("north"),
     );
-    rig.add_child(mirror, Act::script(&[Outcome::Sleep(secs(2)), Outcome::Success]).spec("south"));
-    rig.add_child(mirror, Act::says(Outcome::Waiting).aborts(&[Abort::Sleep(secs(1))]).spec("west"));
+    rig.add_child(mirror, Script::lines(&[Outcome::Sleep(secs(2)), Outcome::Success]).spec("south"));
+    rig.add_child(mirror, Script::says(Outcome::Waiting).aborts(&[Abort::Sleep(secs(1))]).spec("west"));
     let announce = rig.add(Spec::after_success("announce", release));
     rig.add_child(
         announce,
-        Act::says(Outcome::Waiting).aborts(&[Abort::Again]).spec("mail").retry(Retry::ONCE).timeout(secs(20)),
+        Script::says(Outcome::Waiting)
+            .aborts(&[Abort::Again])
+            .spec("mail")
+            .retry(Retry::ONCE)
+            .timeout(secs(20)),
     );
     let mut asked = 0;
     let watch = rig.add(
-        Question::new(move |_| {
+        Script::asks(move |_| {
             asked += 1;
             Check::from(asked == 3)
         })
         .gate("watch")
         .poll_every(secs(4)),
     );
-    rig.add_child(watch, Act::says(Outcome::Waiting).on_abort(|_| Abort::Wake).spec("alarm").drain(secs(5)));
+    rig.add_child(
+        watch,
+        Script::says(Outcome::Waiting).on_abort(|_| Abort::Wake).spec("alarm").drain(secs(5)),
+    );
     [release, announce, watch]
 }
 

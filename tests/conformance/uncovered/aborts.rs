@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use windlass::{Abort, Cause, Instant, Next, Outcome, Reason, Retry, Spec, State};
-use windlass_tests::{Hook, Rig};
-
-use crate::act::{Act, WRONG, parent};
+use windlass_tests::{Hook, Rig, Script, WRONG, parent};
 
 /// An abort of a node that never started: aborted at once, without a run, a hook or a poll.
 #[test]
 fn of_a_pending_node() {
     let mut rig = Rig::new(4);
-    let a = rig.add(Act::steps(1).spec("a"));
+    let a = rig.add(Script::steps(1).spec("a"));
     rig.s.abort(a).unwrap();
     assert_eq!((rig.state(a), rig.s.next()), (State::Aborted, Next::Done));
     assert_eq!(rig.world.seen, []);
@@ -27,8 +25,8 @@ fn of_a_pending_tree() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::sequence("q"));
     let p = rig.add_child(q, parent("p"));
-    rig.add_child(p, Act::steps(1).spec("a"));
-    rig.add_child(q, Act::steps(1).spec("b"));
+    rig.add_child(p, Script::steps(1).spec("a"));
+    rig.add_child(q, Script::steps(1).spec("b"));
     rig.s.abort(q).unwrap();
     assert_eq!(rig.s.next(), Next::Done);
     assert!(rig.s.nodes().all(|node| node.state() == State::Aborted));
@@ -42,9 +40,9 @@ fn of_a_parent_with_pending_children_only() {
         let mut rig = Rig::new(8);
         let above = rig.add(Spec::parallel("above"));
         let p = rig.add_child(above, kind);
-        rig.add_child(p, Act::steps(1).spec("a").paused());
+        rig.add_child(p, Script::steps(1).spec("a").paused());
         let b = rig.add_child(p, Spec::sequence("b").paused());
-        rig.add_child(b, Act::steps(1).spec("c"));
+        rig.add_child(b, Script::steps(1).spec("c"));
         rig.run_until_idle();
         assert!(!rig.node(p).state().is_done());
         rig.s.abort(above).unwrap();
@@ -60,8 +58,8 @@ fn of_a_failing_parents_grandchildren() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::parallel("q"));
     let p = rig.add_child(q, parent("p"));
-    rig.add_child(p, Act::steps(1).spec("a").paused());
-    rig.add_child(q, Act::script(&[Outcome::Running, Outcome::Failure(WRONG)]).spec("b"));
+    rig.add_child(p, Script::steps(1).spec("a").paused());
+    rig.add_child(q, Script::lines(&[Outcome::Running, Outcome::Failure(WRONG)]).spec("b"));
     assert_eq!(rig.run(), Next::Done, "{}", rig.s.tree());
     assert_eq!((rig.state(q), rig.state(p)), (State::Failure, State::Aborted));
     assert_eq!(rig.node(p).abort_cause(), Some(Cause::ParentFailed));
@@ -73,8 +71,8 @@ fn of_a_failing_parents_grandchildren() {
 fn that_takes_several_steps() {
     let mut rig = Rig::new(4);
     let answers = [Abort::Again, Abort::Wake, Abort::Sleep(Duration::from_secs(5)), Abort::Again];
-    let a = rig.add(Act::waits().aborts(&answers).spec("a"));
-    rig.add(Act::says(Outcome::Running).spec("busy"));
+    let a = rig.add(Script::waits().aborts(&answers).spec("a"));
+    rig.add(Script::says(Outcome::Running).spec("busy"));
     rig.step();
     rig.step();
     rig.s.abort(a).unwrap();
@@ -96,7 +94,7 @@ fn that_takes_several_steps() {
 #[test]
 fn whose_sleep_is_ended_by_a_wake() {
     let mut rig = Rig::new(1);
-    let a = rig.add(Act::waits().aborts(&[Abort::Sleep(Duration::from_secs(5)), Abort::Wake]).spec("a"));
+    let a = rig.add(Script::waits().aborts(&[Abort::Sleep(Duration::from_secs(5)), Abort::Wake]).spec("a"));
     rig.step();
     rig.s.abort(a).unwrap();
     rig.step();
@@ -112,7 +110,7 @@ fn whose_sleep_is_ended_by_a_wake() {
 fn that_wakes_itself() {
     let mut rig = Rig::new(1);
     let mut steps = 0;
-    let act = Act::waits().on_abort(move |cx| {
+    let act = Script::waits().on_abort(move |cx| {
         steps += 1;
         if steps == 3 {
             return Abort::Done;
@@ -132,7 +130,7 @@ fn that_wakes_itself() {
 #[test]
 fn asked_for_twice() {
     let mut rig = Rig::new(2);
-    let a = rig.add(Act::waits().aborts(&[Abort::Again, Abort::Again]).spec("a"));
+    let a = rig.add(Script::waits().aborts(&[Abort::Again, Abort::Again]).spec("a"));
     rig.step();
     for _ in 0..4 {
         rig.s.abort(a).unwrap();
@@ -150,8 +148,8 @@ fn asked_for_twice() {
 #[test]
 fn of_what_has_ended() {
     let mut rig = Rig::new(2);
-    let a = rig.add(Act::steps(1).spec("a"));
-    let b = rig.add(Act::fails().spec("b"));
+    let a = rig.add(Script::steps(1).spec("a"));
+    let b = rig.add(Script::fails().spec("b"));
     assert_eq!(rig.run(), Next::Done);
     for id in [a, b] {
         rig.s.abort(id).unwrap();
@@ -164,14 +162,17 @@ fn of_what_has_ended() {
 fn nested_under_a_failure() {
     let mut rig = Rig::new(16);
     let p = rig.add(parent("p"));
-    let slow = |name| Act::waits().aborts(&[Abort::Again, Abort::Again]).spec(name);
+    let slow = |name| Script::waits().aborts(&[Abort::Again, Abort::Again]).spec(name);
     rig.add_child(p, slow("a"));
     let q = rig.add_child(p, parent("q"));
     rig.add_child(q, slow("b"));
     let r = rig.add_child(q, parent("r"));
     rig.add_child(r, slow("c"));
-    rig.add_child(r, Act::steps(1).spec("done"));
-    rig.add_child(p, Act::script(&[Outcome::Running, Outcome::Running, Outcome::Failure(WRONG)]).spec("bad"));
+    rig.add_child(r, Script::steps(1).spec("done"));
+    rig.add_child(
+        p,
+        Script::lines(&[Outcome::Running, Outcome::Running, Outcome::Failure(WRONG)]).spec("bad"),
+    );
     let _ = rig.run();
     assert_eq!(rig.state(p), State::Failure);
     let failure = rig.node(p).failure().unwrap();
@@ -198,12 +199,12 @@ fn nested_under_a_failure() {
 fn lets_nothing_start() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::parallel("p"));
-    let a = rig.add_child(p, Act::waits().aborts(&[Abort::Wake]).spec("a"));
-    rig.add_child(p, Act::fails().spec("b").retry(Retry::A_LOT));
+    let a = rig.add_child(p, Script::waits().aborts(&[Abort::Wake]).spec("a"));
+    rig.add_child(p, Script::fails().spec("b").retry(Retry::A_LOT));
     rig.run_until_idle();
     rig.s.abort(p).unwrap();
     let runs = rig.cranks();
-    let refused = rig.s.add_child(p, Act::steps(1).spec("late")).unwrap_err();
+    let refused = rig.s.add_child(p, Script::steps(1).spec("late")).unwrap_err();
     assert_eq!(refused.error, windlass::Error::Aborting);
     rig.s.wake(a).unwrap();
     for second in 1..100 {
@@ -227,7 +228,7 @@ fn of_one_child_fails_its_parent() {
         for started in [false, true] {
             let mut rig = Rig::new(4);
             let p = rig.add(kind("p"));
-            let a = rig.add_child(p, Act::waits().spec("a"));
+            let a = rig.add_child(p, Script::waits().spec("a"));
             if started {
                 rig.run_until_idle();
             }
@@ -245,8 +246,8 @@ fn of_one_child_fails_its_parent() {
 #[test]
 fn of_one_node_at_the_top() {
     let mut rig = Rig::new(4);
-    let a = rig.add(Act::waits().spec("a"));
-    let b = rig.add(Act::steps(3).spec("b"));
+    let a = rig.add(Script::waits().spec("a"));
+    let b = rig.add(Script::steps(3).spec("b"));
     rig.step();
     rig.s.abort(a).unwrap();
     assert_eq!(rig.run(), Next::Done);

@@ -4,15 +4,13 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use windlass::{Error, Next, OnFailure, Outcome, Reason, Retry, Spec, State, Yield};
-use windlass_tests::{Any, Generator, Rig};
-
-use crate::act::{Act, WRONG};
+use windlass_tests::{Any, Rig, Script, WRONG};
 
 /// A batch of these items, each made when it is asked for. Begins anew at each reset.
 fn items(count: usize, item: impl Fn(usize) -> Spec<Any> + 'static) -> Spec<Any> {
     let at = Rc::new(RefCell::new(0));
     let reset = at.clone();
-    let act = Act::says(Outcome::Waiting)
+    let act = Script::says(Outcome::Waiting)
         .on_next(move |cx| {
             let n = *at.borrow();
             if n == count {
@@ -36,9 +34,9 @@ fn that_fails() {
     let mut rig = Rig::new(8);
     let act = |n| {
         if n == 3 {
-            Act::script(&[Outcome::Running, Outcome::Failure(WRONG)])
+            Script::lines(&[Outcome::Running, Outcome::Failure(WRONG)])
         } else {
-            Act::says(Outcome::Waiting)
+            Script::says(Outcome::Waiting)
         }
     };
     let b = rig.add(items(100, move |n| act(n).aborts(&[windlass::Abort::Again]).spec("item")).width(4));
@@ -59,7 +57,7 @@ fn that_fails_and_retries() {
     let b = rig.add(
         items(5, move |n| {
             let fails = n == 2 && first.replace(n != 2);
-            if fails { Act::fails() } else { Act::steps(1) }.spec("item")
+            if fails { Script::fails() } else { Script::steps(1) }.spec("item")
         })
         .width(1)
         .retry(Retry::ONCE),
@@ -78,7 +76,7 @@ fn that_goes_on() {
     for (policy, state) in [(OnFailure::Finish, State::Failure), (OnFailure::Ignore, State::Success)] {
         let mut rig = Rig::new(8);
         let b = rig.add(
-            items(10, |n| if n % 2 == 0 { Act::fails() } else { Act::steps(2) }.spec("item"))
+            items(10, |n| if n % 2 == 0 { Script::fails() } else { Script::steps(2) }.spec("item"))
                 .width(3)
                 .on_failure(policy),
         );
@@ -93,7 +91,7 @@ fn that_goes_on() {
 #[test]
 fn that_is_empty() {
     let mut rig = Rig::new(8);
-    let b = rig.add(items(0, |_| Act::steps(1).spec("item")));
+    let b = rig.add(items(0, |_| Script::steps(1).spec("item")));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!((rig.state(b), rig.cranks()), (State::Success, 1));
     assert_eq!(rig.node(b).text().to_string(), "Succeeded: batch");
@@ -103,7 +101,7 @@ fn that_is_empty() {
 #[test]
 fn with_the_same_name_twice() {
     let mut rig = Rig::new(8);
-    let b = rig.add(items(6, |_| Act::steps(3).spec("same")).width(6));
+    let b = rig.add(items(6, |_| Script::steps(3).spec("same")).width(6));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!((rig.state(b), rig.world.of("same").runs), (State::Success, 18));
 }
@@ -113,7 +111,7 @@ fn with_the_same_name_twice() {
 fn one_at_a_time() {
     let mut rig = Rig::new(2);
     let names = ["a", "b", "c", "d"];
-    let b = rig.add(items(4, move |n| Act::steps(2).spec(names[n])).width(1));
+    let b = rig.add(items(4, move |n| Script::steps(2).spec(names[n])).width(1));
     while rig.s.next() != Next::Done {
         rig.step();
         assert!(rig.node(b).child_counts().live <= 1);
@@ -128,7 +126,7 @@ fn one_at_a_time() {
 fn as_wide_as_it_may() {
     for width in [1, 2, 7, 100] {
         let mut rig = Rig::new(128);
-        let b = rig.add(items(50, |n| Act::steps(n as u32 % 4 + 1).spec("item")).width(width));
+        let b = rig.add(items(50, |n| Script::steps(n as u32 % 4 + 1).spec("item")).width(width));
         let mut most = 0;
         while rig.s.next() != Next::Done {
             rig.step();
@@ -143,7 +141,7 @@ fn as_wide_as_it_may() {
 #[test]
 fn whose_generator_adds_nothing() {
     let mut rig = Rig::new(8);
-    let b = rig.add(Generator::new(|_| Yield::Added).batch("batch").retry(Retry::A_LOT));
+    let b = rig.add(Script::yields(|_| Yield::Added).batch("batch").retry(Retry::A_LOT));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.node(b).failure().unwrap().reason, Reason::NOTHING_ADDED);
     assert_eq!((rig.state(b), rig.world.of("batch").asked), (State::Failure, 1));
@@ -155,10 +153,10 @@ fn whose_generator_is_refused() {
     let mut rig = Rig::new(8);
     let mut asked = 0;
     let b = rig.add(
-        Generator::new(move |cx| {
+        Script::yields(move |cx| {
             asked += 1;
             let width = if asked == 3 { 0 } else { 1 };
-            let refused = cx.add_child(Act::says(Outcome::Waiting).spec("item").width(width));
+            let refused = cx.add_child(Script::says(Outcome::Waiting).spec("item").width(width));
             assert_eq!(refused.is_err(), asked == 3);
             Yield::Added
         })
@@ -174,7 +172,7 @@ fn whose_generator_is_refused() {
 #[test]
 fn in_a_table_too_small_for_its_width() {
     let mut rig = Rig::new(8);
-    let act = Act::says(Outcome::Waiting).on_next({
+    let act = Script::says(Outcome::Waiting).on_next({
         let mut left = 20;
         move |cx| {
             if left == 0 {
@@ -183,8 +181,8 @@ fn in_a_table_too_small_for_its_width() {
             left -= 1;
             assert!(cx.free_nodes() >= 3);
             let item = cx.add_child(Spec::sequence("item")).unwrap();
-            cx.add(item, Act::steps(2).spec("x")).unwrap();
-            cx.add(item, Act::steps(1).spec("y")).unwrap();
+            cx.add(item, Script::steps(2).spec("x")).unwrap();
+            cx.add(item, Script::steps(1).spec("y")).unwrap();
             Yield::Added
         }
     });
@@ -203,7 +201,7 @@ fn in_a_table_too_small_for_its_width() {
 #[test]
 fn whose_item_never_fits() {
     let mut rig = Rig::new(8);
-    let b = rig.add(items(1, |_| Act::steps(1).spec("item")).item_nodes(8));
+    let b = rig.add(items(1, |_| Script::steps(1).spec("item")).item_nodes(8));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.node(b).failure().unwrap().reason, Reason::TABLE_FULL);
     assert_eq!(rig.world.of("batch").asked, 0);
@@ -214,11 +212,11 @@ fn whose_item_never_fits() {
 fn that_finds_room_later() {
     let mut rig = Rig::new(2);
     rig.add(
-        Act::script(&[Outcome::Sleep(std::time::Duration::from_secs(2)), Outcome::Success])
+        Script::lines(&[Outcome::Sleep(std::time::Duration::from_secs(2)), Outcome::Success])
             .spec("other")
             .detached(),
     );
-    let b = rig.add(items(3, |_| Act::steps(1).spec("item")).retry(Retry::A_FEW));
+    let b = rig.add(items(3, |_| Script::steps(1).spec("item")).retry(Retry::A_FEW));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!((rig.state(b), rig.world.of("item").runs), (State::Success, 3));
 }
@@ -229,10 +227,10 @@ fn whose_generator_adds_more_than_it_says() {
     let mut rig = Rig::new(16);
     let mut left = 3;
     let b = rig.add(
-        Generator::new(move |cx| {
+        Script::yields(move |cx| {
             left -= 1;
             for _ in 0..2 {
-                cx.add_child(Act::steps(2).spec("item")).unwrap();
+                cx.add_child(Script::steps(2).spec("item")).unwrap();
             }
             if left == 0 { Yield::Exhausted } else { Yield::Added }
         })
@@ -247,13 +245,13 @@ fn whose_generator_adds_more_than_it_says() {
 #[test]
 fn takes_no_child_from_outside() {
     let mut rig = Rig::new(8);
-    let b = rig.add(items(1, |_| Act::says(Outcome::Waiting).spec("item")));
-    let add = |rig: &mut Rig| rig.s.add_child(b, Act::steps(1).spec("late")).unwrap_err();
+    let b = rig.add(items(1, |_| Script::says(Outcome::Waiting).spec("item")));
+    let add = |rig: &mut Rig| rig.s.add_child(b, Script::steps(1).spec("late")).unwrap_err();
     assert_eq!(add(&mut rig).error, Error::WrongKind);
     rig.run_until_idle();
     assert_eq!(add(&mut rig).error, Error::WrongKind);
     let item = rig.find("item").unwrap().id();
-    let inside = rig.add_child(item, Act::steps(1).spec("below an item"));
+    let inside = rig.add_child(item, Script::steps(1).spec("below an item"));
     rig.run_until(|rig| rig.s.state(inside).map_or(true, State::is_done));
 }
 
@@ -262,8 +260,8 @@ fn takes_no_child_from_outside() {
 fn without_an_end() {
     let mut rig = Rig::new(64);
     let b = rig.add(
-        Generator::new(|cx| {
-            cx.add_child(Act::steps(1).spec("item")).unwrap();
+        Script::yields(|cx| {
+            cx.add_child(Script::steps(1).spec("item")).unwrap();
             Yield::Added
         })
         .batch("batch")
@@ -283,11 +281,11 @@ fn without_an_end() {
 fn aborted_by_its_generator() {
     let mut rig = Rig::new(8);
     let b = rig.add(
-        Generator::new(|cx| {
-            cx.add_child(Act::steps(1).spec("item")).unwrap();
+        Script::yields(|cx| {
+            cx.add_child(Script::steps(1).spec("item")).unwrap();
             let own = cx.id();
             cx.abort(own).unwrap();
-            cx.add_child(Act::steps(1).spec("late")).unwrap_err();
+            cx.add_child(Script::steps(1).spec("late")).unwrap_err();
             Yield::Added
         })
         .batch("batch"),

@@ -1,9 +1,7 @@
 //! Callbacks: asked once, and the answer is the end. And running one work to its end beside others.
 
 use windlass::{Check, Error, Next, Outcome, Reason, Retry, State};
-use windlass_tests::{Question, Rig};
-
-use crate::act::{Act, WRONG};
+use windlass_tests::{Rig, Script, WRONG};
 
 /// True, false and error.
 #[test]
@@ -14,7 +12,7 @@ fn the_answer_is_the_end() {
         (Check::Fail(WRONG), State::Failure, Some(WRONG)),
     ] {
         let mut rig = Rig::new(1);
-        let c = rig.add(Question::new(move |_| answer).callback("c"));
+        let c = rig.add(Script::asks(move |_| answer).callback("c"));
         assert_eq!(rig.run(), Next::Done);
         assert_eq!((rig.state(c), rig.world.of("c").asked), (state, 1));
         assert_eq!(rig.node(c).failure().map(|failure| failure.reason), reason);
@@ -28,7 +26,7 @@ fn the_answer_is_the_end() {
 fn a_retry_asks_again() {
     let mut rig = Rig::new(1);
     let mut answers = [Check::No, Check::Fail(WRONG), Check::Yes].into_iter();
-    let c = rig.add(Question::new(move |_| answers.next().unwrap()).callback("c").retry(Retry::A_FEW));
+    let c = rig.add(Script::asks(move |_| answers.next().unwrap()).callback("c").retry(Retry::A_FEW));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!((rig.state(c), rig.node(c).attempt(), rig.world.of("c").asked), (State::Success, 3, 3));
 }
@@ -38,13 +36,13 @@ fn a_retry_asks_again() {
 fn it_is_a_leaf() {
     let mut rig = Rig::new(4);
     let c = rig.add(
-        Question::new(|cx| {
-            assert_eq!(cx.add_child(Act::steps(1).spec("x")).unwrap_err().error, Error::WrongKind);
+        Script::asks(|cx| {
+            assert_eq!(cx.add_child(Script::steps(1).spec("x")).unwrap_err().error, Error::WrongKind);
             Check::from(cx.app().of("before").runs == 3)
         })
         .callback("c"),
     );
-    let refused = rig.s.add_child(c, Act::steps(1).spec("x")).unwrap_err();
+    let refused = rig.s.add_child(c, Script::steps(1).spec("x")).unwrap_err();
     assert_eq!(refused.error, Error::WrongKind);
     rig.world.note("before", windlass_tests::Hook::Run, State::Running);
     rig.world.note("before", windlass_tests::Hook::Run, State::Running);
@@ -57,7 +55,7 @@ fn it_is_a_leaf() {
 fn it_may_abort_itself() {
     let mut rig = Rig::new(1);
     let c = rig.add(
-        Question::new(|cx| {
+        Script::asks(|cx| {
             let own = cx.id();
             cx.abort(own).unwrap();
             Check::Yes
@@ -72,9 +70,9 @@ fn it_may_abort_itself() {
 #[test]
 fn one_work_to_its_end_beside_others() {
     let mut rig = Rig::new(4);
-    rig.add(Act::says(Outcome::Running).spec("endless"));
-    rig.add(Act::steps(2).spec("short"));
-    let a = rig.add(Act::steps(10).spec("a"));
+    rig.add(Script::says(Outcome::Running).spec("endless"));
+    rig.add(Script::steps(2).spec("short"));
+    let a = rig.add(Script::steps(10).spec("a"));
     rig.run_until(|rig| rig.state(a).is_done());
     assert_eq!(rig.state(a), State::Success);
     assert_eq!((rig.world.of("endless").runs, rig.world.of("short").runs), (10, 2));
@@ -85,11 +83,11 @@ fn one_work_to_its_end_beside_others() {
 #[test]
 fn a_work_after_the_shutdown() {
     let mut rig = Rig::new(4);
-    rig.add(Act::steps(5).spec("before"));
+    rig.add(Script::steps(5).spec("before"));
     rig.step();
     rig.s.shutdown(windlass::Instant::MAX);
     for _ in 0..2 {
-        let refused = rig.s.add(Act::steps(3).spec("late")).unwrap_err();
+        let refused = rig.s.add(Script::steps(3).spec("late")).unwrap_err();
         assert_eq!((refused.error, refused.spec.name()), (Error::Aborting, "late"));
         assert!(refused.into_work().is_some());
         assert_eq!(rig.run(), Next::Done);

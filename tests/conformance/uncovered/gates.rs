@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use windlass::{Check, Error, Instant, Next, Outcome, Reason, Retry, Spec, State};
-use windlass_tests::{Any, Question, Rig};
-
-use crate::act::{Act, WRONG, parent};
+use windlass_tests::{Any, Rig, Script, WRONG, parent};
 
 /// The predicate is asked at each interval until it says yes, and never again.
 #[test]
@@ -13,7 +11,7 @@ fn a_predicate_is_asked_until_it_says_yes() {
     let mut rig = Rig::new(4);
     let mut asked = 0;
     let g = rig.add(
-        Question::new(move |_| {
+        Script::asks(move |_| {
             asked += 1;
             assert!(asked <= 4, "asked after its yes");
             Check::from(asked == 4)
@@ -21,7 +19,7 @@ fn a_predicate_is_asked_until_it_says_yes() {
         .gate("g")
         .poll_every(Duration::from_secs(3)),
     );
-    rig.add_child(g, Act::steps(5).spec("inner"));
+    rig.add_child(g, Script::steps(5).spec("inner"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!((rig.elapsed(), rig.world.of("g").asked), (Duration::from_secs(9), 4));
     assert_eq!((rig.state(g), rig.world.of("inner").runs), (State::Success, 5));
@@ -33,14 +31,14 @@ fn a_wake_asks_the_predicate() {
     let mut rig = Rig::new(4);
     let mut asked = 0;
     let g = rig.add(
-        Question::new(move |_| {
+        Script::asks(move |_| {
             asked += 1;
             Check::from(asked == 2)
         })
         .gate("g")
         .poll_every(Duration::MAX),
     );
-    rig.add_child(g, Act::steps(1).spec("inner"));
+    rig.add_child(g, Script::steps(1).spec("inner"));
     assert_eq!(rig.run(), Next::OnWake);
     rig.s.wake(g).unwrap();
     assert_eq!(rig.run(), Next::Done);
@@ -53,14 +51,14 @@ fn a_predicate_that_fails() {
     let mut rig = Rig::new(4);
     let mut asked = 0;
     let g = rig.add(
-        Question::new(move |_| {
+        Script::asks(move |_| {
             asked += 1;
             if asked == 1 { Check::Fail(WRONG) } else { Check::from(asked == 3) }
         })
         .gate("g")
         .retry(Retry::ONCE),
     );
-    rig.add_child(g, Act::steps(1).spec("inner"));
+    rig.add_child(g, Script::steps(1).spec("inner"));
     rig.step();
     assert_eq!(rig.node(g).failure().unwrap().reason, WRONG);
     assert_eq!(rig.run(), Next::Done);
@@ -72,9 +70,9 @@ fn a_predicate_that_fails() {
 #[test]
 fn an_inner_node_that_retries() {
     let mut rig = Rig::new(4);
-    let g = rig.add(Question::new(|_| Check::Yes).gate("g"));
+    let g = rig.add(Script::asks(|_| Check::Yes).gate("g"));
     let script = [Outcome::Failure(WRONG), Outcome::Failure(WRONG), Outcome::Success];
-    rig.add_child(g, Act::script(&script).spec("inner").retry(Retry::times(2)));
+    rig.add_child(g, Script::lines(&script).spec("inner").retry(Retry::times(2)));
     rig.step();
     assert_eq!(rig.status(g), windlass::Status::Waiting);
     assert_eq!(rig.run(), Next::Done);
@@ -87,8 +85,8 @@ fn an_inner_node_that_retries() {
 fn an_inner_node_that_fails() {
     for budget in [0, 2] {
         let mut rig = Rig::new(4);
-        let g = rig.add(Question::new(|_| Check::Yes).gate("g").retry(Retry::times(budget)));
-        let inner = rig.add_child(g, Act::fails().spec("inner"));
+        let g = rig.add(Script::asks(|_| Check::Yes).gate("g").retry(Retry::times(budget)));
+        let inner = rig.add_child(g, Script::fails().spec("inner"));
         assert_eq!(rig.run(), Next::Done);
         assert_eq!((rig.state(g), rig.state(inner)), (State::Failure, State::Failure));
         let failure = rig.node(g).failure().unwrap();
@@ -103,9 +101,9 @@ fn an_inner_node_that_fails() {
 fn a_gate_inside_a_retried_sequence() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::sequence("q").retry(Retry::ONCE));
-    let g = rig.add_child(q, Question::new(|_| Check::Yes).gate("g"));
-    rig.add_child(g, Act::steps(1).spec("inner"));
-    rig.add_child(q, Act::script(&[Outcome::Failure(WRONG), Outcome::Success]).spec("last"));
+    let g = rig.add_child(q, Script::asks(|_| Check::Yes).gate("g"));
+    rig.add_child(g, Script::steps(1).spec("inner"));
+    rig.add_child(q, Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("last"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.state(q), State::Success);
     assert_eq!((rig.world.of("g").asked, rig.world.of("inner").runs), (2, 2));
@@ -116,11 +114,11 @@ fn a_gate_inside_a_retried_sequence() {
 fn a_shut_gate_loses_its_child() {
     for behind_a_node in [false, true] {
         let mut rig = Rig::new(4);
-        let other = rig.add(Act::waits().spec("other"));
+        let other = rig.add(Script::waits().spec("other"));
         let spec =
-            if behind_a_node { Spec::after("g", other) } else { Question::new(|_| Check::No).gate("g") };
+            if behind_a_node { Spec::after("g", other) } else { Script::asks(|_| Check::No).gate("g") };
         let g = rig.add(spec);
-        let inner = rig.add_child(g, Act::steps(1).spec("inner"));
+        let inner = rig.add_child(g, Script::steps(1).spec("inner"));
         rig.run_until_idle();
         rig.s.abort(inner).unwrap();
         rig.run_until_idle();
@@ -133,21 +131,21 @@ fn a_shut_gate_loses_its_child() {
 #[test]
 fn no_child_and_two_children() {
     let mut rig = Rig::new(4);
-    let g = rig.add(Question::new(|_| Check::Yes).gate("g"));
+    let g = rig.add(Script::asks(|_| Check::Yes).gate("g"));
     assert_eq!((rig.run(), rig.state(g)), (Next::Done, State::Success));
-    let g = rig.add(Question::new(|_| Check::Yes).gate("g"));
-    rig.add_child(g, Act::steps(1).spec("inner"));
-    let refused = rig.s.add_child(g, Act::steps(1).spec("second")).unwrap_err();
+    let g = rig.add(Script::asks(|_| Check::Yes).gate("g"));
+    rig.add_child(g, Script::steps(1).spec("inner"));
+    let refused = rig.s.add_child(g, Script::steps(1).spec("second")).unwrap_err();
     assert_eq!(refused.error, Error::WrongKind);
     assert_eq!(rig.run(), Next::Done);
 }
 
 /// How the node ends that an event-driven gate waits for.
-fn ends() -> [(Act, State); 3] {
+fn ends() -> [(Script, State); 3] {
     [
-        (Act::waits(), State::Success),
-        (Act::script(&[Outcome::Waiting, Outcome::Failure(WRONG)]), State::Failure),
-        (Act::says(Outcome::Waiting), State::Aborted),
+        (Script::waits(), State::Success),
+        (Script::lines(&[Outcome::Waiting, Outcome::Failure(WRONG)]), State::Failure),
+        (Script::says(Outcome::Waiting), State::Aborted),
     ]
 }
 
@@ -169,8 +167,8 @@ fn the_end_of_a_node_opens_a_gate() {
         let mut rig = Rig::new(8);
         let a = rig.add(act.spec("a"));
         let (after, success) = (rig.add(Spec::after("after", a)), rig.add(Spec::after_success("success", a)));
-        rig.add_child(after, Act::steps(1).spec("x"));
-        rig.add_child(success, Act::steps(1).spec("y"));
+        rig.add_child(after, Script::steps(1).spec("x"));
+        rig.add_child(success, Script::steps(1).spec("y"));
         rig.run_until_idle();
         assert_eq!(rig.run(), Next::OnWake);
         assert_eq!((rig.world.of("x").runs, rig.world.of("y").runs), (0, 0));
@@ -198,12 +196,12 @@ fn a_gate_behind_what_has_ended() {
             end(&mut rig, a, state);
             let (after, success) =
                 (rig.add(Spec::after("after", a)), rig.add(Spec::after_success("success", a)));
-            rig.add_child(after, Act::steps(1).spec("x"));
-            rig.add_child(success, Act::steps(1).spec("y"));
+            rig.add_child(after, Script::steps(1).spec("x"));
+            rig.add_child(success, Script::steps(1).spec("y"));
             if freed {
                 rig.s.remove(a).unwrap();
                 // Its slot goes to somebody else, who has nothing to do with it.
-                assert_eq!(rig.add(Act::steps(1).spec("stranger")).index(), a.index());
+                assert_eq!(rig.add(Script::steps(1).spec("stranger")).index(), a.index());
             }
             assert_eq!(rig.run(), Next::Done);
             check_gates(&rig, after, success, state);
@@ -219,8 +217,8 @@ fn a_gate_behind_a_detached_node() {
         let mut rig = Rig::new(8);
         let a = rig.add(act.spec("a").detached());
         let (after, success) = (rig.add(Spec::after("after", a)), rig.add(Spec::after_success("success", a)));
-        rig.add_child(after, Act::steps(1).spec("x"));
-        rig.add_child(success, Act::steps(1).spec("y"));
+        rig.add_child(after, Script::steps(1).spec("x"));
+        rig.add_child(success, Script::steps(1).spec("y"));
         end(&mut rig, a, state);
         assert_eq!(rig.run(), Next::Done);
         assert_eq!(rig.s.state(a), Err(Error::UnknownNode));
@@ -228,7 +226,7 @@ fn a_gate_behind_a_detached_node() {
     }
 }
 
-fn act_again(state: State) -> Act {
+fn act_again(state: State) -> Script {
     ends().into_iter().find(|(_, end)| *end == state).map(|(act, _)| act).unwrap()
 }
 
@@ -247,11 +245,11 @@ fn check_gates(rig: &Rig, after: windlass::NodeId, success: windlass::NodeId, st
 fn a_gate_and_its_target_in_a_retried_parallel() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::parallel("p").retry(Retry::times(2)));
-    let a = rig.add_child(p, Act::steps(3).spec("a"));
+    let a = rig.add_child(p, Script::steps(3).spec("a"));
     let g = rig.add_child(p, Spec::after_success("g", a));
     rig.add_child(
         g,
-        Act::script(&[Outcome::Failure(WRONG), Outcome::Failure(WRONG), Outcome::Success]).spec("inner"),
+        Script::lines(&[Outcome::Failure(WRONG), Outcome::Failure(WRONG), Outcome::Success]).spec("inner"),
     );
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.state(p), State::Success);
@@ -262,9 +260,9 @@ fn a_gate_and_its_target_in_a_retried_parallel() {
 #[test]
 fn a_target_that_is_restarted() {
     let mut rig = Rig::new(8);
-    let a = rig.add(Act::waits().spec("a"));
+    let a = rig.add(Script::waits().spec("a"));
     let g = rig.add(Spec::after("g", a).paused());
-    rig.add_child(g, Act::steps(1).spec("inner"));
+    rig.add_child(g, Script::steps(1).spec("inner"));
     end(&mut rig, a, State::Success);
     rig.s.restart(a).unwrap();
     rig.s.resume(g).unwrap();
@@ -278,11 +276,11 @@ fn a_target_that_is_restarted() {
 #[test]
 fn a_chain_of_gates() {
     let mut rig = Rig::new(2_100);
-    let mut last = rig.add(Act::waits().spec("first"));
+    let mut last = rig.add(Script::waits().spec("first"));
     let first = last;
     for n in 0..1_000 {
         let g = rig.add(if n % 2 == 0 { Spec::after("g", last) } else { Spec::after_success("g", last) });
-        rig.add_child(g, Act::steps(1).spec("inner"));
+        rig.add_child(g, Script::steps(1).spec("inner"));
         last = g;
     }
     let next = rig.s.poll_work_with(Instant::ZERO, &mut rig.world);
@@ -305,7 +303,7 @@ fn gates_that_can_never_open_are_refused() {
             assert_eq!(rig.s.add_child(q, spec).unwrap_err().error, Error::WouldCycle);
         }
     }
-    let gone = rig.add(Act::steps(1).spec("gone"));
+    let gone = rig.add(Script::steps(1).spec("gone"));
     rig.s.abort(gone).unwrap();
     rig.s.remove(gone).unwrap();
     assert_eq!(rig.s.add(Spec::after("g", gone)).unwrap_err().error, Error::UnknownNode);
@@ -321,12 +319,12 @@ fn gates_in_a_circle_are_listed() {
     let g2 = rig.add_child(b, Spec::after("g2", a));
     let q = rig.add(Spec::sequence("q"));
     let p = rig.add_child(q, Spec::parallel("p"));
-    let later = rig.add_child(q, Act::steps(1).spec("later"));
+    let later = rig.add_child(q, Script::steps(1).spec("later"));
     let g3 = rig.add_child(p, Spec::after("g3", later));
     for gate in [g1, g2, g3] {
-        rig.add_child(gate, Act::steps(1).spec("inner"));
+        rig.add_child(gate, Script::steps(1).spec("inner"));
     }
-    let busy = rig.add(Act::steps(2).spec("busy"));
+    let busy = rig.add(Script::steps(2).spec("busy"));
     rig.step();
     assert_eq!(rig.s.view().stalled().count(), 0);
     assert_eq!(rig.run(), Next::OnWake);

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use windlass::{Cause, Instant, Next, Outcome, Retry, Spec, State, Transition, What};
-use windlass_tests::{Hook, Rig};
-
-use crate::act::{Act, WRONG};
+use windlass_tests::{Hook, Rig, Script, WRONG};
 
 /// Illegal transitions: of the 64 pairs, all but the reference's 16 are refused with an error that names both states.
 #[test]
@@ -57,7 +55,7 @@ fn trace(rig: &Rig, name: &str) -> (Vec<(Hook, State)>, Vec<State>) {
 fn the_trace_of_a_success() {
     use State::{Pending, Running, Success};
     let mut rig = Rig::new(1);
-    rig.add(Act::steps(1).spec("a"));
+    rig.add(Script::steps(1).spec("a"));
     assert_eq!(rig.run(), Next::Done);
     let (hooks, states) = trace(&rig, "a");
     assert_eq!(hooks, [(Hook::Reset, Pending), (Hook::Run, Running), (Hook::Success, Running)]);
@@ -69,7 +67,7 @@ fn the_trace_of_a_success() {
 fn the_trace_of_a_retry_and_a_failure() {
     use State::{Failure, Pending, Retrying, Running, Waiting};
     let mut rig = Rig::new(1);
-    rig.add(Act::fails().spec("a").retry(Retry::ONCE));
+    rig.add(Script::fails().spec("a").retry(Retry::ONCE));
     assert_eq!(rig.run(), Next::Done);
     let (hooks, states) = trace(&rig, "a");
     assert_eq!(
@@ -93,7 +91,7 @@ fn the_trace_of_a_retry_and_a_failure() {
 fn the_trace_of_an_abort_while_waiting() {
     use State::{Aborted, Aborting, Pending, Running, Waiting};
     let mut rig = Rig::new(1);
-    let a = rig.add(Act::waits().spec("a"));
+    let a = rig.add(Script::waits().spec("a"));
     assert_eq!(rig.run(), Next::OnWake);
     rig.s.abort(a).unwrap();
     assert_eq!(rig.run(), Next::Done);
@@ -110,7 +108,7 @@ fn the_trace_of_an_abort_while_waiting() {
 fn the_trace_of_a_restart() {
     use State::{Pending, Running, Success};
     let mut rig = Rig::new(1);
-    let a = rig.add(Act::steps(1).spec("a"));
+    let a = rig.add(Script::steps(1).spec("a"));
     assert_eq!(rig.run(), Next::Done);
     rig.s.restart(a).unwrap();
     assert_eq!(rig.run(), Next::Done);
@@ -126,8 +124,8 @@ fn events_tell_the_change_after_its_hooks() {
     use std::cell::RefCell;
     use std::rc::Rc;
 
-    use windlass::{Boxed, Event, Observer, Scheduler};
-    use windlass_tests::{Any, World};
+    use windlass::{Event, Observer};
+    use windlass_tests::{Scheduler, World};
 
     #[derive(Clone, Default)]
     struct Shared(Rc<RefCell<Vec<String>>>);
@@ -140,9 +138,9 @@ fn events_tell_the_change_after_its_hooks() {
     }
 
     let history = Shared::default();
-    let mut s: Scheduler<Any, Boxed<Any>, Shared> = Scheduler::with_capacity(1).observed_by(history.clone());
+    let mut s: Scheduler<Shared> = Scheduler::with_capacity(1).observed_by(history.clone());
     let hooks = history.clone();
-    let act = Act::fails().on_hook(move |hook, _| hooks.0.borrow_mut().push(format!("{hook:?}")));
+    let act = Script::fails().on_hook(move |hook, _| hooks.0.borrow_mut().push(format!("{hook:?}")));
     s.add(act.spec("a").retry(Retry::ONCE)).unwrap();
     let mut world = World::default();
     let _ = s.poll_work_with(Instant::ZERO, &mut world);
@@ -168,7 +166,7 @@ fn events_tell_the_change_after_its_hooks() {
 #[test]
 fn failure_hooks_see_the_reason_and_the_attempt() {
     let mut rig = Rig::new(1);
-    let act = Act::fails().on_hook(|hook, cx| {
+    let act = Script::fails().on_hook(|hook, cx| {
         if matches!(hook, Hook::Retry | Hook::Raise) {
             let failure = cx.failure().unwrap();
             assert_eq!((failure.reason, failure.origin), (WRONG, cx.id()));
@@ -189,7 +187,7 @@ fn an_end_wins_over_an_abort_from_its_hooks() {
         (Hook::Raise, Outcome::Failure(WRONG), State::Failure),
     ] {
         let mut rig = Rig::new(1);
-        let act = Act::says(outcome).on_hook(move |hook, cx| {
+        let act = Script::says(outcome).on_hook(move |hook, cx| {
             if hook == hook_of_interest {
                 let own = cx.id();
                 cx.abort(own).unwrap();
@@ -207,7 +205,7 @@ fn an_end_wins_over_an_abort_from_its_hooks() {
 fn an_abort_from_the_retry_hook_wins() {
     for asking in [Hook::Retry, Hook::Reset] {
         let mut rig = Rig::new(1);
-        let act = Act::fails().on_hook(move |hook, cx| {
+        let act = Script::fails().on_hook(move |hook, cx| {
             let started = cx.failure().is_some();
             if hook == asking && started && !cx.is_aborting() {
                 let own = cx.id();
@@ -228,7 +226,7 @@ fn an_abort_from_the_retry_hook_wins() {
 #[test]
 fn an_abort_from_the_retry_hook_keeps_its_deadline() {
     let mut rig = Rig::new(1);
-    let act = Act::fails().on_abort(|_| windlass::Abort::Wake).on_hook(|hook, cx| {
+    let act = Script::fails().on_abort(|_| windlass::Abort::Wake).on_hook(|hook, cx| {
         if hook == Hook::Retry {
             let own = cx.id();
             cx.abort_by(own, Instant::from_secs(3)).unwrap();
@@ -243,16 +241,16 @@ fn an_abort_from_the_retry_hook_keeps_its_deadline() {
 /// A parent aborted from the hook of a child waits for that child's end, and is then aborted.
 #[test]
 fn a_hook_may_abort_the_parent() {
-    for kind in [Spec::sequence("p"), Spec::parallel("p"), crate::act::parent("p")] {
+    for kind in [Spec::sequence("p"), Spec::parallel("p"), windlass_tests::parent("p")] {
         let mut rig = Rig::new(4);
         let p = rig.add(kind);
-        let act = Act::steps(1).on_hook(move |hook, cx| {
+        let act = Script::steps(1).on_hook(move |hook, cx| {
             if hook == Hook::Success {
                 cx.abort(p).unwrap();
             }
         });
         let a = rig.add_child(p, act.spec("a"));
-        let b = rig.add_child(p, Act::steps(9).spec("b"));
+        let b = rig.add_child(p, Script::steps(9).spec("b"));
         assert_eq!(rig.run(), Next::Done);
         assert_eq!(rig.state(p), State::Aborted);
         assert_eq!(rig.last_state("a"), State::Success);
@@ -268,13 +266,13 @@ fn an_ending_node_takes_no_children() {
     use windlass::Error;
     let mut rig = Rig::new(8);
     let refused = |cx: &mut windlass_tests::Cx<'_>, error| {
-        let refused = cx.add_child(Act::steps(1).spec("late")).unwrap_err();
+        let refused = cx.add_child(Script::steps(1).spec("late")).unwrap_err();
         assert_eq!(refused.error, error);
         assert_eq!(refused.spec.name(), "late");
         assert!(refused.into_work().is_some());
     };
     let act = || {
-        Act::new(|cx| if cx.attempt() == 3 { Outcome::Success } else { Outcome::Failure(WRONG) })
+        Script::new(|cx| if cx.attempt() == 3 { Outcome::Success } else { Outcome::Failure(WRONG) })
             .on_abort(move |cx| {
                 refused(cx, Error::Aborting);
                 windlass::Abort::Done

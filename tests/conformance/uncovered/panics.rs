@@ -3,9 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use windlass::{Cause, Next, Outcome, Reason, Retry, Spec, State, Status};
-use windlass_tests::{Cx, Hook, Rig, check_tree};
-
-use crate::act::{Act, WRONG, parent};
+use windlass_tests::{Cx, Hook, Rig, Script, WRONG, parent};
 
 /// Panics without a word on the terminal.
 fn panics() {
@@ -18,21 +16,21 @@ pub(crate) fn run(rig: &mut Rig) -> u32 {
         if catch_unwind(AssertUnwindSafe(|| rig.run())).is_ok() {
             return panics;
         }
-        check_tree(rig.s.view());
+        rig.check();
         assert_eq!(rig.s.next(), Next::Now, "what a panic left behind is a reason to poll");
     }
     panic!("it panics for ever");
 }
 
 /// An act that panics when it is called so.
-fn panicking(at: Hook, act: Act) -> Act {
+fn panicking(at: Hook, act: Script) -> Script {
     let hook = move |hook: Hook, _: &mut Cx<'_>| {
         if hook == at {
             panics();
         }
     };
     match at {
-        Hook::Run => Act::new(|_| {
+        Hook::Run => Script::new(|_| {
             panics();
             Outcome::Success
         }),
@@ -56,13 +54,13 @@ fn panicking(at: Hook, act: Act) -> Act {
 #[test]
 fn in_each_method() {
     for (hook, act) in [
-        (Hook::Run, Act::steps(1)),
-        (Hook::Reset, Act::steps(1)),
-        (Hook::Success, Act::steps(1)),
-        (Hook::Retry, Act::fails()),
-        (Hook::Raise, Act::fails()),
-        (Hook::Check, Act::steps(1)),
-        (Hook::Next, Act::steps(1)),
+        (Hook::Run, Script::steps(1)),
+        (Hook::Reset, Script::steps(1)),
+        (Hook::Success, Script::steps(1)),
+        (Hook::Retry, Script::fails()),
+        (Hook::Raise, Script::fails()),
+        (Hook::Check, Script::steps(1)),
+        (Hook::Next, Script::steps(1)),
     ] {
         let mut rig = Rig::new(4);
         let act = panicking(hook, act);
@@ -73,7 +71,7 @@ fn in_each_method() {
         };
         let budget = if hook == Hook::Raise { Retry::NEVER } else { Retry::A_LOT };
         let a = rig.add(spec.retry(budget));
-        let b = rig.add(Act::steps(3).spec("b"));
+        let b = rig.add(Script::steps(3).spec("b"));
         assert_eq!(run(&mut rig), 1, "{hook:?}");
         assert_eq!(rig.state(a), State::Failure, "{hook:?}");
         let failure = rig.node(a).failure().unwrap();
@@ -92,8 +90,8 @@ fn in_each_method() {
 #[test]
 fn in_a_predicate() {
     let mut rig = Rig::new(4);
-    let g = rig.add(Spec::when("g", panicking(Hook::Check, Act::steps(1)).boxed()));
-    let inner = rig.add_child(g, Act::steps(1).spec("inner"));
+    let g = rig.add(Spec::when("g", panicking(Hook::Check, Script::steps(1)).boxed()));
+    let inner = rig.add_child(g, Script::steps(1).spec("inner"));
     assert_eq!(run(&mut rig), 1);
     assert_eq!((rig.state(g), rig.state(inner)), (State::Failure, State::Aborted));
     assert_eq!(rig.node(g).failure().unwrap().reason, Reason::PANICKED);
@@ -105,7 +103,7 @@ fn while_aborting() {
     for hook in [Hook::Abort, Hook::Reset] {
         let mut rig = Rig::new(4);
         let q = rig.add(Spec::sequence("q"));
-        let act = Act::says(Outcome::Waiting);
+        let act = Script::says(Outcome::Waiting);
         let act = match hook {
             Hook::Abort => panicking(hook, act),
             _ => act.on_hook(|_, cx| {
@@ -127,7 +125,7 @@ fn while_aborting() {
 fn in_a_parent() {
     let mut rig = Rig::new(8);
     let p = rig.add(
-        Act::new(|cx| {
+        Script::new(|cx| {
             if cx.children().succeeded > 0 {
                 panics();
             }
@@ -136,8 +134,8 @@ fn in_a_parent() {
         .spec("p")
         .retry(Retry::A_LOT),
     );
-    rig.add_child(p, Act::steps(1).spec("a"));
-    rig.add_child(p, Act::says(Outcome::Waiting).aborts(&[windlass::Abort::Again; 3]).spec("b"));
+    rig.add_child(p, Script::steps(1).spec("a"));
+    rig.add_child(p, Script::says(Outcome::Waiting).aborts(&[windlass::Abort::Again; 3]).spec("b"));
     assert_eq!(run(&mut rig), 1);
     assert_eq!((rig.state(p), rig.world.of("b").aborts), (State::Failure, 4));
     assert_eq!(rig.node(p).failure().unwrap().reason, Reason::PANICKED);
@@ -155,7 +153,7 @@ fn in_a_child() {
     for kind in [Spec::parallel("p"), Spec::sequence("p"), parent("p")] {
         let mut rig = Rig::new(4);
         let p = rig.add(kind);
-        let a = rig.add_child(p, panicking(Hook::Run, Act::steps(1)).spec("a"));
+        let a = rig.add_child(p, panicking(Hook::Run, Script::steps(1)).spec("a"));
         assert_eq!(run(&mut rig), 1);
         assert_eq!(rig.state(p), State::Failure);
         let failure = rig.node(p).failure().unwrap();
@@ -168,13 +166,13 @@ fn in_a_child() {
 fn in_the_reset_of_a_member() {
     let mut rig = Rig::new(4);
     let q = rig.add(Spec::sequence("q").retry(Retry::A_LOT));
-    let act = Act::steps(1).on_hook(|hook, cx| {
+    let act = Script::steps(1).on_hook(|hook, cx| {
         if hook == Hook::Reset && cx.view().nodes().any(|node| node.failure().is_some()) {
             panics();
         }
     });
     rig.add_child(q, act.spec("a"));
-    rig.add_child(q, Act::fails().spec("b"));
+    rig.add_child(q, Script::fails().spec("b"));
     assert_eq!(run(&mut rig), 1);
     assert_eq!(rig.state(q), State::Failure);
     assert_eq!(rig.node(q).failure().unwrap().reason, Reason::PANICKED);
@@ -185,7 +183,7 @@ fn in_the_reset_of_a_member() {
 fn and_then_a_restart() {
     let mut rig = Rig::new(1);
     let mut runs = 0;
-    let act = Act::new(move |_| {
+    let act = Script::new(move |_| {
         runs += 1;
         if runs == 1 {
             panics();
@@ -210,7 +208,7 @@ fn and_then_something_else() {
     ] {
         for hook in [Hook::Run, Hook::Reset] {
             let mut rig = Rig::new(2);
-            let a = rig.add(panicking(hook, Act::steps(1)).spec("a"));
+            let a = rig.add(panicking(hook, Script::steps(1)).spec("a"));
             assert!(catch_unwind(AssertUnwindSafe(|| rig.run())).is_err());
             let _ = match what {
                 "abort" => rig.s.abort(a),
@@ -232,11 +230,11 @@ fn and_then_something_else() {
 #[test]
 fn and_then_a_new_tenant() {
     let mut rig = Rig::new(1);
-    let a = rig.add(panicking(Hook::Reset, Act::steps(1)).spec("a"));
+    let a = rig.add(panicking(Hook::Reset, Script::steps(1)).spec("a"));
     assert!(catch_unwind(AssertUnwindSafe(|| rig.run())).is_err());
     rig.s.abort(a).unwrap();
     rig.s.remove(a).unwrap();
-    let b = rig.add(Act::steps(1).spec("b"));
+    let b = rig.add(Script::steps(1).spec("b"));
     assert_eq!((run(&mut rig), rig.state(b), rig.world.of("b").runs), (0, State::Success, 1));
 }
 
@@ -246,7 +244,7 @@ fn a_hundred_times() {
     let mut rig = Rig::new(128);
     let p = rig.add(Spec::parallel("p").on_failure(windlass::OnFailure::Finish));
     for n in 0..99 {
-        let act = if n % 3 == 0 { Act::fails() } else { panicking(Hook::Run, Act::steps(1)) };
+        let act = if n % 3 == 0 { Script::fails() } else { panicking(Hook::Run, Script::steps(1)) };
         rig.add_child(p, act.spec("a"));
     }
     assert_eq!(run(&mut rig), 66);

@@ -3,9 +3,7 @@
 use std::num::NonZeroU32;
 
 use windlass::{Next, Outcome, Spec};
-use windlass_tests::{Rig, World};
-
-use crate::act::{Act, parent};
+use windlass_tests::{Rig, Script, World, parent};
 
 /// Everything that ran, with the parent's own turns as `|`.
 fn passes(world: &World) -> String {
@@ -15,9 +13,9 @@ fn passes(world: &World) -> String {
 }
 
 /// A child with so many steps; its first run does this to its parent.
-fn child(steps: u32, first: impl Fn(&mut windlass_tests::Cx<'_>) + 'static) -> Act {
+fn child(steps: u32, first: impl Fn(&mut windlass_tests::Cx<'_>) + 'static) -> Script {
     let mut left = steps;
-    Act::new(move |cx| {
+    Script::new(move |cx| {
         if left == steps {
             first(cx);
         }
@@ -32,7 +30,7 @@ fn a_parent_has_its_turn_after_each_pass() {
     let mut rig = Rig::new(8);
     let p = rig.add(parent("parent"));
     for (name, steps) in [("A", 3), ("B", 1), ("C", 2)] {
-        rig.add_child(p, Act::steps(steps).spec(name));
+        rig.add_child(p, Script::steps(steps).spec(name));
     }
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(passes(&rig.world), "A B C | A C | A |");
@@ -44,11 +42,11 @@ fn a_child_added_in_the_middle_of_a_pass_joins_it() {
     let mut rig = Rig::new(8);
     let p = rig.add(parent("parent"));
     let add = move |cx: &mut windlass_tests::Cx<'_>| {
-        cx.add(p, Act::steps(2).spec("D")).unwrap();
+        cx.add(p, Script::steps(2).spec("D")).unwrap();
     };
-    rig.add_child(p, Act::steps(3).spec("A"));
+    rig.add_child(p, Script::steps(3).spec("A"));
     rig.add_child(p, child(1, add).spec("B"));
-    rig.add_child(p, Act::steps(2).spec("C"));
+    rig.add_child(p, Script::steps(2).spec("C"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(passes(&rig.world), "A B C D | A C D | A |");
 }
@@ -59,10 +57,10 @@ fn a_child_added_from_outside_joins_the_pass() {
     let mut rig = Rig::new(8);
     let p = rig.add(parent("parent"));
     for (name, steps) in [("A", 3), ("B", 1), ("C", 2)] {
-        rig.add_child(p, Act::steps(steps).spec(name));
+        rig.add_child(p, Script::steps(steps).spec(name));
     }
     rig.run_until(|rig| rig.world.of("B").runs == 1);
-    rig.add_child(p, Act::steps(2).spec("D"));
+    rig.add_child(p, Script::steps(2).spec("D"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(passes(&rig.world), "A B C D | A C D | A |");
 }
@@ -75,14 +73,14 @@ fn a_child_added_at_the_end_of_a_pass_waits_for_the_next() {
         let p = rig.add(parent("parent"));
         let add = move |cx: &mut windlass_tests::Cx<'_>| {
             if !outside {
-                cx.add(p, Act::steps(2).spec("D")).unwrap();
+                cx.add(p, Script::steps(2).spec("D")).unwrap();
             }
         };
-        rig.add_child(p, Act::steps(3).spec("A"));
+        rig.add_child(p, Script::steps(3).spec("A"));
         rig.add_child(p, child(2, add).spec("B"));
         rig.run_until(|rig| rig.world.of("B").runs == 1);
         if outside {
-            rig.add_child(p, Act::steps(2).spec("D"));
+            rig.add_child(p, Script::steps(2).spec("D"));
         }
         assert_eq!(rig.run(), Next::Done);
         assert_eq!(passes(&rig.world), "A B | A B D | A D |", "outside: {outside}");
@@ -94,16 +92,16 @@ fn a_child_added_at_the_end_of_a_pass_waits_for_the_next() {
 fn a_child_added_by_its_parent_runs_in_the_next_pass() {
     let mut rig = Rig::new(8);
     let p = rig.add(
-        Act::new(|cx| {
+        Script::new(|cx| {
             if cx.children().total() == 1 {
-                cx.add_child(Act::steps(1).spec("B")).unwrap();
+                cx.add_child(Script::steps(1).spec("B")).unwrap();
                 return Outcome::Running;
             }
             cx.children().outcome()
         })
         .spec("parent"),
     );
-    rig.add_child(p, Act::steps(3).spec("A"));
+    rig.add_child(p, Script::steps(3).spec("A"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(passes(&rig.world), "A | A B | A |");
 }
@@ -113,11 +111,11 @@ fn a_child_added_by_its_parent_runs_in_the_next_pass() {
 fn adding_a_child_wakes_a_waiting_parent() {
     let mut rig = Rig::new(8);
     let p = rig.add(
-        Act::new(|cx| if cx.children().succeeded > 0 { Outcome::Success } else { Outcome::Waiting })
+        Script::new(|cx| if cx.children().succeeded > 0 { Outcome::Success } else { Outcome::Waiting })
             .spec("parent"),
     );
     assert_eq!(rig.run(), Next::OnWake);
-    rig.add_child(p, Act::steps(1).spec("A"));
+    rig.add_child(p, Script::steps(1).spec("A"));
     assert_eq!(rig.s.next(), Next::Now);
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(passes(&rig.world), "| A |");
@@ -128,11 +126,11 @@ fn adding_a_child_wakes_a_waiting_parent() {
 fn a_waiting_parent_does_not_stall_its_children() {
     let mut rig = Rig::new(8);
     let p = rig.add(
-        Act::new(|cx| if cx.children().all_done() { Outcome::Success } else { Outcome::Waiting })
+        Script::new(|cx| if cx.children().all_done() { Outcome::Success } else { Outcome::Waiting })
             .spec("parent"),
     );
-    rig.add_child(p, Act::steps(3).spec("A"));
-    rig.add_child(p, Act::waits().spec("B"));
+    rig.add_child(p, Script::steps(3).spec("A"));
+    rig.add_child(p, Script::waits().spec("B"));
     assert_eq!(rig.run(), Next::OnWake);
     // One turn at the end of the first pass, one because A has ended.
     assert_eq!(passes(&rig.world), "A B | A A |");
@@ -147,10 +145,10 @@ fn a_waiting_parent_does_not_stall_its_children() {
 #[test]
 fn turns_are_shared_level_by_level() {
     let mut rig = Rig::new(8);
-    rig.add(Act::says(Outcome::Running).spec("leaf"));
+    rig.add(Script::says(Outcome::Running).spec("leaf"));
     let p = rig.add(parent("parent"));
     for name in ["A", "B", "C"] {
-        rig.add_child(p, Act::says(Outcome::Running).spec(name));
+        rig.add_child(p, Script::says(Outcome::Running).spec(name));
     }
     for _ in 0..2_000 {
         rig.step();
@@ -170,13 +168,13 @@ fn turns_are_shared_level_by_level() {
 #[test]
 fn turns_below_a_built_in_composite() {
     let mut rig = Rig::new(8);
-    rig.add(Act::says(Outcome::Running).spec("leaf"));
+    rig.add(Script::says(Outcome::Running).spec("leaf"));
     let p = rig.add(Spec::parallel("parallel"));
     for name in ["A", "B"] {
-        rig.add_child(p, Act::says(Outcome::Running).spec(name));
+        rig.add_child(p, Script::says(Outcome::Running).spec(name));
     }
     let c = rig.add_child(p, Spec::sequence("sequence"));
-    rig.add_child(c, Act::says(Outcome::Running).spec("C"));
+    rig.add_child(c, Script::says(Outcome::Running).spec("C"));
     for _ in 0..1_200 {
         rig.step();
     }
@@ -190,7 +188,7 @@ fn wakes_starve_nobody() {
     let mut rig = Rig::new(8);
     let p = rig.add(parent("parent"));
     let ping = |other: &'static str| {
-        Act::new(move |cx| {
+        Script::new(move |cx| {
             let other = cx.view().nodes().find(|node| node.name() == other).unwrap().id();
             cx.wake(other).unwrap();
             Outcome::Waiting
@@ -198,8 +196,8 @@ fn wakes_starve_nobody() {
     };
     rig.add_child(p, ping("pong").spec("ping"));
     rig.add_child(p, ping("ping").spec("pong"));
-    rig.add_child(p, Act::says(Outcome::Running).spec("busy"));
-    rig.add(Act::says(Outcome::Running).spec("neighbour"));
+    rig.add_child(p, Script::says(Outcome::Running).spec("busy"));
+    rig.add(Script::says(Outcome::Running).spec("neighbour"));
     for _ in 0..400 {
         rig.step();
     }
@@ -218,7 +216,7 @@ fn a_circle_of_wakes_does_not_keep_a_pass_from_ending() {
     let p = rig.add(parent("parent"));
     let link = |next: &'static str| {
         let mut first = true;
-        Act::new(move |cx| {
+        Script::new(move |cx| {
             if !std::mem::take(&mut first) {
                 let next = cx.view().nodes().find(|node| node.name() == next).unwrap().id();
                 cx.wake(next).unwrap();
@@ -228,7 +226,7 @@ fn a_circle_of_wakes_does_not_keep_a_pass_from_ending() {
     };
     let [a, _, c] =
         [("a", "b"), ("b", "c"), ("c", "a")].map(|(name, next)| rig.add_child(p, link(next).spec(name)));
-    rig.add_child(p, Act::says(Outcome::Running).spec("busy"));
+    rig.add_child(p, Script::says(Outcome::Running).spec("busy"));
     rig.run_until(|rig| rig.world.of("parent").runs == 1);
     rig.s.wake(a).unwrap();
     rig.s.wake(c).unwrap();
@@ -247,14 +245,14 @@ fn a_circle_of_wakes_does_not_keep_a_pass_from_ending() {
 #[test]
 fn a_work_that_wakes_itself_starves_nobody() {
     let mut rig = Rig::new(8);
-    let selfish = Act::new(|cx| {
+    let selfish = Script::new(|cx| {
         let own = cx.id();
         cx.wake(own).unwrap();
         Outcome::Waiting
     });
     let p = rig.add(parent("parent"));
     rig.add_child(p, selfish.spec("selfish"));
-    rig.add_child(p, Act::says(Outcome::Running).spec("busy"));
+    rig.add_child(p, Script::says(Outcome::Running).spec("busy"));
     for _ in 0..300 {
         rig.step();
     }
@@ -265,15 +263,15 @@ fn a_work_that_wakes_itself_starves_nobody() {
 #[test]
 fn nothing_runs_while_all_wait() {
     let mut rig = Rig::new(16);
-    let asleep = Act::says(Outcome::Sleep(std::time::Duration::from_secs(3_600))).spec("asleep");
-    let p = rig.add(Act::says(Outcome::Waiting).spec("parent"));
+    let asleep = Script::says(Outcome::Sleep(std::time::Duration::from_secs(3_600))).spec("asleep");
+    let p = rig.add(Script::says(Outcome::Waiting).spec("parent"));
     rig.add_child(p, asleep);
     let q = rig.add(Spec::sequence("sequence"));
-    rig.add_child(q, Act::says(Outcome::Waiting).spec("A"));
-    rig.add_child(q, Act::steps(1).spec("B"));
+    rig.add_child(q, Script::says(Outcome::Waiting).spec("A"));
+    rig.add_child(q, Script::steps(1).spec("B"));
     let g = rig.add(Spec::after("gate", q));
-    rig.add_child(g, Act::steps(1).spec("C"));
-    rig.add(Act::steps(1).spec("paused").paused());
+    rig.add_child(g, Script::steps(1).spec("C"));
+    rig.add(Script::steps(1).spec("paused").paused());
     rig.run_until_idle();
     let before = rig.s.metrics();
     for second in 0..3_600 {
@@ -291,9 +289,9 @@ fn the_budget_bounds_a_poll_and_changes_nothing() {
         let mut rig = Rig::new(8);
         let p = rig.add(parent("parent"));
         for (name, steps) in [("A", 30), ("B", 10), ("C", 20)] {
-            rig.add_child(p, Act::steps(steps).spec(name));
+            rig.add_child(p, Script::steps(steps).spec(name));
         }
-        rig.add(Act::steps(50).spec("D"));
+        rig.add(Script::steps(50).spec("D"));
         let Some(budget) = budget else {
             let _ = rig.run();
             return rig.world.order();

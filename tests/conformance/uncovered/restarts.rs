@@ -3,17 +3,15 @@
 use std::time::Duration;
 
 use windlass::{Abort, Error, Next, Outcome, Retry, Spec, State};
-use windlass_tests::{Generator, Hook, Question, Rig};
-
-use crate::act::{Act, WRONG, parent};
+use windlass_tests::{Hook, Rig, Script, WRONG, parent};
 
 /// From success, failure and abort, with a whole new retry budget.
 #[test]
 fn from_each_terminal_state() {
     for (act, state) in [
-        (Act::steps(2), State::Success),
-        (Act::fails(), State::Failure),
-        (Act::says(Outcome::Waiting), State::Aborted),
+        (Script::steps(2), State::Success),
+        (Script::fails(), State::Failure),
+        (Script::says(Outcome::Waiting), State::Aborted),
     ] {
         let mut rig = Rig::new(1);
         let a = rig.add(act.spec("a").retry(Retry::A_FEW));
@@ -44,9 +42,9 @@ fn from_each_terminal_state() {
 #[test]
 fn of_what_has_not_ended() {
     let mut rig = Rig::new(4);
-    let running = rig.add(Act::says(Outcome::Running).spec("running"));
-    let waiting = rig.add(Act::waits().spec("waiting"));
-    let retrying = rig.add(Act::fails().spec("retrying").retry(Retry::ONCE));
+    let running = rig.add(Script::says(Outcome::Running).spec("running"));
+    let waiting = rig.add(Script::waits().spec("waiting"));
+    let retrying = rig.add(Script::fails().spec("retrying").retry(Retry::ONCE));
     assert_eq!(rig.s.restart(running), Err(Error::WrongState(State::Pending)));
     for _ in 0..3 {
         rig.step();
@@ -75,7 +73,7 @@ fn of_composites() {
         let c = rig.add(spec);
         for name in ["1", "2", "3"] {
             let act =
-                Act::new(|cx| if cx.attempt() == 1 { Outcome::Failure(WRONG) } else { Outcome::Success });
+                Script::new(|cx| if cx.attempt() == 1 { Outcome::Failure(WRONG) } else { Outcome::Success });
             rig.add_child(c, act.spec(name).retry(Retry::ONCE));
         }
         for life in 1..4 {
@@ -98,12 +96,12 @@ fn of_a_sequence_that_is_added_to() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::sequence("q"));
     for name in ["a", "b"] {
-        rig.add_child(q, Act::steps(1).spec(name));
+        rig.add_child(q, Script::steps(1).spec(name));
     }
     assert_eq!(rig.run(), Next::Done);
     rig.s.restart(q).unwrap();
-    rig.add_child(q, Act::steps(1).spec("c"));
-    let d = rig.add_child(q, Act::steps(1).spec("d"));
+    rig.add_child(q, Script::steps(1).spec("c"));
+    let d = rig.add_child(q, Script::steps(1).spec("d"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.world.order(), ["a", "b", "a", "b", "c", "d"]);
     rig.s.restart(q).unwrap();
@@ -118,11 +116,11 @@ fn of_a_sequence_that_is_added_to() {
 fn of_a_graph_that_is_added_to() {
     let mut rig = Rig::new(8);
     let g = rig.add(Spec::graph("g"));
-    let a = rig.add_child(g, Act::steps(2).spec("a"));
+    let a = rig.add_child(g, Script::steps(2).spec("a"));
     assert_eq!(rig.run(), Next::Done);
     rig.s.restart(g).unwrap();
-    let b = rig.s.add_after(g, Act::steps(2).spec("b"), &[a]).unwrap();
-    let c = rig.s.add_after(g, Act::steps(1).spec("c"), &[b]).unwrap();
+    let b = rig.s.add_after(g, Script::steps(2).spec("b"), &[a]).unwrap();
+    let c = rig.s.add_after(g, Script::steps(1).spec("c"), &[b]).unwrap();
     assert_eq!(rig.s.depend(b, c), Err(Error::WouldCycle));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.world.order(), ["a", "a", "a", "a", "b", "b", "c"]);
@@ -133,8 +131,8 @@ fn of_a_graph_that_is_added_to() {
 fn of_a_work_with_children() {
     let mut rig = Rig::new(8);
     let p = rig.add(parent("p"));
-    let a = rig.add_child(p, Act::fails().spec("a"));
-    let b = rig.add_child(p, Act::waits().spec("b"));
+    let a = rig.add_child(p, Script::fails().spec("a"));
+    let b = rig.add_child(p, Script::waits().spec("b"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.state(p), State::Failure);
     assert_eq!(rig.node(p).children().count(), 2, "they are kept with the failure");
@@ -158,12 +156,12 @@ fn of_a_batch() {
     let left = Rc::new(Cell::new(3));
     let items = left.clone();
     let b = rig.add(
-        Generator::new(move |cx| {
+        Script::yields(move |cx| {
             if items.get() == 0 {
                 return windlass::Yield::Exhausted;
             }
             items.set(items.get() - 1);
-            cx.add_child(Act::steps(1).spec("item")).unwrap();
+            cx.add_child(Script::steps(1).spec("item")).unwrap();
             windlass::Yield::Added
         })
         .batch("b"),
@@ -184,13 +182,13 @@ fn of_a_gate() {
     let mut rig = Rig::new(8);
     let mut asked = 0;
     let g = rig.add(
-        Question::new(move |_| {
+        Script::asks(move |_| {
             asked += 1;
             windlass::Check::from(asked % 3 == 0)
         })
         .gate("g"),
     );
-    rig.add_child(g, Act::steps(1).spec("inner"));
+    rig.add_child(g, Script::steps(1).spec("inner"));
     for life in 1..4 {
         assert_eq!(rig.run(), Next::Done);
         assert_eq!((rig.world.of("g").asked, rig.world.of("inner").runs), (3 * life, life));
@@ -203,7 +201,7 @@ fn of_a_gate() {
 #[test]
 fn of_a_callback() {
     let mut rig = Rig::new(1);
-    let c = rig.add(Question::new(|_| windlass::Check::Yes).callback("c"));
+    let c = rig.add(Script::asks(|_| windlass::Check::Yes).callback("c"));
     for life in 1..4 {
         assert_eq!(rig.run(), Next::Done);
         assert_eq!(rig.world.of("c").asked, life);
@@ -216,8 +214,8 @@ fn of_a_callback() {
 fn of_a_member() {
     let mut rig = Rig::new(4);
     let q = rig.add(Spec::sequence("q"));
-    let a = rig.add_child(q, Act::steps(1).spec("a"));
-    rig.add_child(q, Act::waits().spec("b"));
+    let a = rig.add_child(q, Script::steps(1).spec("a"));
+    rig.add_child(q, Script::waits().spec("b"));
     assert_eq!(rig.run(), Next::OnWake);
     assert_eq!(rig.s.restart(a), Err(Error::WrongKind));
     rig.s.abort(q).unwrap();
@@ -231,7 +229,7 @@ fn of_a_member() {
 fn of_a_child_by_its_parent() {
     let mut rig = Rig::new(4);
     let p = rig.add(
-        Act::new(|cx| {
+        Script::new(|cx| {
             let failed =
                 cx.ended_children().find(|child| child.state() == State::Failure).map(|child| child.id());
             match failed {
@@ -245,7 +243,7 @@ fn of_a_child_by_its_parent() {
         .spec("p"),
     );
     let script = [Outcome::Failure(WRONG), Outcome::Failure(WRONG), Outcome::Success];
-    rig.add_child(p, Act::script(&script).spec("a"));
+    rig.add_child(p, Script::lines(&script).spec("a"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!((rig.state(p), rig.world.of("a").runs, rig.world.of("a").failures), (State::Success, 3, 2));
     assert_eq!(rig.s.metrics().nodes, 1);
@@ -255,7 +253,7 @@ fn of_a_child_by_its_parent() {
 #[test]
 fn after_a_shutdown() {
     let mut rig = Rig::new(1);
-    let a = rig.add(Act::steps(1).spec("a"));
+    let a = rig.add(Script::steps(1).spec("a"));
     let _ = rig.run();
     rig.shut_down();
     assert_eq!(rig.s.restart(a), Err(Error::Aborting));
@@ -267,7 +265,7 @@ fn after_a_shutdown() {
 fn after_an_abort_of_a_paused_node() {
     for started in [false, true] {
         let mut rig = Rig::new(1);
-        let a = rig.add(Act::steps(2).spec("a"));
+        let a = rig.add(Script::steps(2).spec("a"));
         if started {
             rig.step();
         }
@@ -291,7 +289,7 @@ fn aborted_by_the_reset_of_a_member() {
     let again = Rc::new(Cell::new(false));
     let flag = again.clone();
     let q = rig.add(Spec::parallel("q"));
-    let act = Act::steps(1).on_hook(move |hook, cx| {
+    let act = Script::steps(1).on_hook(move |hook, cx| {
         if hook == Hook::Reset && flag.get() {
             cx.abort(q).unwrap();
         }

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use windlass::{Instant, Next, NodeId, Outcome, Reason, Retry, State, What};
-use windlass_tests::{Hook, Rig};
-
-use crate::act::{Act, WRONG};
+use windlass_tests::{Hook, Rig, Script, WRONG};
 
 /// The delays that the retries of this node were given, in order.
 fn delays(rig: &Rig, id: NodeId) -> Vec<Duration> {
@@ -25,7 +23,7 @@ fn delays_are_within_the_bounds_of_the_reference() {
     let mut drawn = vec![BTreeSet::new(); 32];
     for seed in 0..64 {
         let mut rig = Rig::new(1).seeded(seed);
-        let a = rig.add(Act::fails().spec("a").retry(Retry::A_LOT));
+        let a = rig.add(Script::fails().spec("a").retry(Retry::A_LOT));
         assert_eq!(rig.run(), Next::Done);
         let delays = delays(&rig, a);
         assert_eq!(delays.len(), 32);
@@ -51,9 +49,9 @@ fn delays_repeat_exactly_from_the_seed() {
     let run = |seed, before: usize| {
         let mut rig = Rig::new(8).seeded(seed);
         for _ in 0..before {
-            rig.add(Act::steps(1).spec("before"));
+            rig.add(Script::steps(1).spec("before"));
         }
-        let a = rig.add(Act::fails().spec("a").retry(Retry::A_LOT));
+        let a = rig.add(Script::fails().spec("a").retry(Retry::A_LOT));
         let _ = rig.run();
         delays(&rig, a)
     };
@@ -67,7 +65,7 @@ fn delays_repeat_exactly_from_the_seed() {
 fn reseeding_takes_effect_at_once() {
     let run = |reseed: bool| {
         let mut rig = Rig::new(1).seeded(1);
-        let a = rig.add(Act::fails().spec("a").retry(Retry::A_LOT));
+        let a = rig.add(Script::fails().spec("a").retry(Retry::A_LOT));
         rig.run_until(|rig| rig.node(a).attempt() == 10);
         if reseed {
             rig.s.set_seed(2);
@@ -84,7 +82,7 @@ fn reseeding_takes_effect_at_once() {
 #[test]
 fn the_eta_counts_down() {
     let mut rig = Rig::new(1);
-    let act = Act::script(&[Outcome::Failure(WRONG), Outcome::Success]);
+    let act = Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]);
     let a = rig.add(act.spec("a").retry(Retry::ONCE));
     let at = Instant::from_millis;
     assert_eq!(rig.node(a).retry_eta(at(0)), None);
@@ -101,7 +99,7 @@ fn the_eta_counts_down() {
 #[test]
 fn the_counter_moves_when_the_delay_is_over() {
     let mut rig = Rig::new(1);
-    let a = rig.add(Act::fails().spec("a").retry(Retry::times(2)));
+    let a = rig.add(Script::fails().spec("a").retry(Retry::times(2)));
     assert_eq!((rig.node(a).attempt(), rig.node(a).retries_left()), (1, 2));
     rig.step();
     assert_eq!((rig.node(a).attempt(), rig.node(a).retries_left()), (1, 2));
@@ -120,12 +118,12 @@ fn the_counter_moves_when_the_delay_is_over() {
 #[test]
 fn a_wake_does_not_shorten_the_delay() {
     let mut rig = Rig::new(4);
-    let a = rig.add(Act::script(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a").retry(Retry::ONCE));
+    let a = rig.add(Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a").retry(Retry::ONCE));
     let handle = rig.s.wake_handle(a).unwrap();
     rig.step();
     rig.s.wake(a).unwrap();
     handle.wake();
-    rig.add_child(a, Act::steps(1).spec("child"));
+    rig.add_child(a, Script::steps(1).spec("child"));
     // The wake in the set is a reason to poll, not to run.
     assert_eq!(rig.s.next(), Next::Now);
     let next = rig.s.poll_work_with(Instant::from_millis(999), &mut rig.world);
@@ -140,7 +138,7 @@ fn a_wake_does_not_shorten_the_delay() {
 #[test]
 fn an_abort_ends_the_delay() {
     let mut rig = Rig::new(1);
-    let a = rig.add(Act::fails().spec("a").retry(Retry::A_LOT));
+    let a = rig.add(Script::fails().spec("a").retry(Retry::A_LOT));
     rig.step();
     assert_ne!(rig.node(a).deadline(), None);
     rig.s.abort(a).unwrap();
@@ -160,11 +158,11 @@ fn an_abort_ends_the_delay() {
 #[test]
 fn a_work_that_retries_lets_go_of_its_children() {
     let mut rig = Rig::new(8);
-    let act = Act::new(|cx| {
+    let act = Script::new(|cx| {
         if cx.children().total() == 0 {
             assert_eq!(cx.children().earlier, 3 * (cx.attempt() - 1));
             for name in ["done", "waiting", "pending"] {
-                let act = if name == "done" { Act::steps(1) } else { Act::waits() };
+                let act = if name == "done" { Script::steps(1) } else { Script::waits() };
                 let spec = act.aborts(&[windlass::Abort::Again]).spec(name);
                 cx.add_child(if name == "pending" { spec.paused() } else { spec }).unwrap();
             }
@@ -189,9 +187,9 @@ fn a_work_that_retries_lets_go_of_its_children() {
 #[test]
 fn children_end_before_the_retry_of_their_parent() {
     let mut rig = Rig::new(4);
-    let act = Act::new(|cx| {
+    let act = Script::new(|cx| {
         if cx.children().total() == 0 {
-            cx.add_child(Act::waits().aborts(&[windlass::Abort::Again; 3]).spec("child")).unwrap();
+            cx.add_child(Script::waits().aborts(&[windlass::Abort::Again; 3]).spec("child")).unwrap();
             return Outcome::Running;
         }
         Outcome::Failure(WRONG)

@@ -1,9 +1,7 @@
 //! Sequences: going on after a failure, and sequences within sequences.
 
 use windlass::{Next, OnFailure, Outcome, Reason, Retry, Spec, State};
-use windlass_tests::Rig;
-
-use crate::act::{Act, WRONG};
+use windlass_tests::{Rig, Script, WRONG};
 
 /// A sequence that goes on after a failure runs every member, and fails at the end if one has.
 #[test]
@@ -12,7 +10,7 @@ fn that_goes_on_after_a_failure() {
         let mut rig = Rig::new(8);
         let q = rig.add(Spec::sequence("q").on_failure(OnFailure::Finish));
         for name in ["a", "b", "c"] {
-            let act = if failing.contains(&name) { Act::fails() } else { Act::steps(2) };
+            let act = if failing.contains(&name) { Script::fails() } else { Script::steps(2) };
             rig.add_child(q, act.spec(name));
         }
         assert_eq!(rig.run(), Next::Done);
@@ -37,9 +35,9 @@ fn that_goes_on_after_a_failure() {
 fn that_goes_on_after_an_abort() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::sequence("q").on_failure(OnFailure::Finish));
-    let a = rig.add_child(q, Act::waits().spec("a"));
-    let b = rig.add_child(q, Act::steps(1).spec("b"));
-    rig.add_child(q, Act::steps(1).spec("c"));
+    let a = rig.add_child(q, Script::waits().spec("a"));
+    let b = rig.add_child(q, Script::steps(1).spec("b"));
+    rig.add_child(q, Script::steps(1).spec("c"));
     rig.run_until_idle();
     rig.s.abort(b).unwrap();
     rig.s.abort(a).unwrap();
@@ -53,8 +51,8 @@ fn that_goes_on_after_an_abort() {
 fn that_goes_on_and_retries() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::sequence("q").on_failure(OnFailure::Finish).retry(Retry::ONCE));
-    rig.add_child(q, Act::script(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a"));
-    rig.add_child(q, Act::steps(1).spec("b"));
+    rig.add_child(q, Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a"));
+    rig.add_child(q, Script::steps(1).spec("b"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.state(q), State::Success);
     assert_eq!(rig.world.order(), ["a", "b", "a", "b"]);
@@ -66,11 +64,11 @@ fn that_goes_on_and_retries() {
 fn inside_a_sequence() {
     let mut rig = Rig::new(16);
     let outer = rig.add(Spec::sequence("outer").retry(Retry::ONCE));
-    rig.add_child(outer, Act::steps(1).spec("first"));
+    rig.add_child(outer, Script::steps(1).spec("first"));
     let inner = rig.add_child(outer, Spec::sequence("inner").retry(Retry::times(2)));
-    rig.add_child(inner, Act::steps(1).spec("second"));
-    rig.add_child(inner, Act::fails().spec("third").retry(Retry::ONCE));
-    rig.add_child(outer, Act::steps(1).spec("fourth"));
+    rig.add_child(inner, Script::steps(1).spec("second"));
+    rig.add_child(inner, Script::fails().spec("third").retry(Retry::ONCE));
+    rig.add_child(outer, Script::steps(1).spec("fourth"));
     assert_eq!(rig.run(), Next::Done);
     let runs = ["first", "second", "third", "fourth"].map(|name| rig.world.of(name).runs);
     assert_eq!(runs, [2, 2 * 3, 2 * 3 * 2, 0]);
@@ -85,13 +83,13 @@ fn nested_in_order() {
     let mut rig = Rig::new(32);
     let q = rig.add(Spec::sequence("q"));
     let r = rig.add_child(q, Spec::sequence("r"));
-    rig.add_child(q, Act::steps(1).spec("6"));
+    rig.add_child(q, Script::steps(1).spec("6"));
     let s = rig.add_child(r, Spec::sequence("s"));
-    rig.add_child(r, Act::steps(2).spec("4"));
+    rig.add_child(r, Script::steps(2).spec("4"));
     for name in ["1", "2", "3"] {
-        rig.add_child(s, Act::steps(1).spec(name));
+        rig.add_child(s, Script::steps(1).spec(name));
     }
-    rig.add_child(r, Act::steps(1).spec("5"));
+    rig.add_child(r, Script::steps(1).spec("5"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.world.order(), ["1", "2", "3", "4", "4", "5", "6"]);
     assert_eq!(rig.cranks(), 7);
@@ -104,7 +102,7 @@ fn nested_waits() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::sequence("q"));
     let r = rig.add_child(q, Spec::sequence("r"));
-    let a = rig.add_child(r, Act::waits().spec("a"));
+    let a = rig.add_child(r, Script::waits().spec("a"));
     assert_eq!(rig.run(), Next::OnWake);
     assert_eq!([q, r, a].map(|id| rig.status(id)), [Status::Waiting; 3]);
     rig.s.wake(a).unwrap();
@@ -118,14 +116,14 @@ fn that_grows_while_it_runs() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::sequence("q"));
     let mut left = 3;
-    let act = Act::steps(1).on_hook(move |hook, cx| {
+    let act = Script::steps(1).on_hook(move |hook, cx| {
         if hook == windlass_tests::Hook::Success && left > 0 {
             left -= 1;
-            cx.add(q, Act::steps(1).spec("more")).unwrap();
+            cx.add(q, Script::steps(1).spec("more")).unwrap();
         }
     });
     rig.add_child(q, act.spec("a"));
     rig.run_until(|rig| rig.world.of("more").runs == 1);
-    rig.s.add_child(q, Act::steps(1).spec("late")).unwrap_err();
+    rig.s.add_child(q, Script::steps(1).spec("late")).unwrap_err();
     assert_eq!((rig.run(), rig.state(q)), (Next::Done, State::Success));
 }

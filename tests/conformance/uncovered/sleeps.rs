@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use windlass::{Instant, Next, Outcome, Retry, State};
-use windlass_tests::Rig;
-
-use crate::act::{Act, WRONG};
+use windlass_tests::{Rig, Script, WRONG};
 
 const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -17,7 +15,7 @@ fn a_new_sleep_replaces_the_old_one() {
     for (first, second) in [(9, 2), (2, 9)] {
         let mut rig = Rig::new(1);
         let script = [Outcome::Sleep(secs(first)), Outcome::Sleep(secs(second)), Outcome::Success];
-        let a = rig.add(Act::script(&script).spec("a"));
+        let a = rig.add(Script::lines(&script).spec("a"));
         rig.step();
         rig.s.wake(a).unwrap();
         rig.step();
@@ -32,7 +30,7 @@ fn a_new_sleep_replaces_the_old_one() {
 fn a_stale_timer_does_not_fire() {
     let mut rig = Rig::new(1);
     let script = [Outcome::Sleep(secs(1)), Outcome::Running, Outcome::Waiting, Outcome::Success];
-    let a = rig.add(Act::script(&script).spec("a"));
+    let a = rig.add(Script::lines(&script).spec("a"));
     rig.step();
     rig.s.wake(a).unwrap();
     assert_eq!(rig.run(), Next::OnWake, "the wait is not ended by the old timer");
@@ -49,7 +47,7 @@ fn a_sleep_does_not_shorten_a_retry_delay() {
     let mut rig = Rig::new(1);
     let retry = Retry::ONCE.constant(secs(60));
     let a = rig.add(
-        Act::script(&[Outcome::Sleep(secs(1)), Outcome::Failure(WRONG), Outcome::Success])
+        Script::lines(&[Outcome::Sleep(secs(1)), Outcome::Failure(WRONG), Outcome::Success])
             .spec("a")
             .retry(retry),
     );
@@ -64,7 +62,7 @@ fn a_sleep_does_not_shorten_a_retry_delay() {
 fn sleep_after_sleep() {
     let mut rig = Rig::new(1);
     let script: Vec<_> = (1..=10).map(|n| Outcome::Sleep(secs(n))).chain([Outcome::Success]).collect();
-    rig.add(Act::script(&script).spec("a"));
+    rig.add(Script::lines(&script).spec("a"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!((rig.elapsed(), rig.world.of("a").runs), (secs(55), 11));
 }
@@ -75,7 +73,7 @@ fn a_wake_during_the_run_counts() {
     for outcome in [Outcome::Waiting, Outcome::Sleep(secs(9))] {
         let mut rig = Rig::new(1);
         let mut runs = 0;
-        let act = Act::new(move |cx| {
+        let act = Script::new(move |cx| {
             runs += 1;
             if runs == 2 {
                 return Outcome::Success;
@@ -95,7 +93,7 @@ fn a_wake_during_the_run_counts() {
 fn a_wake_from_outside_during_the_run_counts() {
     let mut rig = Rig::new(1);
     let mut runs = 0;
-    let act = Act::new(move |cx| {
+    let act = Script::new(move |cx| {
         runs += 1;
         if runs == 1 {
             let handle = cx.wake_handle().unwrap();
@@ -113,7 +111,7 @@ fn a_wake_from_outside_during_the_run_counts() {
 #[test]
 fn a_wake_of_a_node_that_does_not_wait() {
     let mut rig = Rig::new(2);
-    let a = rig.add(Act::steps(2).spec("a"));
+    let a = rig.add(Script::steps(2).spec("a"));
     rig.s.wake(a).unwrap();
     assert_eq!(rig.state(a), State::Pending);
     rig.step();
@@ -129,7 +127,7 @@ fn a_wake_of_a_node_that_does_not_wait() {
 fn the_shortest_and_the_longest_sleep() {
     let mut rig = Rig::new(2);
     let a = rig.add(
-        Act::script(&[Outcome::Sleep(Duration::ZERO), Outcome::Sleep(Duration::MAX), Outcome::Success])
+        Script::lines(&[Outcome::Sleep(Duration::ZERO), Outcome::Sleep(Duration::MAX), Outcome::Success])
             .spec("a"),
     );
     rig.step();
@@ -148,7 +146,7 @@ fn equal_deadlines_expire_in_order() {
     let mut rig = Rig::new(8);
     let script = [Outcome::Sleep(secs(1)), Outcome::Success];
     for name in ["c", "a", "b"] {
-        rig.add(Act::script(&script).spec(name));
+        rig.add(Script::lines(&script).spec(name));
     }
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.world.order(), ["c", "a", "b", "c", "a", "b"]);
@@ -160,7 +158,7 @@ fn a_wake_of_ones_own_does_not_outlive_its_crank() {
     let mut rig = Rig::new(1);
     let mut first = true;
     rig.add(
-        Act::new(move |cx| {
+        Script::new(move |cx| {
             if std::mem::take(&mut first) {
                 cx.wake(cx.id()).unwrap();
                 return Outcome::Running;

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use windlass::{Abort, Check, NodeId, Outcome, Reason, Retry, Spec};
-use windlass_tests::{Generator, Question, Rig};
-
-use crate::act::{Act, parent};
+use windlass_tests::{Rig, Script, parent};
 
 #[track_caller]
 fn text(rig: &Rig, id: NodeId, expected: &str) {
@@ -16,7 +14,7 @@ fn text(rig: &Rig, id: NodeId, expected: &str) {
 #[test]
 fn of_a_work_that_succeeds() {
     let mut rig = Rig::new(1);
-    let a = rig.add(Act::script(&[Outcome::Running, Outcome::Waiting, Outcome::Success]).spec("N"));
+    let a = rig.add(Script::lines(&[Outcome::Running, Outcome::Waiting, Outcome::Success]).spec("N"));
     text(&rig, a, "Ready to run: N");
     rig.step();
     text(&rig, a, "Running: N");
@@ -32,7 +30,7 @@ fn of_a_work_that_succeeds() {
 #[test]
 fn of_a_work_that_sleeps() {
     let mut rig = Rig::new(1);
-    let a = rig.add(Act::script(&[Outcome::Sleep(Duration::from_secs(9)), Outcome::Success]).spec("N"));
+    let a = rig.add(Script::lines(&[Outcome::Sleep(Duration::from_secs(9)), Outcome::Success]).spec("N"));
     rig.step();
     text(&rig, a, "Waiting: N");
 }
@@ -42,7 +40,7 @@ fn of_a_work_that_sleeps() {
 fn of_a_work_that_retries_and_fails() {
     let mut rig = Rig::new(2);
     let retry = Retry::ONCE.constant(Duration::from_millis(2_900));
-    let a = rig.add(Act::fails().spec("N").retry(retry));
+    let a = rig.add(Script::fails().spec("N").retry(retry));
     rig.step();
     for (millis, sec) in [(0, 2), (899, 2), (900, 2), (901, 1), (1_900, 1), (1_901, 0), (2_899, 0)] {
         let now = windlass::Instant::from_millis(millis);
@@ -59,7 +57,7 @@ fn of_a_work_that_retries_and_fails() {
 /// `Aborting`, also when it began in a retry delay (where the reference still says `Retrying`), and `Aborted`.
 #[test]
 fn of_a_work_that_is_aborted() {
-    for act in [Act::waits(), Act::fails()] {
+    for act in [Script::waits(), Script::fails()] {
         let mut rig = Rig::new(1);
         let a = rig.add(act.aborts(&[Abort::Again, Abort::Wake]).spec("N").retry(Retry::ONCE));
         rig.step();
@@ -79,13 +77,13 @@ fn of_a_work_that_is_aborted() {
 #[test]
 fn of_a_work_that_never_started() {
     let mut rig = Rig::new(4);
-    let a = rig.add(Act::steps(1).spec("N"));
+    let a = rig.add(Script::steps(1).spec("N"));
     rig.s.abort(a).unwrap();
     text(&rig, a, "Aborted: N");
 
     let graph = rig.add(Spec::graph("G"));
-    let b = rig.add_child(graph, Act::fails().spec("B"));
-    let c = rig.s.add_after(graph, Act::steps(1).spec("C"), &[b]).unwrap();
+    let b = rig.add_child(graph, Script::fails().spec("B"));
+    let c = rig.s.add_after(graph, Script::steps(1).spec("C"), &[b]).unwrap();
     let _ = rig.run();
     text(&rig, c, "Aborted: C");
     text(&rig, graph, "Failed: G : 2/2 children completed");
@@ -97,9 +95,9 @@ fn of_a_work_with_children() {
     let mut rig = Rig::new(8);
     let p = rig.add(parent("P"));
     text(&rig, p, "Ready to run: P");
-    rig.add_child(p, Act::steps(1).spec("a"));
+    rig.add_child(p, Script::steps(1).spec("a"));
     text(&rig, p, "Ready to run: P : 0/1 children completed");
-    rig.add_child(p, Act::steps(2).spec("b"));
+    rig.add_child(p, Script::steps(2).spec("b"));
     text(&rig, p, "Ready to run: P : 0/2 children completed");
     rig.step();
     text(&rig, p, "Running: P : 1/2 children completed");
@@ -114,10 +112,10 @@ fn of_a_work_with_children() {
 #[test]
 fn of_a_work_that_retries_with_children() {
     let mut rig = Rig::new(8);
-    let act = Act::new(|cx| {
+    let act = Script::new(|cx| {
         if cx.children().total() == 0 {
-            cx.add_child(Act::steps(1).spec("a")).unwrap();
-            cx.add_child(Act::steps(1).spec("b")).unwrap();
+            cx.add_child(Script::steps(1).spec("a")).unwrap();
+            cx.add_child(Script::steps(1).spec("b")).unwrap();
             return Outcome::Running;
         }
         if cx.children().all_done() { Outcome::Failure(Reason::new("no")) } else { Outcome::Running }
@@ -138,8 +136,8 @@ fn of_a_work_that_retries_with_children() {
 fn of_composites() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::parallel("P"));
-    let a = rig.add_child(p, Act::waits().spec("a"));
-    rig.add_child(p, Act::steps(2).spec("b"));
+    let a = rig.add_child(p, Script::waits().spec("a"));
+    rig.add_child(p, Script::steps(2).spec("b"));
     rig.run_until_idle();
     text(&rig, p, "Waiting: P : 1/2 children completed");
     rig.s.wake(a).unwrap();
@@ -149,12 +147,12 @@ fn of_composites() {
 
     let mut left = 3;
     let batch = rig.add(
-        Generator::new(move |cx| {
+        Script::yields(move |cx| {
             if left == 0 {
                 return windlass::Yield::Exhausted;
             }
             left -= 1;
-            cx.add_child(Act::steps(1).spec("item")).unwrap();
+            cx.add_child(Script::steps(1).spec("item")).unwrap();
             windlass::Yield::Added
         })
         .batch("B")
@@ -171,9 +169,9 @@ fn of_a_sequence() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::sequence("Q"));
     text(&rig, q, "Ready to run: Q");
-    rig.add_child(q, Act::script(&[Outcome::Running, Outcome::Success]).spec("a"));
-    let b = rig.add_child(q, Act::waits().spec("b"));
-    rig.add_child(q, Act::steps(1).spec("c"));
+    rig.add_child(q, Script::lines(&[Outcome::Running, Outcome::Success]).spec("a"));
+    let b = rig.add_child(q, Script::waits().spec("b"));
+    rig.add_child(q, Script::steps(1).spec("c"));
     text(&rig, q, "Ready to run: a");
     rig.step();
     text(&rig, q, "Running: a");
@@ -193,7 +191,7 @@ fn of_sequences_that_fail() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::sequence("Q"));
     let r = rig.add_child(q, Spec::sequence("R"));
-    let a = rig.add_child(r, Act::fails().spec("a").retry(Retry::ONCE));
+    let a = rig.add_child(r, Script::fails().spec("a").retry(Retry::ONCE));
     text(&rig, q, "Ready to run: a");
     rig.step();
     for id in [q, r, a] {
@@ -210,12 +208,12 @@ fn of_sequences_that_fail() {
 fn of_a_gate() {
     let mut rig = Rig::new(8);
     let mut asked = 0;
-    let gate = Question::new(move |_| {
+    let gate = Script::asks(move |_| {
         asked += 1;
         Check::from(asked == 2)
     });
     let g = rig.add(gate.gate("G"));
-    let inner = rig.add_child(g, Act::script(&[Outcome::Waiting, Outcome::Success]).spec("I"));
+    let inner = rig.add_child(g, Script::lines(&[Outcome::Waiting, Outcome::Success]).spec("I"));
     text(&rig, g, "Waiting before starting Ready to run: I");
     rig.step();
     text(&rig, g, "Waiting before starting Ready to run: I");
@@ -232,8 +230,8 @@ fn of_a_gate() {
 #[test]
 fn of_a_gate_whose_child_fails() {
     let mut rig = Rig::new(8);
-    let g = rig.add(Question::new(|_| Check::Yes).gate("G"));
-    rig.add_child(g, Act::fails().spec("I").retry(Retry::ONCE));
+    let g = rig.add(Script::asks(|_| Check::Yes).gate("G"));
+    rig.add_child(g, Script::fails().spec("I").retry(Retry::ONCE));
     rig.step();
     text(&rig, g, "Retrying in 1 sec: I");
     let _ = rig.run();
@@ -244,9 +242,9 @@ fn of_a_gate_whose_child_fails() {
 #[test]
 fn of_a_gate_behind_a_node() {
     let mut rig = Rig::new(8);
-    let a = rig.add(Act::waits().spec("a"));
+    let a = rig.add(Script::waits().spec("a"));
     let g = rig.add(Spec::after("G", a));
-    rig.add_child(g, Act::steps(1).spec("I"));
+    rig.add_child(g, Script::steps(1).spec("I"));
     rig.run_until_idle();
     text(&rig, g, "Waiting before starting Ready to run: I");
     rig.s.wake(a).unwrap();
