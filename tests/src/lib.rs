@@ -1,4 +1,4 @@
-//! What the conformance tests share: a world with a virtual clock, works that count what is done to them, and a bounded driver.
+//! What the tests share: a world with a virtual clock, works that count what is done to them, and a bounded driver.
 //!
 //! The invariant: a test that makes no progress fails; it neither hangs nor passes. Nothing here sleeps or reads a clock.
 //!
@@ -29,6 +29,18 @@ pub type Scheduler<O = ()> = windlass::Scheduler<Any, windlass::Boxed<Any>, O>;
 
 /// What one run of a test work takes.
 pub const STEP: Duration = Duration::from_millis(1);
+
+/// So many seconds.
+#[must_use]
+pub const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// So many milliseconds.
+#[must_use]
+pub const fn millis(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
 
 /// Makes a node's name out of any text, for names that are numbered. The text is never freed.
 #[must_use]
