@@ -1,17 +1,14 @@
 //! A scheduler in a world, cranked one work at a time.
 //!
 //! The invariant: the clock moves only by what works take, or, when nothing can be cranked, to the next deadline or the next thing outside. After
-//! every crank the whole tree is looked at.
+//! every crank the engine's invariants are checked.
 
 use std::time::Duration;
 
-use windlass::{
-    Boxed, Error, Instant, Kind, Next, NodeId, NodeView, Refused, Scheduler, Spec, State, Status, View,
-    WakeSet,
-};
+use windlass::{Error, Instant, Kind, Next, NodeId, NodeView, Refused, Spec, State, Status, WakeSet};
 
-use crate::works::Any;
-use crate::{Journal, World};
+use crate::script::Any;
+use crate::{Journal, Scheduler, World};
 
 /// Steps that a rig makes before it gives up on its scheduler.
 const LIMIT: u64 = 200_000;
@@ -20,7 +17,7 @@ const LIMIT: u64 = 200_000;
 #[derive(Debug)]
 pub struct Rig {
     /// The scheduler.
-    pub s: Scheduler<Any, Boxed<Any>, Journal>,
+    pub s: Scheduler<Journal>,
     /// The application.
     pub world: World,
     steps: u64,
@@ -85,7 +82,21 @@ impl Rig {
         self.told = self.clock();
         let next = self.s.crank_with(self.told, &mut self.world);
         assert_eq!(next, self.s.next());
-        check_tree(self.s.view());
+        self.check();
+    }
+
+    /// Checks what must hold between any two calls: the engine's own invariants, and the order between a parent and its children.
+    ///
+    /// # Panics
+    /// When it does not hold.
+    #[track_caller]
+    pub fn check(&self) {
+        if let Err(violation) = self.s.check_invariants() {
+            panic!("{violation}:\n{}", self.s.tree());
+        }
+        for node in self.s.nodes() {
+            check_children(node);
+        }
     }
 
     /// Steps until nothing more can happen: everything has ended, or waits for a wake that nobody is going to send.
@@ -125,7 +136,7 @@ impl Rig {
     #[track_caller]
     pub fn shut_down(&mut self) {
         self.s.shutdown(Instant::MAX);
-        check_tree(self.s.view());
+        self.check();
         assert_eq!(self.run(), Next::Done, "{}", self.s.tree());
     }
 
@@ -216,53 +227,18 @@ impl Rig {
     }
 }
 
-/// What must hold of every tree at every moment, as far as it can be seen from outside.
-///
-/// # Panics
-/// When it does not hold.
+/// What the invariants of the tables do not say: nothing has started below a node that has not, and what comes later in a sequence than the member
+/// it is at has not started, or was aborted with it.
 #[track_caller]
-pub fn check_tree(view: View<'_>) {
-    for node in view.nodes() {
-        let children: Vec<NodeView<'_>> = node.children().collect();
-        let live = children.iter().filter(|child| !child.state().is_done()).count();
-        assert_eq!(node.child_counts().live as usize, live, "live children of {node:?}");
-        if node.state().is_done() {
-            assert_eq!(live, 0, "{node:?} ended before its children");
-            assert_eq!(node.deadline(), None, "{node:?} has ended and is waited for");
-        }
-        if node.state() == State::Aborting {
-            for child in &children {
-                let state = child.state();
-                assert!(
-                    state.is_done() || state == State::Aborting,
-                    "the abort of {node:?} missed {child:?}"
-                );
-            }
-        }
-        if node.state() == State::Pending {
-            for child in &children {
-                let state = child.state();
-                assert!(
-                    state == State::Pending || state.is_done(),
-                    "{child:?} runs before its parent {node:?}"
-                );
-            }
-        }
-        if node.kind() == Kind::Sequence {
-            check_order(node, &children);
-        }
-    }
-}
-
-/// A sequence is at one member at a time: those before it have ended, those after it have not started or were aborted with it.
-fn check_order(sequence: NodeView<'_>, members: &[NodeView<'_>]) {
-    let mut at = members.iter().skip_while(|member| member.state().is_done());
-    let _current = at.next();
-    for later in at {
-        assert!(
-            matches!(later.state(), State::Pending | State::Aborted),
-            "{later:?} is out of order in {sequence:?}"
-        );
+fn check_children(parent: NodeView<'_>) {
+    let mut children = parent.children();
+    if parent.state() == State::Pending {
+        let started = children.find(|child| child.state() != State::Pending && !child.state().is_done());
+        assert!(started.is_none(), "{started:?} runs before its parent {parent:?}");
+    } else if parent.kind() == Kind::Sequence {
+        let mut later = children.skip_while(|member| member.state().is_done()).skip(1);
+        let early = later.find(|member| !matches!(member.state(), State::Pending | State::Aborted));
+        assert!(early.is_none(), "{early:?} is out of order in {parent:?}");
     }
 }
 
@@ -285,13 +261,13 @@ fn there<T>(result: Result<T, Error>) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Leaf, Parent, STEP};
+    use crate::{STEP, Script, leaf, parent};
 
     #[test]
     #[should_panic(expected = "no end in sight")]
     fn a_scheduler_that_never_ends_is_noticed() {
         let mut rig = Rig::new(1);
-        rig.add(Leaf::new("endless").steps(u32::MAX).spec());
+        rig.add(Script::steps(u32::MAX).takes_time().spec("endless"));
         let _ = rig.run();
     }
 
@@ -299,15 +275,16 @@ mod tests {
     #[should_panic(expected = "nothing more happens")]
     fn a_condition_that_cannot_come_true_is_noticed() {
         let mut rig = Rig::new(1);
-        rig.add(Leaf::new("one").spec());
+        rig.add(leaf().spec("one"));
         rig.run_until(|rig| rig.world.of("one").runs == 4);
     }
 
     #[test]
     fn the_clock_jumps_only_when_nothing_can_be_cranked() {
         let mut rig = Rig::new(4);
-        rig.add(Leaf::new("sleeper").steps(2).sleeps(STEP * 50).spec());
-        rig.add(Parent::new().with(|| Leaf::new("busy").steps(10).spec()).spec("parent"));
+        rig.add(Script::steps(2).takes_time().sleeps(STEP * 50).spec("sleeper"));
+        let p = rig.add(parent("parent"));
+        rig.add_child(p, Script::steps(10).takes_time().spec("busy"));
         rig.world.later(STEP * 20, |world| world.pass(STEP * 5));
         assert_eq!(rig.run(), Next::Done);
         // One step and a sleep of 50, during which ten steps and what happens outside have room, and another step.

@@ -107,8 +107,8 @@ fn miri() -> Result<Outcome> {
         .args(&["--skip", "retry::tests", "--skip", "mutations"])
         .env("WINDLASS_PROGRAMS", "1")
         .env("MIRIFLAGS", MIRIFLAGS);
-    let conformance = miri("windlass-tests")
-        .args(&["--test", "conformance", "--", "basic::", "batch::", "sequence::"])
+    let behaviour = miri("windlass-tests")
+        .args(&["--test", "behaviour", "--", "batch::", "hooks::", "sequence::"])
         .env("MIRIFLAGS", MIRIFLAGS);
     let threads = miri("windlass-std")
         .args(&["--lib", "--", "clock::", "mailbox::", "reply::", "shared::"])
@@ -129,7 +129,7 @@ fn miri() -> Result<Outcome> {
         ])
         .env("MIRIFLAGS", MIRIFLAGS);
     let mutants = miri("windlass-std").args(&["--test", "mutants_miri"]).env("MIRIFLAGS", MIRIFLAGS);
-    tested(&[engine, conformance, threads, audit, mutants])
+    tested(&[engine, behaviour, threads, audit, mutants])
 }
 
 fn model() -> Result<Outcome> {

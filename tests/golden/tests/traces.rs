@@ -144,17 +144,21 @@ fn the_first_line_that_differs_is_reported() {
     assert_eq!((empty.line, empty.expected), (1, None));
 }
 
-/// Every single byte counts.
+/// What each scenario does, compared with what every other one should do: the first line in which the two part is found.
 #[test]
-fn any_byte_that_differs_is_seen() {
+fn a_trace_that_is_another_scenarios_is_told_where_they_part() {
     let _turn = turn();
-    let sequence = scenario("sequence");
-    for (at, letter) in sequence.golden.char_indices() {
-        let mut golden = sequence.golden.to_owned();
-        golden.replace_range(at..at + letter.len_utf8(), if letter == '~' { "-" } else { "~" });
-        let line = sequence.golden[..at].matches('\n').count() + 1;
-        let found = with_golden(sequence, golden).check();
-        assert_eq!(found.map_err(|difference| difference.line), Err(line), "byte {at}");
+    for scenario in SCENARIOS {
+        for other in SCENARIOS.iter().filter(|other| other.name != scenario.name) {
+            let same =
+                scenario.golden.split('\n').zip(other.golden.split('\n')).take_while(|(one, two)| one == two);
+            let line = same.count() + 1;
+            let found = with_golden(scenario, other.golden.to_owned()).check().unwrap_err();
+            assert_eq!(found.line, line, "{} for {}", scenario.name, other.name);
+            assert_eq!(found.expected, other.golden.lines().nth(line - 1));
+            let shown = found.found.as_ref().map_or("", |line| line.as_str());
+            assert!(scenario.golden.lines().nth(line - 1).unwrap_or_default().starts_with(shown));
+        }
     }
 }
 
