@@ -11,13 +11,13 @@ use defmt::{Format, Formatter, debug, error, info, trace, warn, write};
 
 use crate::error::Refused;
 use crate::id::NodeId;
-use crate::observe::{Event, Observer, What};
+use crate::observe::{Event, EventKind, Observer};
 use crate::reason::Reason;
 use crate::span::Span;
 use crate::spec::Spec;
 use crate::state::{IllegalTransition, Transition};
 use crate::time::{Instant, micros_ceil};
-use crate::work::{Abort, Outcome};
+use crate::work::{AbortStep, Outcome};
 
 /// Logs each event through defmt, one line each, for [`Scheduler::observed_by`](crate::Scheduler::observed_by).
 ///
@@ -29,13 +29,15 @@ pub struct DefmtLog;
 
 impl Observer for DefmtLog {
     fn on_event(&mut self, event: &Event) {
-        match event.what {
-            What::Failed(_) => error!("{}", event),
-            What::Retry { .. } | What::TimedOut | What::Forced | What::Full => warn!("{}", event),
-            What::Moved(transition) if transition.to.is_done() => info!("{}", event),
-            What::AbortBegan { .. } | What::Paused(_) | What::Opened => info!("{}", event),
-            What::Added(_) | What::Freed => debug!("{}", event),
-            What::Moved(_) | What::Cranked => trace!("{}", event),
+        match event.kind {
+            EventKind::Failed(_) => error!("{}", event),
+            EventKind::Retry { .. } | EventKind::TimedOut | EventKind::Forced | EventKind::Full => {
+                warn!("{}", event)
+            }
+            EventKind::Moved(transition) if transition.to.is_done() => info!("{}", event),
+            EventKind::AbortBegan { .. } | EventKind::Paused(_) | EventKind::Opened => info!("{}", event),
+            EventKind::Added(_) | EventKind::Freed => debug!("{}", event),
+            EventKind::Moved(_) | EventKind::Cranked => trace!("{}", event),
         }
     }
 }
@@ -45,7 +47,7 @@ impl Format for Event {
     fn format(&self, f: Formatter<'_>) {
         let Self { at, node, name, what } = self;
         match what {
-            What::Failed(failure) if failure.origin == *node => {
+            EventKind::Failed(failure) if failure.origin == *node => {
                 write!(f, "{} {} {=str}: failed: {}", at, node, name, failure.reason);
             }
             what => write!(f, "{} {} {=str}: {}", at, node, name, what),
@@ -53,7 +55,7 @@ impl Format for Event {
     }
 }
 
-impl Format for What {
+impl Format for EventKind {
     fn format(&self, f: Formatter<'_>) {
         match self {
             Self::Added(None) => write!(f, "added"),
@@ -94,7 +96,7 @@ impl Format for NodeId {
 /// `wrong hash (17)`
 impl Format for Reason {
     fn format(&self, f: Formatter<'_>) {
-        match self.number() {
+        match self.code() {
             0 => write!(f, "{=str}", self.text()),
             number => write!(f, "{=str} ({=u32})", self.text(), number),
         }
@@ -129,7 +131,7 @@ impl Format for Outcome {
     }
 }
 
-impl Format for Abort {
+impl Format for AbortStep {
     fn format(&self, f: Formatter<'_>) {
         match self {
             Self::Done => write!(f, "Done"),

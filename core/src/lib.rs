@@ -8,7 +8,7 @@
 //!          your works: an enum, DynWork, &mut dyn Work
 //!                | add, add_child         ^ on_run(&mut self, &mut Cx) -> Outcome
 //!                v                        |
-//!  +---------------------- Scheduler<W, S, O> ---------------------+
+//!  +------------------------ Scheduler<S, O> ----------------------+
 //!  | poll_work(now):  wakes -> deadlines -> cranks, up to a budget |
 //!  | node table: tree, states, rings, queues, deadlines            |
 //!  +------+----------------------------------------^---------------+
@@ -22,49 +22,31 @@
 //! Firmware that updates itself: fetch with retries, then flash within a time limit.
 //!
 //! ```
-//! use core::time::Duration;
-//! use windlass::{Cx, Inline, Instant, Next, Outcome, Reason, Retry, Scheduler, Spec, State, Work};
+//! use windlass::prelude::*;
 //!
-//! enum Update {
-//!     Fetch { failures_left: u32 },
-//!     Flash { pages_left: u32 },
-//! }
+//! enum Update { Fetch { failures: u32 }, Flash { pages: u32 } }
 //!
 //! impl Work for Update {
 //!     fn on_run(&mut self, _cx: &mut Cx<'_, Self>) -> Outcome {
 //!         match self {
-//!             Update::Fetch { failures_left: 0 } => Outcome::Success,
-//!             Update::Fetch { failures_left } => {
-//!                 *failures_left -= 1;
-//!                 Outcome::Failure(Reason::new("no answer"))
-//!             }
-//!             Update::Flash { pages_left: 0 } => Outcome::Success,
-//!             Update::Flash { pages_left } => {
-//!                 *pages_left -= 1;
-//!                 Outcome::Sleep(Duration::from_millis(20)) // the chip is busy
+//!             Update::Fetch { failures: 0 } | Update::Flash { pages: 0 } => return Outcome::Success,
+//!             Update::Fetch { failures } => *failures -= 1,
+//!             Update::Flash { pages } => {
+//!                 *pages -= 1;
+//!                 return Outcome::Sleep(Duration::from_millis(20)); // the chip is busy
 //!             }
 //!         }
+//!         Outcome::Failure(Reason::new("no answer"))
 //!     }
 //! }
 //!
-//! // 16 nodes, inside the scheduler; `new` is const, so it could be a static.
-//! let mut s: Scheduler<Update, Inline<Update, 16>> = Scheduler::new();
+//! let mut s = Scheduler::<Inline<Update, 16>>::new(); // 16 nodes inside; `const`, so it could be a static
 //! let job = s.add(Spec::sequence("update"))?;
-//! s.add_child(job, Spec::work("fetch", Update::Fetch { failures_left: 2 }).retry(Retry::A_FEW))?;
-//! s.add_child(job, Spec::work("flash", Update::Flash { pages_left: 3 }).timeout(Duration::from_secs(30)))?;
+//! s.add_below(job, Spec::work("fetch", Update::Fetch { failures: 2 }).retry(Retry::A_FEW))?;
+//! s.add_below(job, Spec::work("flash", Update::Flash { pages: 3 }).timeout(Duration::from_secs(30)))?;
 //!
-//! let mut now = Instant::ZERO; // a real driver asks its clock
-//! loop {
-//!     match s.poll_work(now) {
-//!         Next::Now => {}
-//!         Next::At(at) => now = at, // a real driver sleeps
-//!         Next::OnWake => unreachable!("nothing here waits for a wake"),
-//!         Next::Done => break,
-//!     }
-//! }
-//! assert_eq!(s.state(job)?, State::Success);
-//! assert_eq!(s.metrics().retries, 2);
-//! assert_eq!(s.tree().to_string(), "\
+//! let end = s.fast_forward(Instant::ZERO, Instant::MAX); // virtual time: a driver polls, and sleeps as it is told
+//! assert_eq!(s.tree(end).to_string(), "\
 //! └─ ✔ update (sequence): succeeded
 //!    ├─ ✔ fetch, attempt 3: succeeded
 //!    └─ ✔ flash: succeeded
@@ -72,10 +54,31 @@
 //! # Ok::<(), windlass::Error>(())
 //! ```
 //!
+//! A driver is a loop around [`Scheduler::poll_work`], which answers when it wants to be called again:
+//!
+//! ```
+//! # use windlass::prelude::*;
+//! # struct Once;
+//! # impl Work for Once { fn on_run(&mut self, _: &mut Cx<'_, Self>) -> Outcome { Outcome::Success } }
+//! # let mut s = Scheduler::<Inline<Once, 16>>::new();
+//! # s.add(Spec::work("once", Once))?;
+//! # let clock = || Instant::ZERO;
+//! # let sleep = |_: Option<Instant>| {};
+//! loop {
+//!     match s.poll_work(clock) {
+//!         Next::Now => {}
+//!         Next::At(instant) => sleep(Some(instant)), // until then, or until somebody wakes a node
+//!         Next::OnWake => sleep(None),
+//!         Next::Done => break,
+//!     }
+//! }
+//! # Ok::<(), windlass::Error>(())
+//! ```
+//!
 //! # Where things are
 //!
 //! * [`Work`] is what you write; [`Cx`] is what it may do while it runs; [`Spec`] says what a node is: a work, or a composite (sequence,
-//!   parallel, quorum, race, batch, gate, callback, graph) with its width, retries, timeout and policies.
+//!   parallel, quorum, race, batch, gate, callback, graph) with its concurrency, retries, timeout and policies.
 //! * [`Scheduler`] runs them over an [`Inline`] or [`Boxed`] table. A full table is a value
 //!   ([`Refused`] gives everything back), a stale [`NodeId`] is an error, a panic is a bug of this crate.
 //! * [`State`] is the state machine, [`Retry`] the back-off, [`WakeSet`] how the outside world wakes a node.
@@ -124,6 +127,7 @@ mod error;
 mod explain;
 mod id;
 mod kind;
+mod label;
 mod lifecycle;
 mod links;
 mod lint;
@@ -177,22 +181,29 @@ pub use kind::Kind;
 pub use lint::Lint;
 pub use metrics::{Metrics, Totals};
 pub use next::Next;
-pub use observe::{Detail, Event, EventLog, Observer, What};
-pub use reason::{Cause, Failure, Reason};
+pub use observe::{Event, EventKind, EventLog, Observer, Verbosity};
+pub use reason::{AbortCause, Failure, Reason};
 pub use retry::{Jitter, Retry};
 pub use scheduler::Scheduler;
-pub use spec::{OnFailure, Spec};
+pub use spec::{OnFailure, Setting, Spec};
 pub use state::{IllegalTransition, State, Status, Transition};
 #[cfg(feature = "alloc")]
 pub use store::Boxed;
 pub use store::{Inline, Store};
-pub use time::Instant;
+pub use time::{Clock, Instant};
 pub use view::{Drain, NodeView, View};
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub use wake::{Notify, WakeHandle, WakeSet, WakeWord};
 #[cfg(all(feature = "waker", any(target_has_atomic = "32", feature = "portable-atomic")))]
 pub use waker::{AsyncLeaf, AsyncWork, Rerun, Routine, WakeCell};
-pub use work::{Abort, Check, Outcome, Work, Yield};
+pub use work::{AbortStep, Check, Generated, Outcome, Work};
+
+/// What most programs use.
+pub mod prelude {
+    pub use core::time::Duration;
+
+    pub use crate::{Cx, Inline, Instant, Next, Outcome, Reason, Retry, Scheduler, Spec, State, Work};
+}
 
 /// The code of the project's front page, as tests.
 #[cfg(doctest)]

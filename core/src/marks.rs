@@ -25,8 +25,11 @@ pub(crate) mod mark {
     /// Children of it have ended that it has not seen: its list of these is not empty.
     pub(crate) const UNSEEN: u32 = 1 << 8;
 
+    /// It has a tag.
+    pub(crate) const TAGGED: u32 = 1 << 22;
+
     const OF_THE_NODE: u32 =
-        LIVE | HANDLE | DETACHED | PARENT | LIMITED | DRAINED | WATCHED | AWAITED_SUCCEEDED | UNSEEN;
+        LIVE | HANDLE | DETACHED | PARENT | LIMITED | DRAINED | WATCHED | AWAITED_SUCCEEDED | UNSEEN | TAGGED;
 
     // ---- until it is reset ----
 
@@ -71,7 +74,7 @@ pub(crate) mod mark {
     pub(crate) const FORCED: u32 = 1 << 20;
     /// The cold half holds the node that asked for the abort.
     pub(crate) const ABORTER: u32 = 1 << 21;
-    /// The cause of the abort, as its place in [`Cause::ALL`](crate::reason::Cause::ALL), from this bit on.
+    /// The cause of the abort, as its place in [`AbortCause::ALL`](crate::reason::Cause::ALL), from this bit on.
     pub(crate) const CAUSE_SHIFT: u32 = 29;
     pub(crate) const CAUSE: u32 = 7 << CAUSE_SHIFT;
 
@@ -102,6 +105,7 @@ mod tests {
             WATCHED,
             AWAITED_SUCCEEDED,
             UNSEEN,
+            TAGGED,
             STARTED,
             BLAMED,
             TURN,

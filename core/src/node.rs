@@ -11,7 +11,7 @@ use crate::kind::Kind;
 use crate::links::{Link, List, NONE};
 use crate::marks::mark;
 use crate::phase::Phase;
-use crate::reason::{Cause, Failure};
+use crate::reason::{AbortCause, Failure, Reason};
 use crate::retry::Retry;
 use crate::run_queue::{Passes, Ring};
 use crate::siblings::Siblings;
@@ -79,11 +79,11 @@ impl Hot {
     }
 
     /// Why it is being aborted, or was. Meaningless for all others.
-    pub(crate) const fn cause(&self) -> Cause {
-        Cause::ALL[(self.marks >> mark::CAUSE_SHIFT) as usize % Cause::ALL.len()]
+    pub(crate) const fn cause(&self) -> AbortCause {
+        AbortCause::ALL[(self.marks >> mark::CAUSE_SHIFT) as usize % AbortCause::ALL.len()]
     }
 
-    pub(crate) const fn set_cause(&mut self, cause: Cause) {
+    pub(crate) const fn set_cause(&mut self, cause: AbortCause) {
         self.marks = self.marks & !mark::CAUSE | (cause as u32) << mark::CAUSE_SHIFT;
     }
 
@@ -143,7 +143,7 @@ pub(crate) struct Cold {
     pub earlier: u32,
     /// Children that hold a place, and places.
     pub active: u32,
-    pub width: u32,
+    pub places: u32,
     /// Children that wait for a place.
     pub queue: List,
     /// Children that have ended and that this node has not seen yet.
@@ -178,7 +178,7 @@ impl Cold {
     /// All zeros.
     pub(crate) const UNUSED: Self = Self {
         children: Siblings::UNUSED,
-        width: 0,
+        places: 0,
         queue: List::UNUSED,
         ended: List::UNUSED,
         edges: Ends::UNUSED,
@@ -200,7 +200,7 @@ impl Cold {
         aborted: 0,
         earlier: 0,
         active: 0,
-        width: u32::MAX,
+        places: u32::MAX,
         queue: List::EMPTY,
         ended: List::EMPTY,
         unmet: 0,
@@ -251,26 +251,48 @@ impl Cold {
     }
 }
 
-/// What people are told of a node.
+/// What people are told of a node: its name, and why it failed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Note {
-    /// None only in an unused slot.
+    // Not as a `Failure`, so that the numbers need no padding.
     name: Option<&'static str>,
-    pub failure: Option<Failure>,
+    text: Option<&'static str>,
+    origin: Option<NodeId>,
+    code: u32,
+    /// Meaningless without [`mark::TAGGED`].
+    pub tag: u32,
 }
 
 impl Note {
     /// All zeros.
-    pub(crate) const UNUSED: Self = Self { name: None, failure: None };
+    pub(crate) const UNUSED: Self = Self { name: None, text: None, origin: None, code: 0, tag: 0 };
 
-    pub(crate) const fn new(name: &'static str) -> Self {
-        Self { name: Some(name), failure: None }
+    pub(crate) const fn new(name: &'static str, tag: u32) -> Self {
+        Self { name: Some(name), tag, ..Self::UNUSED }
     }
 
     pub(crate) const fn name(&self) -> &'static str {
         match self.name {
             Some(name) => name,
             None => "",
+        }
+    }
+
+    pub(crate) const fn failure(&self) -> Option<Failure> {
+        match (self.text, self.origin) {
+            (Some(text), Some(origin)) => {
+                Some(Failure { reason: Reason::new(text).with_code(self.code), origin })
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn set_failure(&mut self, failure: Option<Failure>) {
+        match failure {
+            Some(Failure { reason, origin }) => {
+                (self.text, self.origin, self.code) = (Some(reason.text()), Some(origin), reason.code());
+            }
+            None => (self.text, self.origin, self.code) = (None, None, 0),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::id::NodeId;
 use crate::kind::Kind;
 use crate::node::ROOT;
 use crate::phase::Phase;
-use crate::reason::Cause;
+use crate::reason::AbortCause;
 use crate::slots::Slots;
 use crate::spec::Spec;
 use crate::table::Table;
@@ -117,7 +117,7 @@ pub(crate) fn abort(
     deadline: Instant,
 ) -> Result<(), Error> {
     let index = table.resolve(id)?;
-    table.abort(index, Cause::User, by, deadline.as_micros());
+    table.abort(index, AbortCause::User, by, deadline.as_micros());
     Ok(())
 }
 

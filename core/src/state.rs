@@ -36,8 +36,8 @@
 //! | 9 | a wake: a deadline, a handle, a child (`table::wake`) | none |
 //! | 11 | the second half of 7: the delay is armed | none |
 //! | 12, 13, 16 | a restart, or a parent that tries again (`slots::renew_below`) | none; 1 follows when the node is cranked |
-//! | 14 | `Abort::{Again, Wake, Sleep}`, or a second abort | none |
-//! | 15 | `Abort::Done` (`engine::finish`), or the drain deadline (`abort::force`) | `on_reset`; none if forced or never started |
+//! | 14 | `AbortStep::{Again, Wake, Sleep}`, or a second abort | none |
+//! | 15 | `AbortStep::Done` (`engine::finish`), or the drain deadline (`abort::force`) | `on_reset`; none if forced or never started |
 //!
 //! There is no Retrying → Aborting: a node leaves Retrying in the call that enters it, and is seen as waiting during the delay.
 

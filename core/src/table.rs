@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::id::NodeId;
 use crate::marks::mark;
 use crate::node::{Cold, Hot, Note, ROOT};
-use crate::observe::{Event, Sink, What};
+use crate::observe::{Event, EventKind, Sink};
 use crate::root::Globals;
 use crate::siblings::{self, Sibling};
 use crate::time::Instant;
@@ -105,34 +105,36 @@ impl Table<'_> {
 
     // ---- events ----
 
-    /// Something that belongs to [`Detail::Steps`](crate::Detail::Steps).
+    /// Something that belongs to [`Verbosity::Steps`](crate::Verbosity::Steps).
     #[cfg_attr(not(target_os = "none"), inline)]
     #[cfg_attr(target_os = "none", inline(never))]
-    pub(crate) fn emit_step(&mut self, index: u32, what: What) {
+    pub(crate) fn emit_step(&mut self, index: u32, kind: EventKind) {
         if self.sink.is_some() {
-            self.send_step(index, what);
+            self.send_step(index, kind);
         }
     }
 
-    /// Something that belongs to [`Detail::Ends`](crate::Detail::Ends).
+    /// Something that belongs to [`Verbosity::Ends`](crate::Verbosity::Ends).
     #[cfg_attr(not(target_os = "none"), inline)]
     #[cfg_attr(target_os = "none", inline(never))]
-    pub(crate) fn emit(&mut self, index: u32, what: What) {
+    pub(crate) fn emit(&mut self, index: u32, kind: EventKind) {
         if self.sink.is_some() {
-            self.send(index, what);
+            self.send(index, kind);
         }
     }
 
     #[cold]
-    fn send_step(&mut self, index: u32, what: What) {
+    fn send_step(&mut self, index: u32, kind: EventKind) {
         if self.hot.root_mut().has(mark::STEPS) {
-            self.send(index, what);
+            self.send(index, kind);
         }
     }
 
     #[cold]
-    fn send(&mut self, index: u32, what: What) {
-        let event = Event { at: self.now(), node: self.id(index), name: self.notes[index].name(), what };
+    fn send(&mut self, index: u32, kind: EventKind) {
+        let note = &self.notes[index];
+        let tag = self.hot[index].has(mark::TAGGED).then_some(note.tag);
+        let event = Event { at: self.now(), node: self.id(index), name: note.name(), tag, kind };
         if let Some(sink) = &mut self.sink {
             sink.event(&event);
         }

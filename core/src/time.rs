@@ -77,6 +77,36 @@ impl Instant {
     }
 }
 
+/// What tells the time: an [`Instant`], which is a clock that stands still, or a function.
+///
+/// ```
+/// use windlass::{Clock, Instant};
+///
+/// let mut ticks = 0;
+/// let mut counter = || {
+///     ticks += 1;
+///     Instant::from_millis(ticks)
+/// };
+/// assert_eq!((counter.now(), counter.now()), (Instant::from_millis(1), Instant::from_millis(2)));
+/// assert_eq!(Instant::ZERO.now(), Instant::ZERO);
+/// ```
+pub trait Clock {
+    /// The time. It must not run ahead: round down.
+    fn now(&mut self) -> Instant;
+}
+
+impl Clock for Instant {
+    fn now(&mut self) -> Instant {
+        *self
+    }
+}
+
+impl<F: FnMut() -> Instant> Clock for F {
+    fn now(&mut self) -> Instant {
+        self()
+    }
+}
+
 /// Same as [`Instant::saturating_add`].
 impl Add<Duration> for Instant {
     type Output = Self;

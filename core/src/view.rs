@@ -13,11 +13,12 @@ use crate::edges::Edge;
 use crate::error::Error;
 use crate::id::NodeId;
 use crate::kind::Kind;
+use crate::label::Label;
 use crate::links::NONE;
 use crate::marks::mark;
 use crate::node::{Cold, Hot, Note, ROOT};
 use crate::phase::Phase;
-use crate::reason::{Cause, Failure};
+use crate::reason::{AbortCause, Failure};
 use crate::retry::Retry;
 use crate::root::{Globals, Root};
 use crate::siblings::{self, Sibling};
@@ -37,7 +38,6 @@ pub struct View<'a> {
     pub(crate) alarms: &'a [Alarm],
     edges: &'a [Edge],
     pub(crate) globals: &'a Globals,
-    now: Instant,
 }
 
 impl<'a> View<'a> {
@@ -51,7 +51,6 @@ impl<'a> View<'a> {
             alarms,
             edges,
             globals: &root.globals,
-            now: Instant::from_micros(root.globals.now),
         }
     }
 
@@ -64,14 +63,7 @@ impl<'a> View<'a> {
             alarms: table.alarms,
             edges: table.edges,
             globals: table.globals,
-            now: table.now(),
         }
-    }
-
-    /// The same look with another idea of the time, which shows in the texts: a display that is drawn between two polls gives the present.
-    #[must_use]
-    pub const fn as_of(self, now: Instant) -> Self {
-        Self { now, ..self }
     }
 
     pub(crate) fn id(&self, index: u32) -> NodeId {
@@ -121,8 +113,8 @@ impl<'a> View<'a> {
     }
 
     /// Slots in the table.
-    #[cfg(any(feature = "unstable-door", all(test, feature = "alloc")))]
-    pub(crate) fn capacity(&self) -> usize {
+    #[must_use]
+    pub const fn capacity(&self) -> usize {
         self.siblings.len()
     }
 
@@ -199,10 +191,10 @@ impl<'a> View<'a> {
         Drain { view: self }
     }
 
-    /// The time of the latest poll, or what [`View::as_of`] said.
+    /// The time of the latest poll.
     #[must_use]
     pub const fn now(&self) -> Instant {
-        self.now
+        Instant::from_micros(self.globals.now)
     }
 }
 
@@ -255,7 +247,7 @@ fn write_names<'a>(
 ) -> fmt::Result {
     for (position, node) in nodes.enumerate() {
         f.write_str(if position == 0 { lead } else { ", " })?;
-        f.write_str(node.name())?;
+        write!(f, "{}", node.label())?;
     }
     Ok(())
 }
@@ -308,6 +300,17 @@ impl<'a> NodeView<'a> {
         self.note().name()
     }
 
+    /// The tag, if it has one.
+    #[must_use]
+    pub fn tag(&self) -> Option<u32> {
+        self.hot().has(mark::TAGGED).then_some(self.note().tag)
+    }
+
+    /// Displays the name with the tag: `checkpoint #17`.
+    pub fn label(&self) -> impl fmt::Display + use<> {
+        Label { name: self.name(), tag: self.tag() }
+    }
+
     /// What kind of node it is.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -325,7 +328,7 @@ impl<'a> NodeView<'a> {
     pub fn status(&self) -> Status {
         let hot = self.hot();
         match hot.phase.state() {
-            State::Aborted if hot.cause() == Cause::Dependency => Status::Blocked,
+            State::Aborted if hot.cause() == AbortCause::Dependency => Status::Blocked,
             State::Running if hot.kind != Kind::Work && !hot.has(mark::IN_RING) => Status::Waiting,
             state => state.status(),
         }
@@ -364,8 +367,8 @@ impl<'a> NodeView<'a> {
 
     /// How many children may be active at once; `u32::MAX` is no limit.
     #[must_use]
-    pub fn width(&self) -> u32 {
-        self.cold().width
+    pub fn concurrency(&self) -> u32 {
+        self.cold().places
     }
 
     /// The node that this gate waits for, which may be gone; none if it is no gate or asks a predicate.
@@ -420,12 +423,12 @@ impl<'a> NodeView<'a> {
     /// Why it failed, or why its last attempt did.
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {
-        self.note().failure
+        self.note().failure()
     }
 
     /// Why it is being aborted or was; none for all others.
     #[must_use]
-    pub fn abort_cause(&self) -> Option<Cause> {
+    pub fn abort_cause(&self) -> Option<AbortCause> {
         matches!(self.state(), State::Aborting | State::Aborted).then(|| self.hot().cause())
     }
 
@@ -474,6 +477,6 @@ impl<'a> NodeView<'a> {
 
 impl fmt::Debug for NodeView<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.id(), self.name(), self.state())
+        write!(f, "{} {} {}", self.id(), self.label(), self.state())
     }
 }

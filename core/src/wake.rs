@@ -277,7 +277,11 @@ impl fmt::Debug for WakeHandle {
 /// ```
 #[macro_export]
 macro_rules! wake_set {
-    ($(#[$meta:meta])* $vis:vis static $name:ident: $nodes:expr $(, notify = $notify:expr)? $(,)?) => {
+    ($(#[$meta:meta])* $vis:vis static $name:ident: $nodes:expr $(, cells = $cells:ident)? $(, notify = $notify:expr)? $(,)?) => {
+        $(
+            /// The cells of the async works.
+            $vis static $cells: [$crate::WakeCell; $nodes] = $crate::WakeCell::row(&$name);
+        )?
         $(#[$meta])*
         $vis static $name: $crate::WakeSet = {
             const WAKE_WORD_COUNT: usize = $crate::WakeSet::words_for($nodes);

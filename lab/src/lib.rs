@@ -26,7 +26,7 @@
 //!
 //! enum Save { Job, Write { begun: bool }, Rename }
 //!
-//! impl Work<Disk> for Save {
+//! impl Work<Self, Disk> for Save {
 //!     fn on_run(&mut self, cx: &mut Cx<'_, Self, Disk>) -> Outcome {
 //!         let id = cx.id();
 //!         match self {
@@ -56,9 +56,9 @@
 //!
 //! fn plant(lab: &mut Lab<Save, Disk>, job: Spec<Save>) {
 //!     let job = lab.add(job).unwrap();
-//!     let steps = lab.add_child(job, Spec::sequence("steps")).unwrap();
-//!     lab.add_child(steps, Spec::work("write", Save::Write { begun: false }).retry(Retry::A_FEW)).unwrap();
-//!     lab.add_child(steps, Spec::work("rename", Save::Rename)).unwrap();
+//!     let steps = lab.add_below(job, Spec::sequence("steps")).unwrap();
+//!     lab.add_below(steps, Spec::work("write", Save::Write { begun: false }).retry(Retry::A_FEW)).unwrap();
+//!     lab.add_below(steps, Spec::work("rename", Save::Rename)).unwrap();
 //!     lab.at_end("no temporary file is left", |lab| !lab.app().temporary);
 //! }
 //!

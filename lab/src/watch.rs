@@ -7,7 +7,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use windlass::{Event, Instant, Kind, NodeId, NodeView, Retry, State, Transition, What};
+use windlass::{Event, EventKind, Instant, Kind, NodeId, NodeView, Retry, State, Transition};
 
 use crate::oracle::{Oracle, Violation, ensure};
 
@@ -30,7 +30,7 @@ impl Facts {
     pub(crate) fn of(node: &NodeView<'_>) -> Self {
         Self {
             kind: node.kind(),
-            width: node.width(),
+            width: node.concurrency(),
             retry: node.retry_policy(),
             paused: node.is_paused(),
             awaited: node.awaited(),
@@ -103,18 +103,18 @@ impl Watch {
     /// Takes in one event.
     pub(crate) fn event(&mut self, event: &Event) -> Checked {
         let id = event.node;
-        match event.what {
-            What::Added(parent) => self.added(id, parent),
-            What::Cranked => self.cranked(id),
-            What::Moved(transition) => self.moved(event, transition),
-            What::Retry { attempt, delay, .. } => self.retry(event, attempt, delay),
-            What::AbortBegan { .. } => self.abort_began(id),
-            What::Opened => self.opened(id),
-            What::Paused(paused) => {
+        match event.kind {
+            EventKind::Added(parent) => self.added(id, parent),
+            EventKind::Cranked => self.cranked(id),
+            EventKind::Moved(transition) => self.moved(event, transition),
+            EventKind::Retry { attempt, delay, .. } => self.retry(event, attempt, delay),
+            EventKind::AbortBegan { .. } => self.abort_began(id),
+            EventKind::Opened => self.opened(id),
+            EventKind::Paused(paused) => {
                 self.node_mut(id).paused = paused;
                 Ok(())
             }
-            What::Freed => self.freed(id),
+            EventKind::Freed => self.freed(id),
             // Failures, ends by force, timeouts, refusals: what follows from them has events of its own.
             _ => Ok(()),
         }
@@ -251,7 +251,12 @@ impl Watch {
         let active =
             above.children.iter().filter(|child| **child != id && self.is_active(**child, facts.kind));
         let width = active.count() < facts.width as usize;
-        ensure(width, Oracle::Width, id, "it runs beside as many others as its parent's width allows")
+        ensure(
+            width,
+            Oracle::Concurrency,
+            id,
+            "it runs beside as many others as its parent's concurrency allows",
+        )
     }
 
     /// Whether a child holds one of its parent's places. In a graph, one in a retry delay has lent it.

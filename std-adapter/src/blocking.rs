@@ -8,14 +8,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass::{Abort, Cx, Outcome, Reason, Work};
+use windlass::{AbortStep, Cx, Outcome, Reason, Work};
 
 use crate::pool::{CancelToken, Job, JobError, Rejected, Spawner};
 
 /// A work that runs a closure in a [`Pool`](crate::Pool), once per attempt.
 ///
 /// * While all threads are busy it stands in line. The pool's bound is not for leaves: each has at most one job, so
-///   the node table bounds them. [`Spec::width`](windlass::Spec::width) of a composite keeps the line short.
+///   the node table bounds them. [`Spec::concurrency`](windlass::Spec::concurrency) of a composite keeps the line short.
 /// * What the closure returns becomes the outcome: a value is success (and goes to [`Blocking::deliver`]'s closure),
 ///   a [`Reason`] is a failure that is retried within the node's budget, [`Failed`] says more. A panic is a failure
 ///   for good with [`Reason::PANICKED`]; its message shows in
@@ -36,7 +36,7 @@ use crate::pool::{CancelToken, Job, JobError, Rejected, Spawner};
 /// })
 /// .deliver(|sizes: &mut Vec<usize>, text: String| sizes.push(text.len()));
 ///
-/// let mut scheduler: Scheduler<DynWork<Vec<usize>>, _> = Scheduler::with_capacity(4);
+/// let mut scheduler: Scheduler<_> = Scheduler::with_capacity(4);
 /// let spec = Spec::work("read", DynWork::new(read)).retry(Retry::ONCE).timeout(Duration::from_secs(60));
 /// scheduler.add(spec)?;
 /// let mut sizes = Vec::new();
@@ -120,7 +120,7 @@ impl<T: Send + 'static> Blocking<T> {
 
 impl<T: Send + 'static, D> Blocking<T, D> {
     fn start<W, A: ?Sized>(&mut self, cx: &mut Cx<'_, W, A>) -> Outcome {
-        let Ok(wake) = cx.wake_handle() else {
+        let Ok(wake) = cx.own_wake_handle() else {
             return Outcome::Fatal(Reason::new("no wake set, so a job could not be waited for"));
         };
         let closure = Arc::clone(&self.closure);
@@ -136,7 +136,7 @@ impl<T: Send + 'static, D> Blocking<T, D> {
     }
 }
 
-impl<T, D, A, W> Work<A, W> for Blocking<T, D>
+impl<T, D, A, W> Work<W, A> for Blocking<T, D>
 where
     T: Send + 'static,
     D: Deliver<T, A>,
@@ -171,10 +171,10 @@ where
         }
     }
 
-    fn on_abort(&mut self, _: &mut Cx<'_, W, A>) -> Abort {
-        let (Stage::Working(job) | Stage::Leaving(job)) = &mut self.stage else { return Abort::Done };
+    fn on_abort(&mut self, _: &mut Cx<'_, W, A>) -> AbortStep {
+        let (Stage::Working(job) | Stage::Leaving(job)) = &mut self.stage else { return AbortStep::Done };
         job.cancel();
-        if job.is_ended() { Abort::Done } else { Abort::Wake }
+        if job.is_ended() { AbortStep::Done } else { AbortStep::Wake }
     }
 
     fn on_reset(&mut self, _: &mut Cx<'_, W, A>) {

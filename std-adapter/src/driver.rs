@@ -21,7 +21,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass::{Boxed, Instant, Next, Observer, Scheduler, Store, Work};
+use windlass::{Instant, Next, Observer, Scheduler, Store, Work};
 
 use crate::clock::{Clock, Monotonic, Park, Signal};
 use crate::interrupt::{Interrupt, InterruptError};
@@ -60,8 +60,8 @@ const PIECE: Duration = Duration::from_secs(3_600);
 /// assert!(report.is_success());
 /// # Ok::<(), windlass::Error>(())
 /// ```
-pub struct Driver<W, S = Boxed<W>, O = ()> {
-    scheduler: Scheduler<W, S, O>,
+pub struct Driver<S, O = ()> {
+    scheduler: Scheduler<S, O>,
     shared: Arc<Shared>,
     end: End,
     stats: Stats,
@@ -95,19 +95,19 @@ pub(crate) enum Step {
     Over,
 }
 
-impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
+impl<S: Store, O: Observer> Driver<S, O> {
     /// Takes a scheduler into hand, with the monotonic clock and the calling thread's sleep.
     ///
     /// Gives the scheduler a wake set, in place of one it may have had: handles made before are dead.
     #[must_use]
-    pub fn new(scheduler: Scheduler<W, S, O>) -> Self {
+    pub fn new(scheduler: Scheduler<S, O>) -> Self {
         Self::with_clock(scheduler, Monotonic::new(), Signal::default())
     }
 
     /// As [`Driver::new`], with another clock and another way to sleep. Tests put `Arc`s of their fakes here.
     #[must_use]
     pub fn with_clock(
-        scheduler: Scheduler<W, S, O>,
+        scheduler: Scheduler<S, O>,
         clock: impl Clock + 'static,
         park: impl Park + 'static,
     ) -> Self {
@@ -115,7 +115,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     }
 
     /// As [`Driver::with_clock`], with what others have in hand already.
-    pub(crate) fn with_shared(scheduler: Scheduler<W, S, O>, shared: Arc<Shared>) -> Self {
+    pub(crate) fn with_shared(scheduler: Scheduler<S, O>, shared: Arc<Shared>) -> Self {
         let seat = Seat::take(scheduler.capacity(), Arc::clone(&shared));
         let mut driver = Self {
             scheduler,
@@ -177,7 +177,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     /// [`View::stalled`](windlass::View::stalled) finds such nodes, and [`Driver::stop`] ends them.
     pub fn run_until_done(&mut self) -> Report
     where
-        W: Work<(), W>,
+        S::Work: Work,
     {
         self.run_until_done_with(&mut ())
     }
@@ -185,7 +185,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     /// As [`Driver::run_until_done`], for works that reach the application through [`Cx::app`](windlass::Cx::app).
     pub fn run_until_done_with<A: ?Sized>(&mut self, app: &mut A) -> Report
     where
-        W: Work<A, W>,
+        S::Work: Work<S::Work, A>,
     {
         while !matches!(self.step(app, None, false), Step::Over) {}
         self.report()
@@ -216,7 +216,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     /// ```
     pub fn run_until(&mut self, deadline: Instant) -> Next
     where
-        W: Work<(), W>,
+        S::Work: Work,
     {
         self.run_until_with(deadline, &mut ())
     }
@@ -224,7 +224,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     /// As [`Driver::run_until`], for works that reach the application.
     pub fn run_until_with<A: ?Sized>(&mut self, deadline: Instant, app: &mut A) -> Next
     where
-        W: Work<A, W>,
+        S::Work: Work<S::Work, A>,
     {
         while matches!(self.step(app, Some(deadline), false), Step::Moved) {}
         self.scheduler.next()
@@ -233,7 +233,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     /// Polls once, due or not, and never sleeps: for programs that have a main loop of their own.
     pub fn poll(&mut self) -> Next
     where
-        W: Work<(), W>,
+        S::Work: Work,
     {
         self.poll_with(&mut ())
     }
@@ -241,7 +241,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     /// As [`Driver::poll`], for works that reach the application.
     pub fn poll_with<A: ?Sized>(&mut self, app: &mut A) -> Next
     where
-        W: Work<A, W>,
+        S::Work: Work<S::Work, A>,
     {
         self.obey(false);
         let now = self.now();
@@ -250,19 +250,19 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     }
 
     /// The scheduler, to add, abort and look. Do not give it another wake set.
-    pub const fn scheduler_mut(&mut self) -> &mut Scheduler<W, S, O> {
+    pub const fn scheduler_mut(&mut self) -> &mut Scheduler<S, O> {
         &mut self.scheduler
     }
 
     /// The scheduler.
-    pub const fn scheduler(&self) -> &Scheduler<W, S, O> {
+    pub const fn scheduler(&self) -> &Scheduler<S, O> {
         &self.scheduler
     }
 
     /// Gives the scheduler back. Its wake handles are dead from now on, until another driver takes it and its works
     /// make new ones.
     #[must_use]
-    pub fn into_scheduler(mut self) -> Scheduler<W, S, O> {
+    pub fn into_scheduler(mut self) -> Scheduler<S, O> {
         self.scheduler.set_wakes(Seat::nowhere());
         self.scheduler
     }
@@ -308,7 +308,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     /// down is waited with.
     pub(crate) fn step<A: ?Sized>(&mut self, app: &mut A, until: Option<Instant>, stay: bool) -> Step
     where
-        W: Work<A, W>,
+        S::Work: Work<S::Work, A>,
     {
         self.step_with(app, until, stay, Shared::park)
     }
@@ -322,7 +322,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
         sleep: impl FnOnce(&Shared, Option<Duration>),
     ) -> Step
     where
-        W: Work<A, W>,
+        S::Work: Work<S::Work, A>,
     {
         self.obey(stay);
         let next = self.scheduler.next();
@@ -366,7 +366,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
 
     fn poll_at<A: ?Sized>(&mut self, now: Instant, app: &mut A)
     where
-        W: Work<A, W>,
+        S::Work: Work<S::Work, A>,
     {
         let Err(payload) = self.call(now, app) else { return };
         let Some(node) = self.scheduler.interrupted() else {
@@ -385,7 +385,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
 
     fn call<A: ?Sized>(&mut self, now: Instant, app: &mut A) -> Result<(), Payload>
     where
-        W: Work<A, W>,
+        S::Work: Work<S::Work, A>,
     {
         self.stats.polls += 1;
         // The engine keeps its tables whole; what a half-done work is worth, its node's failure says.
@@ -395,7 +395,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     }
 }
 
-impl<W, S: Store<W>, O: Observer> fmt::Debug for Driver<W, S, O> {
+impl<S: Store, O: Observer> fmt::Debug for Driver<S, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Driver")
             .field("scheduler", &self.scheduler)

@@ -30,7 +30,7 @@ const EXIT_CODE: i32 = 130;
 /// use windlass_std::Driver;
 ///
 /// fn main() -> ExitCode {
-///     let scheduler: Scheduler<DynWork, _> = Scheduler::with_capacity(64);
+///     let scheduler: Scheduler<_> = Scheduler::with_capacity(64);
 ///     // ... add works ...
 ///     let Ok(mut driver) = Driver::new(scheduler).on_interrupt(Duration::from_secs(10)) else {
 ///         return ExitCode::FAILURE;

@@ -31,7 +31,7 @@
 //! }
 //!
 //! struct Note;
-//! impl<W> Work<App, W> for Note {
+//! impl<W> Work<W, App> for Note {
 //!     fn on_run(&mut self, cx: &mut Cx<'_, W, App>) -> Outcome {
 //!         match &cx.app().fetched {
 //!             Some(text) if !text.is_empty() => Outcome::Success,
@@ -50,16 +50,16 @@
 //! })
 //! .deliver(|app: &mut App, text| app.fetched = Some(text));
 //!
-//! let mut scheduler: Scheduler<DynWork<App>, _> = Scheduler::with_capacity(16);
+//! let mut scheduler: Scheduler<_> = Scheduler::with_capacity(16);
 //! let job = scheduler.add(Spec::sequence("job"))?;
 //! let retry = Retry::A_FEW.constant(Duration::from_millis(1));
-//! scheduler.add_child(job, Spec::work("fetch", DynWork::new(fetch)).retry(retry))?;
-//! scheduler.add_child(job, Spec::work("note", DynWork::new(Note)))?;
+//! scheduler.add_below(job, Spec::work("fetch", DynWork::new(fetch)).retry(retry))?;
+//! scheduler.add_below(job, Spec::work("note", DynWork::new(Note)))?;
 //!
 //! let mut driver = Driver::new(scheduler);
 //! let report = driver.run_until_done_with(&mut App::default());
 //! assert!(report.is_success(), "{report}");
-//! assert_eq!(driver.scheduler().tree().to_string(), "\
+//! assert_eq!(driver.scheduler().tree(driver.now()).to_string(), "\
 //! └─ ✔ job (sequence): succeeded
 //!    ├─ ✔ fetch, attempt 2: succeeded
 //!    └─ ✔ note: succeeded

@@ -81,13 +81,13 @@ impl Drop for Seat {
 
 #[cfg(test)]
 mod tests {
-    use windlass::{Cx, DynWork, Next, Outcome, Scheduler, Spec, State, Work};
+    use windlass::{Boxed, Cx, DynWork, Next, Outcome, Scheduler, Spec, State, Work};
 
     use super::*;
     use crate::Driver;
 
     struct Wait(u32);
-    impl<W> Work<(), W> for Wait {
+    impl<W> Work<W, ()> for Wait {
         fn on_run(&mut self, _: &mut Cx<'_, W>) -> Outcome {
             if self.0 == 0 {
                 return Outcome::Success;
@@ -97,7 +97,7 @@ mod tests {
         }
     }
 
-    fn waiting(capacity: usize, nodes: usize, waits: u32) -> (Driver<DynWork>, windlass::WakeHandle) {
+    fn waiting(capacity: usize, nodes: usize, waits: u32) -> (Driver<Boxed<DynWork>>, windlass::WakeHandle) {
         let mut driver = Driver::new(Scheduler::with_capacity(capacity));
         let add = |_| driver.scheduler_mut().add(Spec::work("wait", DynWork::new(Wait(waits))));
         let last = (0..nodes).map(add).last().and_then(Result::ok);

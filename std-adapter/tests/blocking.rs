@@ -16,15 +16,15 @@ type Leaf = DynWork<App>;
 
 const NO: Reason = Reason::new("no");
 
-fn driver() -> Driver<Leaf> {
+fn driver() -> Driver<Boxed<Leaf>> {
     alone(64)
 }
 
 /// A driver with a table of a size of its own, so that its wake set was never another test's: no late wake of theirs
 /// is counted here.
-fn alone(capacity: usize) -> Driver<Leaf> {
+fn alone(capacity: usize) -> Driver<Boxed<Leaf>> {
     bounded();
-    Driver::new(Scheduler::<Leaf, Boxed<Leaf>>::with_capacity(capacity))
+    Driver::new(Scheduler::<Boxed<Leaf>>::with_capacity(capacity))
 }
 
 fn quick(retry: Retry) -> Retry {
@@ -93,7 +93,7 @@ fn a_closure_may_say_how_its_failure_is_meant() {
         match calls.fetch_add(1, Ordering::SeqCst) {
             0 => Err(Failed::RetryAfter(Duration::ZERO, NO)),
             1 => Err(NO.into()),
-            _ => Err(Failed::Fatal(NO.code(2))),
+            _ => Err(Failed::Fatal(NO.with_code(2))),
         }
     });
     let mut driver = driver();
@@ -101,7 +101,7 @@ fn a_closure_may_say_how_its_failure_is_meant() {
     let id = driver.scheduler_mut().add(spec).unwrap();
     assert_eq!(driver.run_until_done_with(&mut App::new()).failed, 1);
     assert_eq!(count.load(Ordering::SeqCst), 3);
-    assert_eq!(driver.scheduler().node(id).unwrap().failure().unwrap().reason, NO.code(2));
+    assert_eq!(driver.scheduler().node(id).unwrap().failure().unwrap().reason, NO.with_code(2));
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_panic_is_a_failure_for_good_and_its_message_can_be_read() {
     let node = driver.scheduler().node(id).unwrap();
     assert_eq!((node.failure().unwrap().reason, node.attempt()), (Reason::PANICKED, 1));
     assert_eq!(
-        driver.scheduler().described_tree::<App>().to_string(),
+        driver.scheduler().described_tree::<App>(Instant::ZERO).to_string(),
         "└─ ✘ leaf: failed: panicked; panicked: no such luck\n"
     );
 }
@@ -290,7 +290,7 @@ fn without_its_pool_a_leaf_fails() {
 #[test]
 fn without_a_driver_a_leaf_says_what_it_misses() {
     let pool = Pool::new(1, 0).unwrap();
-    let mut scheduler: Scheduler<DynWork, _> = Scheduler::with_capacity(1);
+    let mut scheduler: Scheduler<_> = Scheduler::with_capacity(1);
     let leaf = Blocking::new(pool.spawner(), |_| -> Result<(), Reason> { Ok(()) });
     let id = scheduler.add(Spec::work("leaf", DynWork::new(leaf))).unwrap();
     assert_eq!(scheduler.poll_work(Instant::ZERO), Next::Done);

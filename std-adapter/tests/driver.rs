@@ -9,18 +9,19 @@ use std::time::Duration;
 
 use common::{Do, World, says};
 use windlass::{
-    Abort, Boxed, Cx, DynWork, Instant, Next, NodeId, Outcome, Reason, Retry, Scheduler, Spec, State, Work,
+    AbortStep, Boxed, Cx, DynWork, Instant, Next, NodeId, Outcome, Reason, Retry, Scheduler, Spec, State,
+    Work,
 };
 use windlass_std::{Clock, Driver, End};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
 
-fn table() -> Scheduler<DynWork, Boxed<DynWork>> {
+fn table() -> Scheduler<Boxed<DynWork>> {
     Scheduler::with_capacity(16)
 }
 
-fn drive(world: &Arc<World>, scheduler: Scheduler<DynWork, Boxed<DynWork>>) -> Driver<DynWork> {
+fn drive(world: &Arc<World>, scheduler: Scheduler<Boxed<DynWork>>) -> Driver<Boxed<DynWork>> {
     Driver::with_clock(scheduler, Arc::clone(world), Arc::clone(world))
 }
 
@@ -29,7 +30,7 @@ fn work(run: impl FnMut(&mut Cx<'_, DynWork>) -> Outcome + Send + 'static) -> Dy
 }
 
 /// A driver with one node that waits, the node, and the handle that wakes it.
-fn waiting(world: &Arc<World>) -> (Driver<DynWork>, NodeId, windlass::WakeHandle) {
+fn waiting(world: &Arc<World>) -> (Driver<Boxed<DynWork>>, NodeId, windlass::WakeHandle) {
     let mut driver = drive(world, table());
     let spec = Spec::work("waits", DynWork::new(says([Outcome::Waiting])));
     let id = driver.scheduler_mut().add(spec).unwrap();
@@ -92,7 +93,7 @@ fn a_wake_that_was_polled_for_already_costs_no_second_poll() {
         step += 1;
         match step {
             1 => {
-                cx.wake_handle().unwrap().wake();
+                cx.own_wake_handle().unwrap().wake();
                 Outcome::Waiting
             }
             2 => Outcome::Sleep(SECOND),
@@ -217,7 +218,7 @@ fn a_single_poll_never_sleeps() {
 
 #[test]
 fn works_reach_the_application() {
-    let mut scheduler: Scheduler<DynWork<Vec<u32>>, _> = Scheduler::with_capacity(4);
+    let mut scheduler: Scheduler<_> = Scheduler::with_capacity(4);
     for n in 1..=3 {
         let push = Do::new(move |cx: &mut Cx<'_, DynWork<Vec<u32>>, Vec<u32>>| {
             cx.app().push(n);
@@ -241,7 +242,7 @@ fn a_stop_reaches_a_sleeping_driver_and_abort_hooks_run() {
     let count = Arc::clone(&cleaned);
     let clean = Do::new(|_| Outcome::Waiting).on_abort(move |_| {
         *count.lock().unwrap() += 1;
-        if *count.lock().unwrap() < 3 { Abort::Sleep(SECOND) } else { Abort::Done }
+        if *count.lock().unwrap() < 3 { AbortStep::Sleep(SECOND) } else { AbortStep::Done }
     });
     scheduler.add(Spec::work("clean", DynWork::new(clean))).unwrap();
     let mut driver = drive(&world, scheduler);
@@ -256,7 +257,7 @@ fn a_stop_reaches_a_sleeping_driver_and_abort_hooks_run() {
 
 #[test]
 fn a_work_that_never_finishes_its_abort_is_ended_by_force_and_named() {
-    for answer in [Abort::Again, Abort::Wake, Abort::Sleep(HOUR)] {
+    for answer in [AbortStep::Again, AbortStep::Wake, AbortStep::Sleep(HOUR)] {
         let world = World::new();
         world.set(Instant::from_secs(5));
         let mut scheduler = table();
@@ -283,8 +284,8 @@ fn a_work_that_never_finishes_its_abort_is_ended_by_force_and_named() {
 fn a_drain_is_counted_from_the_request_and_not_from_the_last_poll() {
     let world = World::new();
     let mut scheduler = table();
-    let polite = Do::new(|_| Outcome::Waiting).on_abort(|_| Abort::Done);
-    scheduler.add(Spec::work("polite", DynWork::new(polite)).drain(SECOND)).unwrap();
+    let polite = Do::new(|_| Outcome::Waiting).on_abort(|_| AbortStep::Done);
+    scheduler.add(Spec::work("polite", DynWork::new(polite)).cleanup_timeout(SECOND)).unwrap();
     let mut driver = drive(&world, scheduler);
     let stop = driver.stop();
     // Idle for a day; the node's own second of drain begins when it is asked, so its hook is called.
@@ -337,7 +338,7 @@ fn handles_of_a_driver_that_is_gone_do_no_harm() {
     assert_eq!(scheduler.next(), Next::OnWake);
 
     // The next driver sits on the same seat.
-    let mut tiny: Scheduler<DynWork, Boxed<DynWork>> = Scheduler::with_capacity(257);
+    let mut tiny: Scheduler<Boxed<DynWork>> = Scheduler::with_capacity(257);
     let id = tiny.add(Spec::work("waits", DynWork::new(says([Outcome::Waiting])))).unwrap();
     let mut driver = drive(&world, tiny);
     assert_eq!(driver.poll(), Next::OnWake);
@@ -350,9 +351,9 @@ fn handles_of_a_driver_that_is_gone_do_no_harm() {
 #[test]
 fn a_scheduler_can_go_from_driver_to_driver() {
     struct Wait;
-    impl<W> Work<(), W> for Wait {
+    impl<W> Work<W, ()> for Wait {
         fn on_run(&mut self, cx: &mut Cx<'_, W>) -> Outcome {
-            assert!(cx.wake_handle().is_ok());
+            assert!(cx.own_wake_handle().is_ok());
             Outcome::Waiting
         }
     }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use common::{Do, World, says};
 use windlass::{
-    Abort, Boxed, Check, Cx, DynWork, Event, Observer, OnFailure, Outcome, Reason, Retry, Scheduler, Spec,
-    State, What, Work, Yield,
+    AbortStep, Boxed, Check, Cx, DynWork, Event, EventKind, Generated, Observer, OnFailure, Outcome, Reason,
+    Retry, Scheduler, Spec, State, Work,
 };
 use windlass_std::{Driver, End, Panic};
 
@@ -43,7 +43,7 @@ impl Fragile {
     }
 }
 
-impl<W> Work<(), W> for Fragile {
+impl<W> Work<W, ()> for Fragile {
     fn on_run(&mut self, _: &mut Cx<'_, W>) -> Outcome {
         self.reach(At::Run);
         match self.at {
@@ -53,9 +53,9 @@ impl<W> Work<(), W> for Fragile {
         }
     }
 
-    fn on_abort(&mut self, _: &mut Cx<'_, W>) -> Abort {
+    fn on_abort(&mut self, _: &mut Cx<'_, W>) -> AbortStep {
         self.reach(At::Abort);
-        Abort::Done
+        AbortStep::Done
     }
 
     fn on_reset(&mut self, _: &mut Cx<'_, W>) {
@@ -78,9 +78,9 @@ impl<W> Work<(), W> for Fragile {
         self.reach(At::Raise);
     }
 
-    fn on_next(&mut self, _: &mut Cx<'_, W>) -> Yield {
+    fn on_next(&mut self, _: &mut Cx<'_, W>) -> Generated {
         self.reach(At::Next);
-        Yield::Exhausted
+        Generated::Exhausted
     }
 
     fn on_check(&mut self, _: &mut Cx<'_, W>) -> Check {
@@ -91,8 +91,8 @@ impl<W> Work<(), W> for Fragile {
 
 fn drive<O: Observer>(
     world: &Arc<World>,
-    scheduler: Scheduler<DynWork, Boxed<DynWork>, O>,
-) -> Driver<DynWork, Boxed<DynWork>, O> {
+    scheduler: Scheduler<Boxed<DynWork>, O>,
+) -> Driver<Boxed<DynWork>, O> {
     Driver::with_clock(scheduler, Arc::clone(world), Arc::clone(world))
 }
 
@@ -143,7 +143,7 @@ fn a_panic_while_aborting_ends_that_node_by_force() {
     let world = World::new();
     let mut scheduler = Scheduler::with_capacity(8);
     let fragile = scheduler.add(Spec::work("fragile", Fragile::work(At::Abort))).unwrap();
-    let other = Do::new(|_| Outcome::Waiting).on_abort(|_| Abort::Sleep(Duration::from_secs(1)));
+    let other = Do::new(|_| Outcome::Waiting).on_abort(|_| AbortStep::Sleep(Duration::from_secs(1)));
     let other = scheduler.add(Spec::work("slow", DynWork::new(other))).unwrap();
     let mut driver = drive(&world, scheduler);
     let stop = driver.stop();
@@ -156,25 +156,25 @@ fn a_panic_while_aborting_ends_that_node_by_force() {
 #[test]
 fn a_panic_with_a_number_in_it_and_one_of_a_child_that_is_gone_are_told_too() {
     let world = World::new();
-    let mut scheduler: Scheduler<DynWork, _> = Scheduler::with_capacity(8);
+    let mut scheduler: Scheduler<_> = Scheduler::with_capacity(8);
     // The batch frees its children as soon as they have ended, and goes on.
     struct Two(u32);
-    impl Work<(), DynWork> for Two {
+    impl Work<DynWork, ()> for Two {
         fn on_run(&mut self, _: &mut Cx<'_, DynWork>) -> Outcome {
             Outcome::Success
         }
 
-        fn on_next(&mut self, cx: &mut Cx<'_, DynWork>) -> Yield {
+        fn on_next(&mut self, cx: &mut Cx<'_, DynWork>) -> Generated {
             if self.0 == 0 {
-                return Yield::Exhausted;
+                return Generated::Exhausted;
             }
             self.0 -= 1;
             let child = Do::new(|_| std::panic::panic_any(17));
             cx.add_child(Spec::work("child", DynWork::new(child))).unwrap();
-            Yield::Added
+            Generated::Added
         }
     }
-    let batch = Spec::batch("batch", DynWork::new(Two(2))).width(1).on_failure(OnFailure::Ignore);
+    let batch = Spec::batch("batch", DynWork::new(Two(2))).concurrency(1).on_failure(OnFailure::Ignore);
     scheduler.add(batch).unwrap();
     let mut driver = drive(&world, scheduler);
     let report = driver.run_until_done();
@@ -209,14 +209,14 @@ fn a_node_that_panics_again_after_a_restart_is_told_again() {
 #[test]
 fn a_panicking_parent_drains_its_children_first() {
     let world = World::new();
-    let mut scheduler: Scheduler<DynWork, _> = Scheduler::with_capacity(8);
+    let mut scheduler: Scheduler<_> = Scheduler::with_capacity(8);
     let parent = Do::new(|cx: &mut Cx<'_, DynWork>| {
         let mut asked = false;
         let child = Do::new(|_| Outcome::Waiting).on_abort(move |_| {
             if std::mem::replace(&mut asked, true) {
-                Abort::Done
+                AbortStep::Done
             } else {
-                Abort::Sleep(Duration::from_secs(1))
+                AbortStep::Sleep(Duration::from_secs(1))
             }
         });
         cx.add_child(Spec::work("child", DynWork::new(child))).unwrap();
@@ -239,14 +239,14 @@ fn a_panicking_parent_drains_its_children_first() {
 struct Nosy;
 impl Observer for Nosy {
     fn on_event(&mut self, event: &Event) {
-        assert!(event.what != What::Cranked, "saw too much");
+        assert!(event.kind != EventKind::Cranked, "saw too much");
     }
 }
 
 #[test]
 fn a_panic_of_an_observer_goes_on_to_the_caller() {
     let world = World::new();
-    let mut scheduler = Scheduler::<DynWork, _>::with_capacity(8).observed_by(Nosy);
+    let mut scheduler = Scheduler::<_>::with_capacity(8).observed_by(Nosy);
     scheduler.add(Spec::work("seen", DynWork::new(says([])))).unwrap();
     let mut driver = drive(&world, scheduler);
     let result = catch_unwind(AssertUnwindSafe(|| driver.run_until_done()));

@@ -1,11 +1,11 @@
 //! How long cleaning up may take: drain limits, deadlines of aborts and shutdowns, and forced ends.
 
-use windlass::{Abort, Cause, Error, Instant, Next, NodeId, Outcome, Spec, State, What};
+use windlass::{AbortCause, AbortStep, Error, EventKind, Instant, Next, NodeId, Outcome, Spec, State};
 use windlass_tests::{Rig, Script, parent, secs};
 
 /// A work that never finishes its abort by itself.
 fn stubborn() -> Script {
-    Script::says(Outcome::Waiting).on_abort(|_| Abort::Wake)
+    Script::says(Outcome::Waiting).on_abort(|_| AbortStep::Wake)
 }
 
 fn forced(rig: &Rig) -> Vec<&'static str> {
@@ -18,8 +18,8 @@ fn a_drain_limit_bounds_every_abort_of_its_node() {
     for shutdown in [false, true] {
         let mut rig = Rig::new(4);
         let p = rig.add(Spec::parallel("p"));
-        rig.add_child(p, stubborn().spec("a").drain(secs(3)));
-        rig.add_child(p, Script::waits().spec("b").drain(secs(3)));
+        rig.add_below(p, stubborn().spec("a").cleanup_timeout(secs(3)));
+        rig.add_below(p, Script::waits().spec("b").cleanup_timeout(secs(3)));
         rig.run_until_idle();
         if shutdown {
             rig.s.shutdown(Instant::MAX);
@@ -39,9 +39,9 @@ fn a_drain_limit_bounds_every_abort_of_its_node() {
 fn a_deadline_reaches_all_below_and_who_was_forced_is_named() {
     let mut rig = Rig::new(8);
     let p = rig.add(parent("p"));
-    let q = rig.add_child(p, Spec::sequence("q"));
-    rig.add_child(q, stubborn().spec("a"));
-    rig.add_child(p, Script::waits().aborts(&[Abort::Again]).spec("b"));
+    let q = rig.add_below(p, Spec::sequence("q"));
+    rig.add_below(q, stubborn().spec("a"));
+    rig.add_below(p, Script::waits().aborts(&[AbortStep::Again]).spec("b"));
     rig.run_until_idle();
     rig.s.abort_by(p, Instant::from_secs(9)).unwrap();
     assert_eq!(rig.node(p).deadline(), Some(Instant::from_secs(9)));
@@ -50,8 +50,13 @@ fn a_deadline_reaches_all_below_and_who_was_forced_is_named() {
     assert_eq!(forced(&rig), ["p", "q", "a"]);
     assert_eq!(rig.last_state("b"), State::Aborted);
     assert_eq!(rig.world.of("p").aborts, 0, "its child never finished, so it was never asked");
-    let events =
-        rig.s.observer().events.iter().filter(|event| event.what == What::Forced).map(|event| event.name);
+    let events = rig
+        .s
+        .observer()
+        .events
+        .iter()
+        .filter(|event| event.kind == EventKind::Forced)
+        .map(|event| event.name);
     assert_eq!(events.collect::<Vec<_>>(), ["a", "q", "p"], "children before parents");
 }
 
@@ -71,7 +76,7 @@ fn the_earliest_deadline_counts() {
     // Also between the node's own and the call's.
     for (own, call) in [(3, 8), (8, 3)] {
         let mut rig = Rig::new(2);
-        let a = rig.add(stubborn().spec("a").drain(secs(own)));
+        let a = rig.add(stubborn().spec("a").cleanup_timeout(secs(own)));
         rig.run_until_idle();
         rig.s.abort_by(a, Instant::from_secs(call)).unwrap();
         assert_eq!((rig.run(), rig.elapsed()), (Next::Done, secs(3)));
@@ -82,7 +87,7 @@ fn the_earliest_deadline_counts() {
 #[test]
 fn a_deadline_wins_over_a_sleep() {
     let mut rig = Rig::new(2);
-    let a = rig.add(Script::waits().aborts(&[Abort::Sleep(secs(100))]).spec("a"));
+    let a = rig.add(Script::waits().aborts(&[AbortStep::Sleep(secs(100))]).spec("a"));
     rig.run_until_idle();
     rig.s.abort_by(a, Instant::from_secs(4)).unwrap();
     assert_eq!((rig.run(), rig.elapsed()), (Next::Done, secs(4)));
@@ -98,10 +103,10 @@ fn a_deadline_wins_over_a_sleep() {
 fn a_forced_child_lets_its_parent_settle() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::race("p"));
-    rig.add_child(p, Script::lines(&[Outcome::Running, Outcome::Success]).spec("winner"));
-    rig.add_child(p, stubborn().spec("loser").drain(secs(2)));
+    rig.add_below(p, Script::lines(&[Outcome::Running, Outcome::Success]).spec("winner"));
+    rig.add_below(p, stubborn().spec("loser").cleanup_timeout(secs(2)));
     let after = rig.add(Spec::after_success("after", p));
-    rig.add_child(after, Script::steps(1).spec("next"));
+    rig.add_below(after, Script::steps(1).spec("next"));
     assert_eq!((rig.run(), rig.state(p), rig.elapsed()), (Next::Done, State::Success, secs(2)));
     assert_eq!((rig.state(after), forced(&rig)), (State::Success, vec!["loser"]));
 }
@@ -111,9 +116,9 @@ fn a_forced_child_lets_its_parent_settle() {
 fn a_forced_node_blocks_its_dependents() {
     let mut rig = Rig::new(8);
     let g = rig.add(Spec::graph("g"));
-    let a = rig.add_child(g, stubborn().spec("a").drain(secs(2)));
+    let a = rig.add_below(g, stubborn().spec("a").cleanup_timeout(secs(2)));
     let b = rig.s.add_after(g, Script::steps(1).spec("b"), &[a]).unwrap();
-    rig.add_child(g, Script::steps(1).spec("c"));
+    rig.add_below(g, Script::steps(1).spec("c"));
     rig.run_until_idle();
     rig.s.abort(a).unwrap();
     assert_eq!((rig.run(), rig.state(g)), (Next::Done, State::Failure));
@@ -127,11 +132,11 @@ fn a_shutdown_is_done_by_its_deadline() {
     let mut rig = Rig::new(16);
     let tree = |rig: &mut Rig| -> [NodeId; 4] {
         let p = rig.add(parent("p"));
-        rig.add_child(p, stubborn().spec("stubborn"));
-        rig.add_child(p, Script::fails().spec("retrying").retry(windlass::Retry::A_LOT));
+        rig.add_below(p, stubborn().spec("stubborn"));
+        rig.add_below(p, Script::fails().spec("retrying").retry(windlass::Retry::A_LOT));
         let g = rig.add(Spec::after("g", p));
-        rig.add_child(g, Script::steps(1).spec("never"));
-        let busy = rig.add(Script::says(Outcome::Running).on_abort(|_| Abort::Again).spec("busy"));
+        rig.add_below(g, Script::steps(1).spec("never"));
+        let busy = rig.add(Script::says(Outcome::Running).on_abort(|_| AbortStep::Again).spec("busy"));
         let paused = rig.add(Script::steps(1).spec("paused").paused());
         [p, g, busy, paused]
     };
@@ -150,7 +155,8 @@ fn a_shutdown_is_done_by_its_deadline() {
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(forced(&rig), ["p", "stubborn", "busy"]);
     for node in rig.s.nodes().filter(|node| node.state() == State::Aborted) {
-        let expected = if node.depth() == 0 || node.name() != "" { Cause::Shutdown } else { Cause::User };
+        let expected =
+            if node.depth() == 0 || node.name() != "" { AbortCause::Shutdown } else { AbortCause::User };
         assert_eq!(node.abort_cause(), Some(expected), "{}", node.name());
         assert_eq!(node.aborted_by(), None);
     }

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use windlass::{Cause, Next, Outcome, Reason, Retry, Spec, State, Status};
+use windlass::{AbortCause, Next, Outcome, Reason, Retry, Spec, State, Status};
 use windlass_tests::{Cx, Hook, Rig, Script, WRONG, parent};
 
 /// Panics without a word on the terminal.
@@ -36,7 +36,7 @@ fn panicking(at: Hook, act: Script) -> Script {
         }),
         Hook::Abort => act.on_abort(|_| {
             panics();
-            windlass::Abort::Done
+            windlass::AbortStep::Done
         }),
         Hook::Check => act.on_check(|_| {
             panics();
@@ -44,7 +44,7 @@ fn panicking(at: Hook, act: Script) -> Script {
         }),
         Hook::Next => act.on_next(|_| {
             panics();
-            windlass::Yield::Exhausted
+            windlass::Generated::Exhausted
         }),
         _ => act.on_hook(hook),
     }
@@ -91,7 +91,7 @@ fn a_panic_in_any_method_fails_the_node_once() {
 fn a_panic_in_a_predicate_keeps_the_child_from_starting() {
     let mut rig = Rig::new(4);
     let g = rig.add(Spec::when("g", panicking(Hook::Check, Script::steps(1)).boxed()));
-    let inner = rig.add_child(g, Script::steps(1).spec("inner"));
+    let inner = rig.add_below(g, Script::steps(1).spec("inner"));
     assert_eq!(run(&mut rig), 1);
     assert_eq!((rig.state(g), rig.state(inner)), (State::Failure, State::Aborted));
     assert_eq!(rig.node(g).failure().unwrap().reason, Reason::PANICKED);
@@ -112,7 +112,7 @@ fn a_panic_while_aborting_ends_the_abort() {
                 }
             }),
         };
-        let a = rig.add_child(q, act.spec("a"));
+        let a = rig.add_below(q, act.spec("a"));
         rig.run_until_idle();
         rig.s.abort(q).unwrap();
         assert_eq!(run(&mut rig), 1);
@@ -134,15 +134,15 @@ fn a_panic_in_a_parent_aborts_its_children() {
         .spec("p")
         .retry(Retry::A_LOT),
     );
-    rig.add_child(p, Script::steps(1).spec("a"));
-    rig.add_child(p, Script::says(Outcome::Waiting).aborts(&[windlass::Abort::Again; 3]).spec("b"));
+    rig.add_below(p, Script::steps(1).spec("a"));
+    rig.add_below(p, Script::says(Outcome::Waiting).aborts(&[windlass::AbortStep::Again; 3]).spec("b"));
     assert_eq!(run(&mut rig), 1);
     assert_eq!((rig.state(p), rig.world.of("b").aborts), (State::Failure, 4));
     assert_eq!(rig.node(p).failure().unwrap().reason, Reason::PANICKED);
     let b = rig.find("b").unwrap();
     assert_eq!(
         (b.state(), b.abort_cause(), b.aborted_by()),
-        (State::Aborted, Some(Cause::ParentFailed), Some(p))
+        (State::Aborted, Some(AbortCause::ParentFailed), Some(p))
     );
     assert_eq!((rig.world.of("p").failures, rig.world.of("p").retries), (0, 0));
 }
@@ -153,7 +153,7 @@ fn a_panic_in_a_child_is_a_failure_to_its_parent() {
     for kind in [Spec::parallel("p"), Spec::sequence("p"), parent("p")] {
         let mut rig = Rig::new(4);
         let p = rig.add(kind);
-        let a = rig.add_child(p, panicking(Hook::Run, Script::steps(1)).spec("a"));
+        let a = rig.add_below(p, panicking(Hook::Run, Script::steps(1)).spec("a"));
         assert_eq!(run(&mut rig), 1);
         assert_eq!(rig.state(p), State::Failure);
         let failure = rig.node(p).failure().unwrap();
@@ -171,8 +171,8 @@ fn a_panic_in_the_reset_of_a_member_fails_the_composite() {
             panics();
         }
     });
-    rig.add_child(q, act.spec("a"));
-    rig.add_child(q, Script::fails().spec("b"));
+    rig.add_below(q, act.spec("a"));
+    rig.add_below(q, Script::fails().spec("b"));
     assert_eq!(run(&mut rig), 1);
     assert_eq!(rig.state(q), State::Failure);
     assert_eq!(rig.node(q).failure().unwrap().reason, Reason::PANICKED);
@@ -245,7 +245,7 @@ fn a_hundred_panics_are_each_accounted_for() {
     let p = rig.add(Spec::parallel("p").on_failure(windlass::OnFailure::Finish));
     for n in 0..99 {
         let act = if n % 3 == 0 { Script::fails() } else { panicking(Hook::Run, Script::steps(1)) };
-        rig.add_child(p, act.spec("a"));
+        rig.add_below(p, act.spec("a"));
     }
     assert_eq!(run(&mut rig), 66);
     assert_eq!(rig.status(p), Status::Failure);

@@ -1,6 +1,6 @@
 //! Children side by side: how many at once, and what one failure means.
 
-use windlass::{Abort, Cause, Next, OnFailure, Outcome, Retry, Spec, State, Status};
+use windlass::{AbortCause, AbortStep, Next, OnFailure, Outcome, Retry, Spec, State, Status};
 use windlass_tests::{Rig, Script, WRONG, parent};
 
 /// Never more children at once than the width, and never fewer while there are more to start; they start in the order they were added.
@@ -8,10 +8,10 @@ use windlass_tests::{Rig, Script, WRONG, parent};
 fn no_more_children_are_active_than_the_width() {
     for width in [1, 2, 3, 10, u32::MAX] {
         let mut rig = Rig::new(16);
-        let p = rig.add(Spec::parallel("p").width(width));
+        let p = rig.add(Spec::parallel("p").concurrency(width));
         let names = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
         for (n, name) in names.into_iter().enumerate() {
-            rig.add_child(p, Script::steps(n as u32 % 3 + 1).spec(name));
+            rig.add_below(p, Script::steps(n as u32 % 3 + 1).spec(name));
         }
         while rig.s.next() != Next::Done {
             rig.step();
@@ -40,9 +40,9 @@ fn no_more_children_are_active_than_the_width() {
 #[test]
 fn a_work_keeps_to_a_width_too() {
     let mut rig = Rig::new(16);
-    let p = rig.add(parent("p").width(2));
+    let p = rig.add(parent("p").concurrency(2));
     for name in ["a", "b", "c", "d", "e"] {
-        rig.add_child(p, Script::steps(2).spec(name));
+        rig.add_below(p, Script::steps(2).spec(name));
     }
     while rig.s.next() != Next::Done {
         rig.step();
@@ -57,11 +57,11 @@ fn a_work_keeps_to_a_width_too() {
 #[test]
 fn a_place_is_free_as_soon_as_its_child_has_ended() {
     let mut rig = Rig::new(8);
-    let p = rig.add(Spec::parallel("p").width(2).on_failure(OnFailure::Ignore));
-    let a = rig.add_child(p, Script::says(Outcome::Waiting).spec("a"));
-    let b = rig.add_child(p, Script::lines(&[Outcome::Waiting, Outcome::Failure(WRONG)]).spec("b"));
+    let p = rig.add(Spec::parallel("p").concurrency(2).on_failure(OnFailure::Ignore));
+    let a = rig.add_below(p, Script::says(Outcome::Waiting).spec("a"));
+    let b = rig.add_below(p, Script::lines(&[Outcome::Waiting, Outcome::Failure(WRONG)]).spec("b"));
     for name in ["c", "d"] {
-        rig.add_child(p, Script::says(Outcome::Waiting).spec(name));
+        rig.add_below(p, Script::says(Outcome::Waiting).spec(name));
     }
     rig.run_until_idle();
     assert_eq!(rig.world.order(), ["a", "b"]);
@@ -80,13 +80,13 @@ fn a_retry_delay_keeps_the_place_except_in_a_graph() {
         [(Spec::parallel("p"), ["a", "a", "b", "c"]), (Spec::graph("p"), ["a", "b", "c", "a"])]
     {
         let mut rig = Rig::new(8);
-        let p = rig.add(spec.width(1));
-        rig.add_child(
+        let p = rig.add(spec.concurrency(1));
+        rig.add_below(
             p,
             Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a").retry(Retry::ONCE),
         );
-        rig.add_child(p, Script::steps(1).spec("b"));
-        rig.add_child(p, Script::steps(1).spec("c"));
+        rig.add_below(p, Script::steps(1).spec("b"));
+        rig.add_below(p, Script::steps(1).spec("c"));
         assert_eq!(rig.run(), Next::Done);
         assert_eq!((rig.state(p), rig.world.order()), (State::Success, order.to_vec()));
     }
@@ -96,17 +96,17 @@ fn a_retry_delay_keeps_the_place_except_in_a_graph() {
 #[test]
 fn a_lent_place_is_given_back_first() {
     let mut rig = Rig::new(8);
-    let g = rig.add(Spec::graph("g").width(1));
-    let a = rig.add_child(
+    let g = rig.add(Spec::graph("g").concurrency(1));
+    let a = rig.add_below(
         g,
         Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a").retry(Retry::ONCE),
     );
-    let b = rig.add_child(g, Script::waits().spec("b"));
-    rig.add_child(g, Script::steps(1).spec("c"));
+    let b = rig.add_below(g, Script::waits().spec("b"));
+    rig.add_below(g, Script::steps(1).spec("c"));
     rig.run_until(|rig| rig.world.of("b").runs == 1);
     rig.world.now = windlass::Instant::from_secs(2);
     rig.step();
-    assert_eq!(rig.node(a).explain().to_string(), "retry is due, width 1 of 1 taken");
+    assert_eq!(rig.node(a).explain(rig.now()).to_string(), "retry is due, 1 of 1 places taken");
     assert_eq!((rig.status(a), rig.node(a).attempt()), (Status::Waiting, 2));
     rig.s.wake(a).unwrap();
     rig.s.wake(b).unwrap();
@@ -118,9 +118,9 @@ fn a_lent_place_is_given_back_first() {
 #[test]
 fn a_node_may_be_aborted_while_it_waits_for_its_place() {
     let mut rig = Rig::new(8);
-    let g = rig.add(Spec::graph("g").width(1));
-    let a = rig.add_child(g, Script::fails().spec("a").retry(Retry::ONCE));
-    let b = rig.add_child(g, Script::waits().spec("b"));
+    let g = rig.add(Spec::graph("g").concurrency(1));
+    let a = rig.add_below(g, Script::fails().spec("a").retry(Retry::ONCE));
+    let b = rig.add_below(g, Script::waits().spec("b"));
     let c = rig.s.add_after(g, Script::steps(1).spec("c"), &[a]).unwrap();
     rig.run_until(|rig| rig.world.of("b").runs == 1);
     rig.world.now = windlass::Instant::from_secs(2);
@@ -141,10 +141,10 @@ fn a_failure_stops_the_others_or_lets_them_finish_or_is_ignored() {
         (OnFailure::Ignore, State::Success, 6),
     ] {
         let mut rig = Rig::new(8);
-        let p = rig.add(Spec::parallel("p").on_failure(policy).width(3));
-        rig.add_child(p, Script::lines(&[Outcome::Running, Outcome::Failure(WRONG)]).spec("bad"));
+        let p = rig.add(Spec::parallel("p").on_failure(policy).concurrency(3));
+        rig.add_below(p, Script::lines(&[Outcome::Running, Outcome::Failure(WRONG)]).spec("bad"));
         for name in ["x", "y", "z"] {
-            rig.add_child(p, Script::steps(6).spec(name));
+            rig.add_below(p, Script::steps(6).spec(name));
         }
         assert_eq!(rig.run(), Next::Done);
         assert_eq!(rig.state(p), state, "{policy:?}");
@@ -165,7 +165,7 @@ fn all_failures_and_aborts_can_be_ignored() {
         let mut rig = Rig::new(8);
         let p = rig.add(Spec::parallel("p").on_failure(OnFailure::Ignore));
         let act = || if abort { Script::waits() } else { Script::fails() };
-        let ids = ["x", "y", "z"].map(|name| rig.add_child(p, act().spec(name)));
+        let ids = ["x", "y", "z"].map(|name| rig.add_below(p, act().spec(name)));
         rig.run_until_idle();
         if abort {
             for id in ids {
@@ -200,14 +200,14 @@ fn an_empty_composite_is_done_when_all_of_nothing_is() {
 fn the_others_drain_before_a_parallel_fails() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::parallel("p"));
-    let slow = rig.add_child(p, Script::waits().aborts(&[Abort::Again, Abort::Wake]).spec("slow"));
-    rig.add_child(p, Script::lines(&[Outcome::Running, Outcome::Failure(WRONG)]).spec("bad"));
+    let slow = rig.add_below(p, Script::waits().aborts(&[AbortStep::Again, AbortStep::Wake]).spec("slow"));
+    rig.add_below(p, Script::lines(&[Outcome::Running, Outcome::Failure(WRONG)]).spec("bad"));
     assert_eq!(rig.run(), Next::OnWake);
     assert_eq!((rig.state(p), rig.state(slow)), (State::Running, State::Aborting));
-    assert_eq!(rig.node(p).explain().to_string(), "ending, waiting for slow");
-    assert_eq!(rig.node(slow).abort_cause(), Some(Cause::ParentFailed));
+    assert_eq!(rig.node(p).explain(rig.now()).to_string(), "ending, waiting for slow");
+    assert_eq!(rig.node(slow).abort_cause(), Some(AbortCause::ParentFailed));
     assert_eq!(rig.node(slow).aborted_by(), Some(p));
-    let late = rig.s.add_child(p, Script::steps(1).spec("late")).unwrap_err();
+    let late = rig.s.add_below(p, Script::steps(1).spec("late")).unwrap_err();
     assert_eq!(late.error, windlass::Error::Ended);
     rig.s.wake(slow).unwrap();
     assert_eq!((rig.run(), rig.state(p)), (Next::Done, State::Failure));

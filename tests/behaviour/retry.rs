@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use windlass::{Instant, Next, NodeId, Outcome, Reason, Retry, Spec, State, What};
+use windlass::{EventKind, Instant, Next, NodeId, Outcome, Reason, Retry, Spec, State};
 use windlass_tests::{Hook, Rig, STEP, Script, WRONG, secs};
 
 /// "BasicWork test", section "work retries and fails".
@@ -53,9 +53,9 @@ fn a_work_may_choose_its_delay() {
     ];
     let a = rig.add(Script::lines(&script).spec("a").retry(Retry::times(3).constant(secs(100))));
     let delays = |rig: &Rig| -> Vec<_> {
-        let whats = rig.s.observer().events.iter().map(|event| event.what);
+        let whats = rig.s.observer().events.iter().map(|event| event.kind);
         whats
-            .filter_map(|what| if let What::Retry { delay, .. } = what { Some(delay) } else { None })
+            .filter_map(|what| if let EventKind::Retry { delay, .. } = what { Some(delay) } else { None })
             .collect()
     };
     assert_eq!(rig.run(), Next::Done);
@@ -71,7 +71,7 @@ fn a_work_may_choose_its_delay() {
 fn a_fatal_failure_is_not_retried() {
     let mut rig = Rig::new(4);
     let q = rig.add(Spec::sequence("q").retry(Retry::ONCE));
-    let a = rig.add_child(q, Script::says(Outcome::Fatal(WRONG)).spec("a").retry(Retry::A_LOT));
+    let a = rig.add_below(q, Script::says(Outcome::Fatal(WRONG)).spec("a").retry(Retry::A_LOT));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!((rig.state(a), rig.state(q)), (State::Failure, State::Failure));
     let c = rig.world.of("a");
@@ -124,7 +124,7 @@ fn attempts_count_towards_the_limit_on_elapsed_time() {
 fn delays(rig: &Rig, id: NodeId) -> Vec<Duration> {
     let events = rig.s.observer().events.iter().filter(|event| event.node == id);
     events
-        .filter_map(|event| if let What::Retry { delay, .. } = event.what { Some(delay) } else { None })
+        .filter_map(|event| if let EventKind::Retry { delay, .. } = event.kind { Some(delay) } else { None })
         .collect()
 }
 
@@ -237,7 +237,7 @@ fn a_wake_does_not_shorten_the_delay() {
     rig.step();
     rig.s.wake(a).unwrap();
     handle.wake();
-    rig.add_child(a, Script::steps(1).spec("child"));
+    rig.add_below(a, Script::steps(1).spec("child"));
     // The wake in the set is a reason to poll, not to run.
     assert_eq!(rig.s.next(), Next::Now);
     let next = rig.s.poll_work_with(Instant::from_millis(999), &mut rig.world);
@@ -277,7 +277,7 @@ fn a_work_that_retries_lets_go_of_its_children() {
             assert_eq!(cx.children().earlier, 3 * (cx.attempt() - 1));
             for name in ["done", "waiting", "pending"] {
                 let act = if name == "done" { Script::steps(1) } else { Script::waits() };
-                let spec = act.aborts(&[windlass::Abort::Again]).spec(name);
+                let spec = act.aborts(&[windlass::AbortStep::Again]).spec(name);
                 cx.add_child(if name == "pending" { spec.paused() } else { spec }).unwrap();
             }
             return Outcome::Running;
@@ -286,7 +286,7 @@ fn a_work_that_retries_lets_go_of_its_children() {
     });
     let p = rig.add(act.spec("p").retry(Retry::times(2)));
     rig.run_until_idle();
-    assert_eq!(rig.s.metrics().nodes, 1, "{}", rig.s.tree());
+    assert_eq!(rig.s.metrics().nodes, 1, "{}", rig.tree());
     assert_eq!(rig.world.of("waiting").aborts, 2);
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.state(p), State::Failure);
@@ -303,7 +303,7 @@ fn children_end_before_the_retry_of_their_parent() {
     let mut rig = Rig::new(4);
     let act = Script::new(|cx| {
         if cx.children().total() == 0 {
-            cx.add_child(Script::waits().aborts(&[windlass::Abort::Again; 3]).spec("child")).unwrap();
+            cx.add_child(Script::waits().aborts(&[windlass::AbortStep::Again; 3]).spec("child")).unwrap();
             return Outcome::Running;
         }
         Outcome::Failure(WRONG)

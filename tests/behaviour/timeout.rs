@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use windlass::{Abort, Cause, Next, Outcome, Reason, Retry, Spec, State, What};
+use windlass::{AbortCause, AbortStep, EventKind, Next, Outcome, Reason, Retry, Spec, State};
 use windlass_tests::{Rig, Script, WRONG, parent, secs};
 
 /// A leaf that takes too long fails with that reason, whether it waits, sleeps or runs, and is not asked again.
@@ -22,7 +22,7 @@ fn a_leaf_that_takes_too_long_fails() {
         assert_eq!((rig.state(a), rig.elapsed()), (State::Failure, secs(10)));
         let failure = rig.node(a).failure().unwrap();
         assert_eq!((failure.reason, failure.origin), (Reason::TIMEOUT, a));
-        assert!(rig.s.observer().events.iter().any(|event| event.what == What::TimedOut));
+        assert!(rig.s.observer().events.iter().any(|event| event.kind == EventKind::TimedOut));
         assert_eq!((rig.world.of("a").aborts, rig.world.of("a").failures), (0, 1));
     }
 }
@@ -64,10 +64,10 @@ fn a_composite_that_takes_too_long_aborts_its_children_and_fails() {
         let mut rig = Rig::new(8);
         let composite = spec.timeout(secs(10)).retry(Retry::ONCE);
         let p = rig.add(composite);
-        let child = Script::says(Outcome::Waiting).aborts(&[Abort::Sleep(secs(3)), Abort::Again]);
-        rig.add_child(p, child.spec("child"));
+        let child = Script::says(Outcome::Waiting).aborts(&[AbortStep::Sleep(secs(3)), AbortStep::Again]);
+        rig.add_below(p, child.spec("child"));
         rig.run_until(|rig| rig.find("child").is_some_and(|node| node.state() == State::Aborting));
-        assert_eq!(rig.find("child").unwrap().abort_cause(), Some(Cause::Timeout));
+        assert_eq!(rig.find("child").unwrap().abort_cause(), Some(AbortCause::Timeout));
         assert_eq!(rig.find("child").unwrap().aborted_by(), Some(p));
         let _ = rig.run();
         let node = rig.node(p);
@@ -89,10 +89,10 @@ fn a_composite_that_takes_too_long_aborts_its_children_and_fails() {
 fn a_shut_gate_that_takes_too_long_fails() {
     let mut rig = Rig::new(8);
     let g = rig.add(Script::asks(|_| windlass::Check::No).gate("g").timeout(secs(1)));
-    rig.add_child(g, Script::steps(1).spec("inner"));
+    rig.add_below(g, Script::steps(1).spec("inner"));
     let other = rig.add(Script::waits().spec("other"));
     let after = rig.add(Spec::after("after", other).timeout(secs(2)));
-    rig.add_child(after, Script::steps(1).spec("inner"));
+    rig.add_below(after, Script::steps(1).spec("inner"));
     assert_eq!(rig.run(), Next::OnWake);
     for id in [g, after] {
         assert_eq!(
@@ -112,7 +112,7 @@ fn the_earlier_of_nested_timeouts_decides() {
     for (outer, inner, origin) in [(10, 5, "inner"), (5, 10, "outer"), (5, 5, "outer")] {
         let mut rig = Rig::new(8);
         let p = rig.add(Spec::sequence("outer").timeout(secs(outer)));
-        rig.add_child(p, Script::says(Outcome::Waiting).spec("inner").timeout(secs(inner)));
+        rig.add_below(p, Script::says(Outcome::Waiting).spec("inner").timeout(secs(inner)));
         assert_eq!((rig.run(), rig.state(p)), (Next::Done, State::Failure));
         let failure = rig.node(p).failure().unwrap();
         assert_eq!(failure.reason, Reason::TIMEOUT);
@@ -139,11 +139,11 @@ fn a_timeout_does_not_strike_a_node_that_is_ending() {
         let p = rig.add(spec.timeout(secs(5)));
         let fails = state == State::Failure;
         let first = if fails { Outcome::Failure(WRONG) } else { Outcome::Success };
-        rig.add_child(p, Script::lines(&[Outcome::Running, first]).spec("first"));
-        rig.add_child(p, Script::says(Outcome::Waiting).aborts(&[Abort::Sleep(secs(20))]).spec("slow"));
+        rig.add_below(p, Script::lines(&[Outcome::Running, first]).spec("first"));
+        rig.add_below(p, Script::says(Outcome::Waiting).aborts(&[AbortStep::Sleep(secs(20))]).spec("slow"));
         assert_eq!((rig.run(), rig.state(p), rig.elapsed()), (Next::Done, state, secs(20)));
         let reason = rig.node(p).failure().map(|failure| failure.reason);
         assert_eq!(reason, fails.then_some(Reason::NO_QUORUM));
-        assert!(!rig.s.observer().events.iter().any(|event| event.what == What::TimedOut));
+        assert!(!rig.s.observer().events.iter().any(|event| event.kind == EventKind::TimedOut));
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use windlass::{Abort, Check, OnFailure, Outcome, Reason};
+use windlass::{AbortStep, Check, OnFailure, Outcome, Reason};
 
 use crate::program::{Deed, Item, Plan, Program, Retries, Say, Shape, Step, Turn};
 
@@ -60,7 +60,7 @@ impl Bytes<'_> {
     fn reason(&mut self) -> Reason {
         match self.below(4) {
             3 => Reason::CHILD_FAILED,
-            code => Reason::new("as told").code(u32::from(code)),
+            code => Reason::new("as told").with_code(u32::from(code)),
         }
     }
 
@@ -85,6 +85,7 @@ impl Bytes<'_> {
             detached: self.chance(25),
             turns: (0..self.below(12)).map(|_| self.turn()).collect(),
         }
+        .useful()
     }
 
     fn shape(&mut self) -> Shape {
@@ -117,10 +118,10 @@ impl Bytes<'_> {
                 _ => Say::This(Outcome::RetryAfter(self.time(), self.reason())),
             },
             abort: match self.below(6) {
-                3 => Abort::Again,
-                4 => Abort::Wake,
-                5 => Abort::Sleep(self.time()),
-                _ => Abort::Done,
+                3 => AbortStep::Again,
+                4 => AbortStep::Wake,
+                5 => AbortStep::Sleep(self.time()),
+                _ => AbortStep::Done,
             },
             check: match self.below(7) {
                 3..6 => Check::No,

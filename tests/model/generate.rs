@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
-use windlass::{Abort, Check, OnFailure, Outcome, Reason};
+use windlass::{AbortStep, Check, OnFailure, Outcome, Reason};
 
 use crate::program::{Deed, Item, Plan, PlanNumber, Program, Retries, Say, Shape, Step, Target, Turn};
 
@@ -63,18 +63,12 @@ fn plan(flavour: Flavour) -> impl Strategy<Value = Plan> {
         weighted(0.15, time()),
         weighted(0.15, time()),
     );
-    let flags = (proptest::bool::weighted(0.06), proptest::bool::weighted(0.1));
+    let flags =
+        (proptest::bool::weighted(0.06), proptest::bool::weighted(0.04), proptest::bool::weighted(0.04));
     (shape(flavour), retries(retried), limits, flags, vec(turn(), 0..12)).prop_map(
-        |(shape, retry, (width, on_failure, timeout, drain), (paused, detached), turns)| Plan {
-            shape,
-            retry,
-            width,
-            on_failure,
-            timeout,
-            drain,
-            paused,
-            detached,
-            turns,
+        |(shape, retry, (width, on_failure, timeout, drain), (paused, detached, useless), turns)| {
+            let plan = Plan { shape, retry, width, on_failure, timeout, drain, paused, detached, turns };
+            if useless { plan } else { plan.useful() }
         },
     )
 }
@@ -124,12 +118,12 @@ fn say() -> impl Strategy<Value = Say> {
     ]
 }
 
-fn abort() -> impl Strategy<Value = Abort> {
+fn abort() -> impl Strategy<Value = AbortStep> {
     prop_oneof![
-        3 => Just(Abort::Done),
-        1 => Just(Abort::Again),
-        1 => Just(Abort::Wake),
-        1 => time().prop_map(Abort::Sleep),
+        3 => Just(AbortStep::Done),
+        1 => Just(AbortStep::Again),
+        1 => Just(AbortStep::Wake),
+        1 => time().prop_map(AbortStep::Sleep),
     ]
 }
 
@@ -151,7 +145,7 @@ fn item() -> impl Strategy<Value = Item> {
 
 fn reason() -> impl Strategy<Value = Reason> {
     prop_oneof![
-        3 => (0..3u32).prop_map(|code| Reason::new("as told").code(code)),
+        3 => (0..3u32).prop_map(|code| Reason::new("as told").with_code(code)),
         1 => Just(Reason::CHILD_FAILED),
     ]
 }

@@ -25,7 +25,7 @@ pub use world::{Counters, Hook, Seen, World};
 use std::time::Duration;
 
 /// The schedulers of the tests, whose tables are on the heap.
-pub type Scheduler<O = ()> = windlass::Scheduler<Any, windlass::Boxed<Any>, O>;
+pub type Scheduler<O = ()> = windlass::Scheduler<windlass::Boxed<Any>, O>;
 
 /// What one run of a test work takes.
 pub const STEP: Duration = Duration::from_millis(1);

@@ -7,7 +7,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use windlass::{Abort, Check, DynWork, Outcome, Reason, Spec, State, Work, Yield};
+use windlass::{AbortStep, Check, DynWork, Generated, Outcome, Reason, Spec, State, Work};
 
 use crate::world::{Counters, Hook};
 use crate::{STEP, World};
@@ -37,9 +37,9 @@ pub struct Script {
     runs: Runs,
     takes: Duration,
     slept: bool,
-    abort: Call<Abort>,
+    abort: Call<AbortStep>,
     check: Call<Check>,
-    next: Call<Yield>,
+    next: Call<Generated>,
     hook: Listener,
     _holds: Option<Rc<()>>,
 }
@@ -55,9 +55,9 @@ impl Script {
             runs,
             takes: Duration::ZERO,
             slept: false,
-            abort: Box::new(|_| Abort::Done),
+            abort: Box::new(|_| AbortStep::Done),
             check: Box::new(|_| Check::Yes),
-            next: Box::new(|_| Yield::Exhausted),
+            next: Box::new(|_| Generated::Exhausted),
             hook: Box::new(|_, _| {}),
             _holds: None,
         }
@@ -120,7 +120,7 @@ impl Script {
     }
 
     /// Yields the items of a batch.
-    pub fn yields(next: impl FnMut(&mut Cx<'_>) -> Yield + 'static) -> Self {
+    pub fn yields(next: impl FnMut(&mut Cx<'_>) -> Generated + 'static) -> Self {
         Self::asked().on_next(next)
     }
 
@@ -149,14 +149,14 @@ impl Script {
 
     /// Says these to an abort, one after the other, then that it is done.
     #[must_use]
-    pub fn aborts(self, answers: &[Abort]) -> Self {
+    pub fn aborts(self, answers: &[AbortStep]) -> Self {
         let mut answers = Vec::from(answers).into_iter();
-        self.on_abort(move |_| answers.next().unwrap_or(Abort::Done))
+        self.on_abort(move |_| answers.next().unwrap_or(AbortStep::Done))
     }
 
     /// Answers an abort with this.
     #[must_use]
-    pub fn on_abort(mut self, abort: impl FnMut(&mut Cx<'_>) -> Abort + 'static) -> Self {
+    pub fn on_abort(mut self, abort: impl FnMut(&mut Cx<'_>) -> AbortStep + 'static) -> Self {
         self.abort = Box::new(abort);
         self
     }
@@ -177,7 +177,7 @@ impl Script {
 
     /// Yields this.
     #[must_use]
-    pub fn on_next(mut self, next: impl FnMut(&mut Cx<'_>) -> Yield + 'static) -> Self {
+    pub fn on_next(mut self, next: impl FnMut(&mut Cx<'_>) -> Generated + 'static) -> Self {
         self.next = Box::new(next);
         self
     }
@@ -232,7 +232,7 @@ impl fmt::Debug for Script {
     }
 }
 
-impl Work<World, Any> for Script {
+impl Work<Any, World> for Script {
     fn on_run(&mut self, cx: &mut Cx<'_>) -> Outcome {
         note(cx, Hook::Run).wakes += u32::from(std::mem::take(&mut self.slept));
         cx.app().pass(self.takes);
@@ -251,7 +251,7 @@ impl Work<World, Any> for Script {
         outcome
     }
 
-    fn on_abort(&mut self, cx: &mut Cx<'_>) -> Abort {
+    fn on_abort(&mut self, cx: &mut Cx<'_>) -> AbortStep {
         note(cx, Hook::Abort);
         (self.abort)(cx)
     }
@@ -280,7 +280,7 @@ impl Work<World, Any> for Script {
         (self.hook)(Hook::Raise, cx);
     }
 
-    fn on_next(&mut self, cx: &mut Cx<'_>) -> Yield {
+    fn on_next(&mut self, cx: &mut Cx<'_>) -> Generated {
         note(cx, Hook::Next);
         (self.next)(cx)
     }

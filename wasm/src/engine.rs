@@ -21,7 +21,7 @@ const CRANKS: NonZeroU32 = NonZeroU32::new(1_024).unwrap();
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Engine {
-    s: Scheduler<JsWork, Boxed<JsWork>, Log>,
+    s: Scheduler<Boxed<JsWork>, Log>,
     asks: Asks,
     staged: Staged,
     /// Whether anything was set.
@@ -213,10 +213,10 @@ impl Engine {
 
     /// Why a node does not move; the tree for -1, and for a node that does not exist.
     pub fn text(&self, id: f64, now: f64) -> String {
-        let view = self.s.view().as_of(to_instant(now));
+        let (view, now) = (self.s.view(), to_instant(now));
         match to_id(id).and_then(|id| view.node(id).ok()) {
-            Some(node) => node.explain().to_string(),
-            None => view.tree().to_string(),
+            Some(node) => node.explain(now).to_string(),
+            None => view.tree(now).to_string(),
         }
     }
 }
@@ -230,7 +230,7 @@ impl Engine {
         let parent = to_id(parent).ok_or(Error::UnknownNode)?;
         let dependencies = &self.staged.dependencies;
         Ok(if dependencies.is_empty() {
-            self.s.add_child(parent, spec)?
+            self.s.add_below(parent, spec)?
         } else {
             self.s.add_after(parent, spec, dependencies)?
         })
@@ -251,7 +251,7 @@ fn code(error: Error) -> f64 {
         Error::Aborting => -4.0,
         Error::Ended => -5.0,
         Error::WrongState(_) => -6.0,
-        Error::ZeroWidth => -7.0,
+        Error::ZeroConcurrency => -7.0,
         Error::WrongKind => -8.0,
         Error::WouldCycle => -9.0,
         Error::Duplicate => -10.0,

@@ -1,10 +1,10 @@
 //! What happened, as rows of numbers that JavaScript reads after each call.
 //!
-//! The invariant: what JavaScript needs to keep its own records right (`Detail::Ends`) is always written; all else only while somebody listens.
+//! The invariant: what JavaScript needs to keep its own records right (`Verbosity::Ends`) is always written; all else only while somebody listens.
 
 use std::time::Duration;
 
-use windlass::{Detail, Event, Instant, NodeId, Observer, Reason, What};
+use windlass::{Event, EventKind, Instant, NodeId, Observer, Reason, Verbosity};
 
 use crate::inbox::Inbox;
 use crate::label;
@@ -40,29 +40,29 @@ pub(crate) struct Log {
 }
 
 impl Observer for Log {
-    fn detail(&self) -> Detail {
-        if self.watched { Detail::Steps } else { Detail::Ends }
+    fn verbosity(&self) -> Verbosity {
+        if self.watched { Verbosity::Steps } else { Verbosity::Ends }
     }
 
     fn on_event(&mut self, event: &Event) {
-        let (what, numbers) = match event.what {
-            What::Added(parent) => (0, [from_option(parent), 0.0, 0.0]),
-            What::Cranked => (1, [0.0; 3]),
-            What::Moved(moved) => {
+        let (what, numbers) = match event.kind {
+            EventKind::Added(parent) => (0, [from_option(parent), 0.0, 0.0]),
+            EventKind::Cranked => (1, [0.0; 3]),
+            EventKind::Moved(moved) => {
                 let (from, to) = (moved.from as u8, moved.to as u8);
                 (2, [f64::from(from), f64::from(to), f64::from(moved.number)])
             }
-            What::Retry { attempt, delay, failure } => {
+            EventKind::Retry { attempt, delay, failure } => {
                 (3, [f64::from(attempt), in_millis(delay), from_reason(failure.reason)])
             }
-            What::Failed(failure) => (4, [from_reason(failure.reason), from_id(failure.origin), 0.0]),
-            What::AbortBegan { cause, by } => (5, [f64::from(cause as u8), from_option(by), 0.0]),
-            What::Forced => (6, [0.0; 3]),
-            What::TimedOut => (7, [0.0; 3]),
-            What::Opened => (8, [0.0; 3]),
-            What::Paused(paused) => (9, [f64::from(u8::from(paused)), 0.0, 0.0]),
-            What::Freed => (10, [0.0; 3]),
-            What::Full => (11, [0.0; 3]),
+            EventKind::Failed(failure) => (4, [from_reason(failure.reason), from_id(failure.origin), 0.0]),
+            EventKind::AbortBegan { cause, by } => (5, [f64::from(cause as u8), from_option(by), 0.0]),
+            EventKind::Forced => (6, [0.0; 3]),
+            EventKind::TimedOut => (7, [0.0; 3]),
+            EventKind::Opened => (8, [0.0; 3]),
+            EventKind::Paused(paused) => (9, [f64::from(u8::from(paused)), 0.0, 0.0]),
+            EventKind::Freed => (10, [0.0; 3]),
+            EventKind::Full => (11, [0.0; 3]),
             _ => return,
         };
         let label = f64::from(label::number_of(event.name));
@@ -89,8 +89,8 @@ pub(crate) fn to_id(number: f64) -> Option<NodeId> {
 
 /// Positive for an error that JavaScript keeps, negative for one of the engine's own.
 pub(crate) fn from_reason(reason: Reason) -> f64 {
-    if reason.number() > 0 {
-        return f64::from(reason.number());
+    if reason.code() > 0 {
+        return f64::from(reason.code());
     }
     let place = REASONS.iter().position(|known| *known == reason);
     place.map_or(0.0, |place| -1.0 - place as f64)
@@ -98,7 +98,7 @@ pub(crate) fn from_reason(reason: Reason) -> f64 {
 
 /// The reason that stands for an error in JavaScript's keeping. Where it is shown, JavaScript puts the error's message.
 pub(crate) const fn to_reason(number: u32) -> Reason {
-    Reason::new("\u{2}").code(number)
+    Reason::new("\u{2}").with_code(number)
 }
 
 pub(crate) fn from_instant(at: Instant) -> f64 {

@@ -70,7 +70,7 @@ impl Staged {
             _ => return None,
         };
         if self.width != u32::MAX {
-            spec = spec.width(self.width);
+            spec = spec.concurrency(self.width);
         }
         if let Some(retry) = self.retry {
             spec = spec.retry(retry);
@@ -79,7 +79,7 @@ impl Staged {
             spec = spec.timeout(to_duration(self.timeout));
         }
         if self.drain != f64::INFINITY {
-            spec = spec.drain(to_duration(self.drain));
+            spec = spec.cleanup_timeout(to_duration(self.drain));
         }
         if has(shape::POLICY) {
             spec = spec.on_failure(policy);

@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use windlass::{Abort, Cx, Instant, OnFailure, Outcome, Reason, Work};
+use windlass::{AbortStep, Cx, Instant, OnFailure, Outcome, Reason, Work};
 
 use crate::asks::{Ask, Asks};
 
@@ -118,7 +118,7 @@ impl JsWork {
     }
 }
 
-impl Work<Asks> for JsWork {
+impl Work<Self, Asks> for JsWork {
     fn on_run(&mut self, cx: &mut Cx<'_, Self, Asks>) -> Outcome {
         let answer = match self.stage {
             Stage::Answered(answer) => answer,
@@ -140,16 +140,16 @@ impl Work<Asks> for JsWork {
         }
     }
 
-    fn on_abort(&mut self, cx: &mut Cx<'_, Self, Asks>) -> Abort {
+    fn on_abort(&mut self, cx: &mut Cx<'_, Self, Asks>) -> AbortStep {
         match self.stage {
-            Stage::Aborting { .. } => self.doze(cx).map_or(Abort::Wake, Abort::Sleep),
-            Stage::Clean => Abort::Done,
-            Stage::Idle | Stage::Answered(_) if !self.hooks.aborts => Abort::Done,
+            Stage::Aborting { .. } => self.doze(cx).map_or(AbortStep::Wake, AbortStep::Sleep),
+            Stage::Clean => AbortStep::Done,
+            Stage::Idle | Stage::Answered(_) if !self.hooks.aborts => AbortStep::Done,
             Stage::Idle | Stage::Answered(_) | Stage::Asked { .. } => {
                 let ticket = cx.app().next_ticket();
                 Asks::push(Ask::Abort, self.label, ticket, cx);
                 self.stage = Stage::Aborting { ticket, nap: None };
-                Abort::Wake
+                AbortStep::Wake
             }
         }
     }

@@ -37,7 +37,7 @@ const MUTATIONS: &[(Invariant, Look)] = &[
     (Invariant::WakeSource, shut_gate_that_asks_nobody),
     (Invariant::RetryBudget, retries),
     (Invariant::SequenceOrder, sequence),
-    (Invariant::Width, width),
+    (Invariant::Concurrency, concurrency),
     (Invariant::SlotsConserved, slot_lost),
     (Invariant::TablesAgree, counter),
     (Invariant::TablesAgree, heap),
@@ -60,7 +60,7 @@ fn every_mutation_is_noticed_by_its_invariant_and_by_no_other() {
     }
 }
 
-type Engine = Scheduler<Says, Boxed<Says>>;
+type Engine = Scheduler<Boxed<Says>>;
 
 /// A work that says what it is told to.
 struct Says(fn() -> Outcome);
@@ -98,8 +98,8 @@ fn one(outcome: fn() -> Outcome) -> Engine {
 fn pair(cranks: usize, composite: fn() -> Spec<Says>, outcome: fn() -> Outcome) -> Engine {
     cranked(cranks, |s| {
         let top = s.add(composite()).unwrap();
-        s.add_child(top, says(outcome)).unwrap();
-        s.add_child(top, says(outcome)).unwrap();
+        s.add_below(top, says(outcome)).unwrap();
+        s.add_below(top, says(outcome)).unwrap();
     })
 }
 
@@ -200,10 +200,10 @@ fn sequence(doctored: bool) -> Checked {
     s.check_invariants()
 }
 
-fn width(doctored: bool) -> Checked {
+fn concurrency(doctored: bool) -> Checked {
     let mut s = pair(2, || Spec::parallel("pair"), || Outcome::Waiting);
     if doctored {
-        s.table().cold[0].width = 1;
+        s.table().cold[0].places = 1;
     }
     s.check_invariants()
 }

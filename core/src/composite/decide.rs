@@ -7,15 +7,15 @@ use crate::engine::Engine;
 use crate::kind::Kind;
 use crate::marks::mark;
 use crate::node::Verdict;
-use crate::reason::{Cause, Failure, Reason};
+use crate::reason::{AbortCause, Failure, Reason};
 use crate::spec::OnFailure;
 use crate::work::Work;
 
-impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
+impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     /// How the composite ends, and what its remaining children are told; none if it goes on.
-    pub(crate) fn decide(&mut self, index: u32) -> Option<(Verdict, Cause)> {
-        const SUCCESS: Option<(Verdict, Cause)> = Some((Verdict::Success, Cause::SiblingWon));
-        const FAILURE: Option<(Verdict, Cause)> = Some((Verdict::Failure, Cause::ParentFailed));
+    pub(crate) fn decide(&mut self, index: u32) -> Option<(Verdict, AbortCause)> {
+        const SUCCESS: Option<(Verdict, AbortCause)> = Some((Verdict::Success, AbortCause::SiblingWon));
+        const FAILURE: Option<(Verdict, AbortCause)> = Some((Verdict::Failure, AbortCause::ParentFailed));
 
         let hot = self.table.hot[index];
         let cold = &self.table.cold[index];
@@ -53,7 +53,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
 
     fn lose_quorum(&mut self, index: u32) {
         let own = self.table.id(index);
-        let origin = self.table.notes[index].failure.map_or(own, |failure| failure.origin);
+        let origin = self.table.notes[index].failure().map_or(own, |failure| failure.origin);
         self.table.set_failure(index, Failure { reason: Reason::NO_QUORUM, origin });
     }
 }

@@ -9,15 +9,15 @@ use crate::kind::Kind;
 use crate::links::NONE;
 use crate::marks::mark;
 use crate::node::Verdict;
-use crate::observe::What;
+use crate::observe::EventKind;
 use crate::phase::Phase;
-use crate::reason::{Cause, Failure, Reason};
+use crate::reason::{AbortCause, Failure, Reason};
 use crate::table::Table;
 use crate::time::UNLIMITED;
 use crate::watchers;
 use crate::work::{Check, Work};
 
-impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
+impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     /// Asks the predicate of a shut gate. True if the gate has opened.
     pub(crate) fn ask_predicate(&mut self, index: u32) -> bool {
         if self.lost_its_child(index) {
@@ -37,7 +37,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
                 let until = self.table.globals.now.saturating_add(self.table.cold[index].param);
                 self.wait(index, until);
             }
-            Check::Fail(reason) => self.fail(index, reason, Verdict::Failure, Cause::ParentFailed),
+            Check::Fail(reason) => self.fail(index, reason, Verdict::Failure, AbortCause::ParentFailed),
         }
         false
     }
@@ -57,16 +57,16 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         if hot.kind == Kind::After || hot.has(mark::AWAITED_SUCCEEDED) {
             return self.open(index);
         }
-        let origin = self.table.awaited(index).and_then(|awaited| self.table.notes[awaited].failure);
+        let origin = self.table.awaited(index).and_then(|awaited| self.table.notes[awaited].failure());
         let origin = origin.map_or(self.table.id(index), |failure| failure.origin);
         self.table.set_failure(index, Failure { reason: Reason::GATE_CLOSED, origin });
-        self.settle(index, Verdict::Failure, Cause::ParentFailed);
+        self.settle(index, Verdict::Failure, AbortCause::ParentFailed);
         false
     }
 
     fn open(&mut self, index: u32) -> bool {
         self.table.hot[index].set(mark::OPEN);
-        self.table.emit_step(index, What::Opened);
+        self.table.emit_step(index, EventKind::Opened);
         self.attend(index)
     }
 

@@ -8,13 +8,13 @@ use crate::kind::Kind;
 use crate::lifecycle::end::{Ended, Reaction};
 use crate::marks::mark;
 use crate::node::{ROOT, Verdict};
-use crate::observe::What;
+use crate::observe::EventKind;
 use crate::phase::Phase;
-use crate::reason::{Cause, Failure, Reason};
+use crate::reason::{AbortCause, Failure, Reason};
 use crate::slots::Slots;
 use crate::work::Work;
 
-impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
+impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     /// Notes why a node fails. A work that only says that a child failed keeps that child's reason and origin.
     pub(super) fn blame(&mut self, index: u32, reason: Reason) {
         let origin = self.table.id(index);
@@ -23,13 +23,13 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         }
     }
 
-    pub(crate) fn fail(&mut self, index: u32, reason: Reason, verdict: Verdict, cause: Cause) {
+    pub(crate) fn fail(&mut self, index: u32, reason: Reason, verdict: Verdict, cause: AbortCause) {
         self.blame(index, reason);
         self.settle(index, verdict, cause);
     }
 
     /// Ends a node whose verdict is known: aborts what still lives below it, and concludes when that has drained.
-    pub(crate) fn settle(&mut self, index: u32, verdict: Verdict, cause: Cause) {
+    pub(crate) fn settle(&mut self, index: u32, verdict: Verdict, cause: AbortCause) {
         if !self.table.hot[index].has(mark::ARMED | mark::PARENT) || self.drain(index, verdict, cause) {
             self.conclude(index, verdict);
         }
@@ -37,7 +37,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
 
     /// Aborts what lives below a node that is about to end. True if nothing lives (any more).
     #[inline(never)]
-    fn drain(&mut self, index: u32, verdict: Verdict, cause: Cause) -> bool {
+    fn drain(&mut self, index: u32, verdict: Verdict, cause: AbortCause) -> bool {
         self.table.stop_timer(index);
         if self.table.cold[index].live == 0 {
             return true;
@@ -122,8 +122,8 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             self.hook(index, W::on_failure_raise);
             self.hook(index, W::on_reset);
         }
-        if let Some(failure) = self.table.notes[index].failure {
-            self.table.emit(index, What::Failed(failure));
+        if let Some(failure) = self.table.notes[index].failure() {
+            self.table.emit(index, EventKind::Failed(failure));
         }
         self.table.end(index, Phase::Failure)
     }

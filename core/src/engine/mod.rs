@@ -11,9 +11,9 @@ use crate::cx::Cx;
 use crate::deadlines::Timer;
 use crate::marks::mark;
 use crate::node::{ROOT, Verdict};
-use crate::observe::What;
+use crate::observe::EventKind;
 use crate::phase::Phase;
-use crate::reason::{Cause, Reason};
+use crate::reason::{AbortCause, Reason};
 use crate::run_queue;
 use crate::slots::Slots;
 use crate::table::Table;
@@ -26,7 +26,7 @@ pub(crate) struct Engine<'a, W, A: ?Sized> {
     pub app: &'a mut A,
 }
 
-impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
+impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     /// What comes before the cranks of a poll: a panic's aftermath, and the deadlines that are due.
     pub(crate) fn prepare(&mut self) {
         self.recover();
@@ -145,7 +145,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     ) -> R {
         self.table.globals.totals.cranks += 1;
         if self.table.sink.is_some() {
-            self.table.emit_step(index, What::Cranked);
+            self.table.emit_step(index, EventKind::Cranked);
         }
         self.call_for(index, index, none, call)
     }
@@ -177,7 +177,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         }
         if matches!(self.table.hot[index].phase, Phase::Running | Phase::TimedOut | Phase::Settling) {
             self.blame(index, Reason::PANICKED);
-            self.settle(index, Verdict::Panicked, Cause::ParentFailed);
+            self.settle(index, Verdict::Panicked, AbortCause::ParentFailed);
         }
     }
 
@@ -188,7 +188,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             Timer::Wake => self.table.wake(index),
             Timer::Retry => self.table.retry_now(index),
             Timer::AttemptLimit => {
-                self.table.emit_step(index, What::TimedOut);
+                self.table.emit_step(index, EventKind::TimedOut);
                 self.table.wake(index);
                 self.table.go(index, Phase::TimedOut);
                 self.table.ask_turn(index);

@@ -6,12 +6,12 @@ use crate::kind::Kind;
 use crate::marks::mark;
 use crate::node::Verdict;
 use crate::phase::Phase;
-use crate::reason::{Cause, Reason};
+use crate::reason::{AbortCause, Reason};
 use crate::run_queue;
 use crate::time::{UNLIMITED, micros_ceil};
-use crate::work::{Abort, Outcome, Work};
+use crate::work::{AbortStep, Outcome, Work};
 
-impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
+impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     /// Starts a node, or gives it its own turn. True if the crank may go on from it.
     #[inline(never)]
     pub(super) fn own_turn(&mut self, index: u32) -> bool {
@@ -62,7 +62,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
                 return false;
             }
             Phase::TimedOut => {
-                self.fail(index, Reason::TIMEOUT, Verdict::Failure, Cause::Timeout);
+                self.fail(index, Reason::TIMEOUT, Verdict::Failure, AbortCause::Timeout);
                 return false;
             }
             _ => {}
@@ -112,12 +112,12 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             Outcome::Waiting | Outcome::Sleep(_) if woken => {}
             Outcome::Waiting => self.wait(index, UNLIMITED),
             Outcome::Sleep(time) => self.wait(index, (self.table.now() + time).as_micros()),
-            Outcome::Success => self.settle(index, Verdict::Success, Cause::ParentDone),
-            Outcome::Failure(reason) => self.fail(index, reason, Verdict::Failure, Cause::ParentFailed),
-            Outcome::Fatal(reason) => self.fail(index, reason, Verdict::Fatal, Cause::ParentFailed),
+            Outcome::Success => self.settle(index, Verdict::Success, AbortCause::ParentDone),
+            Outcome::Failure(reason) => self.fail(index, reason, Verdict::Failure, AbortCause::ParentFailed),
+            Outcome::Fatal(reason) => self.fail(index, reason, Verdict::Fatal, AbortCause::ParentFailed),
             Outcome::RetryAfter(delay, reason) => {
                 self.table.cold[index].param = micros_ceil(delay);
-                self.fail(index, reason, Verdict::FailureAfter, Cause::ParentFailed);
+                self.fail(index, reason, Verdict::FailureAfter, AbortCause::ParentFailed);
             }
         }
     }
@@ -141,7 +141,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             self.conclude(index, Verdict::Aborted);
             return;
         }
-        let answer = self.call(index, Abort::Done, W::on_abort);
+        let answer = self.call(index, AbortStep::Done, W::on_abort);
         let hot = &mut self.table.hot[index];
         let woken = hot.has(mark::WOKEN);
         hot.clear(mark::WOKEN);
@@ -149,11 +149,11 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             return;
         }
         match answer {
-            Abort::Done => self.conclude(index, Verdict::Aborted),
-            Abort::Again => {}
-            Abort::Wake | Abort::Sleep(_) if woken => {}
-            Abort::Wake => self.rest(index, UNLIMITED, Timer::CleanUp),
-            Abort::Sleep(time) => {
+            AbortStep::Done => self.conclude(index, Verdict::Aborted),
+            AbortStep::Again => {}
+            AbortStep::Wake | AbortStep::Sleep(_) if woken => {}
+            AbortStep::Wake => self.rest(index, UNLIMITED, Timer::CleanUp),
+            AbortStep::Sleep(time) => {
                 let until = (self.table.now() + time).as_micros();
                 self.rest(index, until, Timer::CleanUp);
             }

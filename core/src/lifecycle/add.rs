@@ -5,7 +5,7 @@ use crate::id::NodeId;
 use crate::kind::Kind;
 use crate::marks::mark;
 use crate::node::{self, Cold, Hot, Note, ROOT};
-use crate::observe::What;
+use crate::observe::EventKind;
 use crate::phase::Phase;
 use crate::run_queue;
 use crate::spec::Settings;
@@ -36,14 +36,12 @@ impl Table<'_> {
     /// Takes a slot for a node below `parent` and links it. It may run as soon as it is offered: see [`Table::offer_new`].
     pub(crate) fn insert(&mut self, parent: u32, settings: &Settings) -> Result<u32, Error> {
         self.accepts(parent)?;
-        if settings.width == 0 {
-            return Err(Error::ZeroWidth);
-        }
+        settings.check(parent == ROOT)?;
         let awaited = self.awaited_by_new(parent, settings)?;
         let Some((index, generation)) = self.globals.slab.take(&mut self.hot) else {
             self.globals.totals.refused += 1;
             if parent != ROOT {
-                self.emit_step(parent, What::Full);
+                self.emit_step(parent, EventKind::Full);
             }
             return Err(Error::Full);
         };
@@ -51,14 +49,14 @@ impl Table<'_> {
         let marks = marks_of_new(settings);
         self.hot[index] = Hot { parent, generation, kind: settings.kind, marks, passes, ..Hot::EMPTY };
         let mut cold = *Cold::empty();
-        cold.width = settings.width;
+        cold.places = settings.places;
         cold.param = settings.param;
         cold.on_failure = settings.on_failure;
         cold.retry = settings.retry;
         cold.timeout = settings.timeout;
         cold.drain = settings.drain;
         self.cold[index] = cold;
-        self.notes[index] = Note::new(settings.name);
+        self.notes[index] = Note::new(settings.name, settings.tag.unwrap_or(0));
         let above = &mut self.cold[parent];
         above.children.push_back(self.siblings, index);
         above.live += 1;
@@ -68,7 +66,7 @@ impl Table<'_> {
         }
         self.globals.totals.added += 1;
         let above = self.id_below_root(parent);
-        self.emit_step(index, What::Added(above));
+        self.emit_step(index, EventKind::Added(above));
         Ok(index)
     }
 
@@ -92,7 +90,7 @@ impl Table<'_> {
 
     /// Gives the slot of an ended node back. Its children are gone already.
     pub(crate) fn free(&mut self, index: u32) {
-        self.emit(index, What::Freed);
+        self.emit(index, EventKind::Freed);
         self.unwatch(index);
         self.dismiss_watchers(index);
         self.globals.edges.give_back(self.edges, &mut self.cold[index].edges);
@@ -118,6 +116,7 @@ fn marks_of_new(settings: &Settings) -> u32 {
     let if_so = |holds: bool, mark: u32| if holds { mark } else { 0 };
     mark::LIVE
         | mark::TURN
+        | if_so(settings.tag.is_some(), mark::TAGGED)
         | if_so(settings.paused, mark::PAUSED)
         | if_so(settings.detached, mark::DETACHED)
         | if_so(!settings.drain.is_forever(), mark::DRAINED)

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::kind::Kind;
 use crate::marks::mark;
 use crate::node::ROOT;
-use crate::observe::What;
+use crate::observe::EventKind;
 use crate::phase::Phase;
 use crate::reason::Failure;
 use crate::table::Table;
@@ -28,7 +28,7 @@ impl Table<'_> {
     }
 
     pub(crate) fn set_failure(&mut self, index: u32, failure: Failure) {
-        self.notes[index].failure = Some(failure);
+        self.notes[index].set_failure(Some(failure));
         self.hot[index].set(mark::BLAMED);
     }
 
@@ -36,7 +36,7 @@ impl Table<'_> {
         let hot = &mut self.hot[index];
         if hot.has(mark::BLAMED) {
             hot.clear(mark::BLAMED);
-            self.notes[index].failure = None;
+            self.notes[index].set_failure(None);
         }
     }
 
@@ -44,9 +44,9 @@ impl Table<'_> {
     pub(crate) fn back_off(&mut self, index: u32, delay: u64) {
         self.go(index, Phase::Retrying);
         let used = self.cold[index].retries_used;
-        if let Some(failure) = self.notes[index].failure {
+        if let Some(failure) = self.notes[index].failure() {
             let delay = micros(delay);
-            self.emit_step(index, What::Retry { attempt: u32::from(used) + 2, delay, failure });
+            self.emit_step(index, EventKind::Retry { attempt: u32::from(used) + 2, delay, failure });
         }
         self.go(index, Phase::BackingOff);
         self.hot[index].clear(mark::TURN | mark::WOKEN);

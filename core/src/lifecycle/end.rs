@@ -8,7 +8,7 @@ use crate::kind::Kind;
 use crate::marks::mark;
 use crate::node::{ROOT, Verdict};
 use crate::phase::Phase;
-use crate::reason::{Cause, Failure, Reason};
+use crate::reason::{AbortCause, Failure, Reason};
 use crate::table::Table;
 
 /// A node that has ended, and of which the nodes around it have not heard yet.
@@ -59,7 +59,7 @@ impl Table<'_> {
             }
             _ => {
                 above.aborted = above.aborted.saturating_add(1);
-                if self.hot[index].cause() == Cause::Dependency {
+                if self.hot[index].cause() == AbortCause::Dependency {
                     totals.blocked += 1;
                 } else {
                     totals.aborted += 1;
@@ -133,7 +133,7 @@ impl Table<'_> {
         if parent == ROOT || hot.phase.is_ending() || !first && hot.has(mark::BLAMED) {
             return;
         }
-        let failure = match self.notes[child].failure {
+        let failure = match self.notes[child].failure() {
             Some(failure) if self.hot[child].phase == Phase::Failure => failure,
             _ => Failure { reason: Reason::CHILD_ABORTED, origin: self.id(child) },
         };

@@ -62,7 +62,7 @@ impl Table<'_> {
     fn has_place(&self, parent: u32) -> bool {
         let cold = &self.cold[parent];
         let hot = &self.hot[parent];
-        cold.active < cold.width && (!hot.kind.is_gate() || hot.has(mark::OPEN))
+        cold.active < cold.places && (!hot.kind.is_gate() || hot.has(mark::OPEN))
     }
 
     /// Activates queued children while there are places.

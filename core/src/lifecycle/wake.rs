@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::marks::mark;
-use crate::observe::What;
+use crate::observe::EventKind;
 use crate::phase::Phase;
 use crate::table::Table;
 
@@ -42,7 +42,7 @@ impl Table<'_> {
         }
         if hot.has(mark::PAUSED) != paused {
             hot.marks ^= mark::PAUSED;
-            self.emit_step(index, What::Paused(paused));
+            self.emit_step(index, EventKind::Paused(paused));
             self.refresh(index);
         }
         Ok(())

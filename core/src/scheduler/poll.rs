@@ -10,50 +10,66 @@ use crate::node::ROOT;
 use crate::observe::Observer;
 use crate::store::Store;
 use crate::table::Table;
-use crate::time::Instant;
+use crate::time::{Clock, Instant};
 use crate::work::Work;
 
 /// Polling.
-impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
-    /// Takes wakes and expired deadlines, then cranks what is runnable, within the budget. `now` must not be earlier than before; if it is, the
-    /// latest time counts.
+impl<S: Store, O: Observer> Scheduler<S, O> {
+    /// Takes wakes and expired deadlines, then cranks what is runnable, within the budget. `now` is the time, or a [`Clock`], which is asked once. It must
+    /// not be earlier than before; if it is, the latest time counts.
     ///
     /// Cost: O(1) when there is nothing to do, however many nodes wait; else the wakes, the deadlines (O(log n) each) and at most `budget`
     /// cranks, each of the depth of the tree. Not for interrupts.
-    pub fn poll_work(&mut self, now: Instant) -> Next
+    pub fn poll_work(&mut self, mut now: impl Clock) -> Next
     where
-        W: Work<(), W>,
+        S::Work: Work,
     {
-        self.poll_work_with(now, &mut ())
+        self.turn(now.now(), &mut (), u32::MAX)
     }
 
     /// As [`Scheduler::poll_work`], for works that reach the application through [`Cx::app`](crate::Cx::app).
-    pub fn poll_work_with<A: ?Sized>(&mut self, now: Instant, app: &mut A) -> Next
+    pub fn poll_work_with<A: ?Sized>(&mut self, mut now: impl Clock, app: &mut A) -> Next
     where
-        W: Work<A, W>,
+        S::Work: Work<S::Work, A>,
     {
-        self.turn(now, app, u32::MAX)
+        self.turn(now.now(), app, u32::MAX)
     }
 
     /// As [`Scheduler::poll_work`], but with one crank at most.
-    pub fn crank(&mut self, now: Instant) -> Next
+    pub fn crank(&mut self, mut now: impl Clock) -> Next
     where
-        W: Work<(), W>,
+        S::Work: Work,
     {
-        self.crank_with(now, &mut ())
+        self.turn(now.now(), &mut (), 1)
     }
 
     /// As [`Scheduler::poll_work_with`], but with one crank at most.
-    pub fn crank_with<A: ?Sized>(&mut self, now: Instant, app: &mut A) -> Next
+    pub fn crank_with<A: ?Sized>(&mut self, mut now: impl Clock, app: &mut A) -> Next
     where
-        W: Work<A, W>,
+        S::Work: Work<S::Work, A>,
     {
-        self.turn(now, app, 1)
+        self.turn(now.now(), app, 1)
+    }
+
+    /// Polls on virtual time, which jumps to each deadline: until nothing is left to do before `end`, or everything waits for a wake. Says when that
+    /// was. For tests and first steps; it does not come back from a work that always wants to run.
+    pub fn fast_forward(&mut self, start: Instant, end: Instant) -> Instant
+    where
+        S::Work: Work,
+    {
+        let mut now = start;
+        loop {
+            match self.poll_work(now) {
+                Next::Now => {}
+                Next::At(at) if at <= end => now = at,
+                Next::At(_) | Next::OnWake | Next::Done => return now,
+            }
+        }
     }
 
     fn turn<A: ?Sized>(&mut self, now: Instant, app: &mut A, cranks: u32) -> Next
     where
-        W: Work<A, W>,
+        S::Work: Work<S::Work, A>,
     {
         let (table, works) = self.parts();
         let cranks = cranks.min(table.globals.budget);

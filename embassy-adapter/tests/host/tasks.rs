@@ -47,7 +47,7 @@ fn two_schedulers_in_two_tasks_do_not_disturb_each_other() {
 /// Runs for ever, and counts in the application.
 struct Greedy;
 
-impl Work<Cell<u32>, Greedy> for Greedy {
+impl Work<Greedy, Cell<u32>> for Greedy {
     fn on_run(&mut self, cx: &mut Cx<'_, Greedy, Cell<u32>>) -> Outcome {
         let cranks = cx.app();
         cranks.set(cranks.get() + 1);
@@ -59,7 +59,7 @@ impl Work<Cell<u32>, Greedy> for Greedy {
 fn a_work_that_never_rests_leaves_every_other_task_its_turn() {
     static BELL: Bell = Bell::new();
     let (mut cranks, turns) = (Cell::new(0), Cell::new(0));
-    let mut scheduler: Scheduler<Greedy, Inline<Greedy, 1>> = Scheduler::new();
+    let mut scheduler: Scheduler<Inline<Greedy, 1>> = Scheduler::new();
     scheduler.set_budget(NonZeroU32::new(10).unwrap());
     scheduler.add(Spec::work("greedy", Greedy)).unwrap();
     let mut rig = Rig::new();

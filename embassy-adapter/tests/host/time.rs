@@ -20,7 +20,7 @@ fn a_sequence_runs_at_exactly_its_ticks() {
     let mut scheduler = Table::new();
     let job = scheduler.add(Spec::sequence("job")).unwrap();
     for (name, nap) in [("one", 3), ("two", 5 * MS)] {
-        scheduler.add_child(job, Spec::work(name, Script::new(&diary, vec![sleep(nap)]))).unwrap();
+        scheduler.add_below(job, Spec::work(name, Script::new(&diary, vec![sleep(nap)]))).unwrap();
     }
     let mut rig = Rig::new();
     let task = rig.spawn(run(&mut scheduler, &BELL));

@@ -86,7 +86,7 @@ impl Work for Interrupted {
     fn on_run(&mut self, cx: &mut Cx<'_, Self>) -> Outcome {
         let Some(left) = self.0.checked_sub(1) else { return Outcome::Success };
         self.0 = left;
-        cx.wake_handle().unwrap().wake();
+        cx.own_wake_handle().unwrap().wake();
         Outcome::Waiting
     }
 }
@@ -158,7 +158,7 @@ fn wakes_of_another_thread_are_never_lost() {
     static BELL: Bell = Bell::new();
     wake_set!(static WAKES: 1, notify = &BELL);
     let _rig = Rig::new();
-    let mut scheduler: Scheduler<Post, Inline<Post, 1>> = Scheduler::new();
+    let mut scheduler: Scheduler<Inline<Post, 1>> = Scheduler::new();
     scheduler.set_wakes(&WAKES);
     let node = scheduler.add(Spec::work("post", Post { seen: 0 })).unwrap();
     let handle = scheduler.wake_handle(node).unwrap();

@@ -104,7 +104,7 @@ impl<W: 'static, A: Audit> Fleet<W, A> {
         app: impl Fn(usize) -> P + Send + Sync + 'static,
     ) -> io::Result<Self>
     where
-        W: Work<P, W>,
+        W: Work<W, P>,
         P: 'static,
     {
         Self::start_with_clock(options, Monotonic::new(), app)
@@ -121,7 +121,7 @@ impl<W: 'static, A: Audit> Fleet<W, A> {
         app: impl Fn(usize) -> P + Send + Sync + 'static,
     ) -> io::Result<Self>
     where
-        W: Work<P, W>,
+        W: Work<W, P>,
         P: 'static,
     {
         let hub = Arc::new(Hub::new(&options.queues()?)?);

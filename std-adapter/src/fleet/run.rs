@@ -33,7 +33,7 @@ pub(super) struct Run<W: 'static, A: Audit, P> {
     core: Arc<Core<W>>,
     number: usize,
     worker: Worker<A>,
-    driver: Driver<W, Boxed<W>, FleetObserver>,
+    driver: Driver<Boxed<W>, FleetObserver>,
     app: P,
     /// The trees, by the place of their root.
     trees: Box<[Option<Root<W>>]>,
@@ -41,7 +41,7 @@ pub(super) struct Run<W: 'static, A: Audit, P> {
     panics: u64,
 }
 
-impl<W: Work<P, W> + 'static, A: Audit, P> Run<W, A, P> {
+impl<W: Work<W, P> + 'static, A: Audit, P> Run<W, A, P> {
     /// A worker with room for so many trees, which have so many nodes together.
     pub(super) fn new(core: Arc<Core<W>>, worker: Worker<A>, app: P, room: usize, nodes: usize) -> Self {
         let number = worker.number();
@@ -153,7 +153,7 @@ impl<W: Work<P, W> + 'static, A: Audit, P> Run<W, A, P> {
             let end = match self.driver.scheduler().node(node) {
                 // Somebody has restarted it.
                 Ok(node) if !node.state().is_done() => continue,
-                Ok(node) => TreeEnd::Ran(NodeSnapshot::of(&node)),
+                Ok(node) => TreeEnd::Ran(NodeSnapshot::of(&node, self.driver.now())),
                 Err(_) => TreeEnd::Freed(state),
             };
             let entry = place.take_if(|(root, _)| *root == node);

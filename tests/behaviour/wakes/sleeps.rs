@@ -16,7 +16,7 @@ fn a_wake_goes_with_its_node() {
             let spec = match turn {
                 // Raises its own wake in the crank in which it ends; the poll has drained the set before.
                 1 => Script::new(|cx| {
-                    cx.wake_handle().unwrap().wake();
+                    cx.own_wake_handle().unwrap().wake();
                     Outcome::Success
                 })
                 .spec("first"),
@@ -163,7 +163,7 @@ fn a_wake_from_outside_during_the_run_counts() {
     let act = Script::new(move |cx| {
         runs += 1;
         if runs == 1 {
-            let handle = cx.wake_handle().unwrap();
+            let handle = cx.own_wake_handle().unwrap();
             handle.wake();
             handle.wake();
         }

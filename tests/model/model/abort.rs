@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use windlass::{Cause, Instant, NodeId, State, What};
+use windlass::{AbortCause, EventKind, Instant, NodeId, State};
 
 use super::{Key, Model, ROOT};
 
 /// Why, who asked, and until when.
 #[derive(Clone, Copy)]
 pub(super) struct Request {
-    pub(super) cause: Cause,
+    pub(super) cause: AbortCause,
     pub(super) by: Option<NodeId>,
     pub(super) deadline: Instant,
 }
@@ -26,7 +26,7 @@ impl Model {
         }
     }
 
-    pub(super) fn abort_children(&mut self, parent: Key, cause: Cause) {
+    pub(super) fn abort_children(&mut self, parent: Key, cause: AbortCause) {
         let by = self.id_of(parent);
         for child in self.nodes[parent].children.clone() {
             self.reach(child, Request { cause, by, deadline: Instant::MAX });
@@ -36,7 +36,7 @@ impl Model {
     pub(super) fn shut_down(&mut self, deadline: Instant) {
         self.closed = true;
         for child in self.nodes[ROOT].children.clone() {
-            self.abort(child, Request { cause: Cause::Shutdown, by: None, deadline });
+            self.abort(child, Request { cause: AbortCause::Shutdown, by: None, deadline });
         }
     }
 
@@ -89,7 +89,7 @@ impl Model {
         node.limit_at = deadline;
         self.leave_queue(key);
         self.rearm(key);
-        self.emit(key, What::AbortBegan { cause: request.cause, by: request.by });
+        self.emit(key, EventKind::AbortBegan { cause: request.cause, by: request.by });
         self.go(key, State::Aborting);
         self.nodes[key].turn = self.live(key) == 0;
         self.refresh(key);
@@ -114,7 +114,7 @@ impl Model {
         let node = &mut self.nodes[key];
         node.cause = request.cause;
         node.aborted_by = request.by;
-        self.emit(key, What::AbortBegan { cause: request.cause, by: request.by });
+        self.emit(key, EventKind::AbortBegan { cause: request.cause, by: request.by });
         self.go(key, State::Aborting);
         self.end(key, State::Aborted);
     }
@@ -134,7 +134,7 @@ impl Model {
         }
         self.nodes[key].forced = true;
         self.metrics.totals.forced += 1;
-        self.emit(key, What::Forced);
+        self.emit(key, EventKind::Forced);
         self.end(key, State::Aborted);
     }
 }

@@ -1,6 +1,6 @@
 //! When composites end, and the turns of those that ask user code or wait for another node.
 
-use windlass::{Cause, Check, Failure, Kind, OnFailure, Reason, State, What, Yield};
+use windlass::{AbortCause, Check, EventKind, Failure, Generated, Kind, OnFailure, Reason, State};
 
 use super::{Key, Model, Verdict};
 use crate::program::Shape;
@@ -8,9 +8,10 @@ use crate::script;
 
 impl Model {
     /// How a composite ends, and why its other children are aborted; none if it goes on.
-    pub(super) fn decide(&mut self, key: Key) -> Option<(Verdict, Cause)> {
-        const SUCCESS: Option<(Verdict, Cause)> = Some((Verdict::Success, Cause::SiblingWon));
-        const FAILURE: Option<(Verdict, Cause)> = Some((Verdict::Failure(None), Cause::ParentFailed));
+    pub(super) fn decide(&mut self, key: Key) -> Option<(Verdict, AbortCause)> {
+        const SUCCESS: Option<(Verdict, AbortCause)> = Some((Verdict::Success, AbortCause::SiblingWon));
+        const FAILURE: Option<(Verdict, AbortCause)> =
+            Some((Verdict::Failure(None), AbortCause::ParentFailed));
         let live = self.live(key);
         let node = &self.nodes[key];
         let bad = node.failed + node.aborted;
@@ -74,7 +75,7 @@ impl Model {
             return;
         }
         match answer {
-            Check::Yes => self.settle(key, Verdict::Success, Cause::ParentDone),
+            Check::Yes => self.settle(key, Verdict::Success, AbortCause::ParentDone),
             Check::No => self.fail(key, Reason::REFUSED, Verdict::Failure(None)),
             Check::Fail(reason) => self.fail(key, reason, Verdict::Failure(None)),
         }
@@ -108,12 +109,12 @@ impl Model {
                 return;
             }
             match answer {
-                Yield::Exhausted => self.nodes[key].open = true,
-                Yield::Added if self.total(key) == before => {
+                Generated::Exhausted => self.nodes[key].open = true,
+                Generated::Added if self.total(key) == before => {
                     self.fail(key, Reason::NOTHING_ADDED, Verdict::Fatal);
                     return;
                 }
-                Yield::Added => {}
+                Generated::Added => {}
             }
             // What is left of the turn of a paused node waits for the resume.
             if !self.is_reachable(key) {
@@ -163,13 +164,13 @@ impl Model {
         let known = self.nodes[awaited].failure.filter(|_| !gone);
         let origin = known.map_or(self.nodes[key].id, |failure| failure.origin);
         self.nodes[key].failure = Some(Failure { reason: Reason::GATE_CLOSED, origin });
-        self.settle(key, Verdict::Failure(None), Cause::ParentFailed);
+        self.settle(key, Verdict::Failure(None), AbortCause::ParentFailed);
         false
     }
 
     fn open(&mut self, key: Key) -> bool {
         self.nodes[key].open = true;
-        self.emit(key, What::Opened);
+        self.emit(key, EventKind::Opened);
         self.attend(key)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use windlass::{Abort, Cause, Failure, Instant, Kind, Next, Outcome, Reason, State, What};
+use windlass::{AbortCause, AbortStep, EventKind, Failure, Instant, Kind, Next, Outcome, Reason, State};
 
 use super::abort::Request;
 use super::face::Running;
@@ -66,7 +66,7 @@ impl Model {
             State::Aborting if untimed => self.begin_drain(key),
             State::Aborting => self.ask_turn(key),
             _ if limit => {
-                self.emit(key, What::TimedOut);
+                self.emit(key, EventKind::TimedOut);
                 self.nodes[key].timed_out = true;
                 self.wake(key);
                 self.ask_turn(key);
@@ -92,7 +92,7 @@ impl Model {
         }
         if self.nodes[key].state == State::Running {
             self.blame(key, Reason::PANICKED);
-            self.settle(key, Verdict::Panicked, Cause::ParentFailed);
+            self.settle(key, Verdict::Panicked, AbortCause::ParentFailed);
         }
     }
 
@@ -172,7 +172,7 @@ impl Model {
         }
         if node.timed_out {
             self.blame(key, Reason::TIMEOUT);
-            self.settle(key, Verdict::Failure(None), Cause::Timeout);
+            self.settle(key, Verdict::Failure(None), AbortCause::Timeout);
             return false;
         }
         match node.kind {
@@ -210,7 +210,7 @@ impl Model {
         call: impl FnOnce(&mut Running<'_>, Me) -> R,
     ) -> Option<R> {
         self.metrics.totals.cranks += 1;
-        self.emit(key, What::Cranked);
+        self.emit(key, EventKind::Cranked);
         self.user(key, key, call)
     }
 
@@ -246,7 +246,7 @@ impl Model {
         match outcome {
             Outcome::Waiting if !woken => self.wait(key, Instant::MAX),
             Outcome::Sleep(time) if !woken => self.wait(key, self.now + time),
-            Outcome::Success => self.settle(key, Verdict::Success, Cause::ParentDone),
+            Outcome::Success => self.settle(key, Verdict::Success, AbortCause::ParentDone),
             _ => {}
         }
     }
@@ -276,9 +276,9 @@ impl Model {
             return;
         }
         match answer {
-            Abort::Done => self.conclude(key, Verdict::Aborted),
-            Abort::Wake if !woken => self.sleep(key, Instant::MAX),
-            Abort::Sleep(time) if !woken => self.sleep(key, self.now + time),
+            AbortStep::Done => self.conclude(key, Verdict::Aborted),
+            AbortStep::Wake if !woken => self.sleep(key, Instant::MAX),
+            AbortStep::Sleep(time) if !woken => self.sleep(key, self.now + time),
             _ => {}
         }
     }
@@ -295,11 +295,11 @@ impl Model {
 
     pub(super) fn fail(&mut self, key: Key, reason: Reason, verdict: Verdict) {
         self.blame(key, reason);
-        self.settle(key, verdict, Cause::ParentFailed);
+        self.settle(key, verdict, AbortCause::ParentFailed);
     }
 
     /// Aborts what lives below, and ends the node now or when that has drained.
-    pub(super) fn settle(&mut self, key: Key, verdict: Verdict, cause: Cause) {
+    pub(super) fn settle(&mut self, key: Key, verdict: Verdict, cause: AbortCause) {
         let node = &mut self.nodes[key];
         (node.wake_at, node.limit_at) = (Instant::MAX, Instant::MAX);
         self.rearm(key);
@@ -348,7 +348,7 @@ impl Model {
             self.hook(key, Method::Reset);
         }
         if let Some(failure) = self.nodes[key].failure {
-            self.emit(key, What::Failed(failure));
+            self.emit(key, EventKind::Failed(failure));
         }
         self.end(key, State::Failure);
     }

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use windlass::{Cause, Children, Error, Instant, Kind, Metrics, Next, NodeId, State, Status};
+use windlass::{AbortCause, Children, Error, Instant, Kind, Metrics, Next, NodeId, State, Status};
 
 use super::abort::Request;
 use super::{Key, Model, Node, ROOT};
@@ -17,7 +17,7 @@ impl Model {
 
     fn abort_id(&mut self, id: NodeId, by: Option<NodeId>, deadline: Instant) -> Result<(), Error> {
         let key = self.find(id)?;
-        self.abort(key, Request { cause: Cause::User, by, deadline });
+        self.abort(key, Request { cause: AbortCause::User, by, deadline });
         Ok(())
     }
 
@@ -64,7 +64,7 @@ impl Model {
     fn status(&self, key: Key) -> Status {
         let node = &self.nodes[key];
         match node.state {
-            State::Aborted if node.cause == Cause::Dependency => Status::Blocked,
+            State::Aborted if node.cause == AbortCause::Dependency => Status::Blocked,
             State::Aborted => Status::Aborted,
             State::Success => Status::Success,
             State::Failure => Status::Failure,

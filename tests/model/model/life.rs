@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use windlass::{Cause, Error, Instant, Kind, State, What};
+use windlass::{AbortCause, Error, EventKind, Instant, Kind, State};
 
 use super::{Key, Model, ROOT, blame_for};
 
@@ -53,7 +53,7 @@ impl Model {
         }
         if node.paused != paused {
             node.paused = paused;
-            self.emit(key, What::Paused(paused));
+            self.emit(key, EventKind::Paused(paused));
             self.refresh(key);
         }
         Ok(())
@@ -95,7 +95,7 @@ impl Model {
     pub(super) fn wait_for_retry(&mut self, key: Key, delay: Duration) {
         let attempt = u32::from(self.nodes[key].retries_used) + 2;
         if let Some(failure) = self.nodes[key].failure {
-            self.emit(key, What::Retry { attempt, delay, failure });
+            self.emit(key, EventKind::Retry { attempt, delay, failure });
         }
         self.go(key, State::Waiting);
         let node = &mut self.nodes[key];
@@ -211,7 +211,7 @@ impl Model {
         node.delayed = false;
         node.paused = false;
         let (parent, detached) = (node.parent, node.detached);
-        let blocked = to == State::Aborted && node.cause == Cause::Dependency;
+        let blocked = to == State::Aborted && node.cause == AbortCause::Dependency;
         self.rearm(key);
         self.leave_queue(key);
         self.give_place_back(key);

@@ -20,8 +20,8 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use windlass::{
-    Cause, Error, Event, Failure, Instant, Kind, Metrics, NodeId, OnFailure, Reason, Retry, State,
-    Transition, What,
+    AbortCause, Error, Event, EventKind, Failure, Instant, Kind, Metrics, NodeId, OnFailure, Reason, Retry,
+    Setting, State, Transition,
 };
 
 use crate::program::{Plan, Program, Shape};
@@ -137,7 +137,7 @@ struct Node {
     started_at: Instant,
     retries_used: u16,
     failure: Option<Failure>,
-    cause: Cause,
+    cause: AbortCause,
     aborted_by: Option<NodeId>,
 }
 
@@ -223,9 +223,15 @@ impl Model {
 
     // ---- events and states ----
 
-    fn emit(&self, key: Key, what: What) {
+    fn emit(&self, key: Key, kind: EventKind) {
         let node = &self.nodes[key];
-        self.world.write(Line::Event(Event { at: self.now, node: node.id, name: node.plan.name(), what }));
+        self.world.write(Line::Event(Event {
+            at: self.now,
+            node: node.id,
+            name: node.plan.name(),
+            tag: None,
+            kind,
+        }));
     }
 
     /// Changes a state along one of the sixteen arrows.
@@ -251,7 +257,7 @@ impl Model {
             _ => panic!("the model would go from {from} to {to}"),
         };
         if from != to {
-            self.emit(key, What::Moved(Transition { number, from, to }));
+            self.emit(key, EventKind::Moved(Transition { number, from, to }));
         }
     }
 
@@ -278,12 +284,20 @@ impl Model {
     fn insert(&mut self, parent: Key, newcomer: Newcomer<'_>) -> Result<Key, Error> {
         let plan = newcomer.plan;
         self.accepts(parent)?;
+        if plan.width == Some(0) {
+            return Err(Error::ZeroConcurrency);
+        }
+        let kind = plan.kind();
+        let useless = [
+            (plan.width.is_some() && !plan.takes_width(), Setting::Concurrency),
+            (plan.on_failure.is_some() && !plan.takes_on_failure(), Setting::OnFailure),
+            (plan.detached && parent != ROOT, Setting::Detached),
+        ];
+        if let Some((_, setting)) = useless.into_iter().find(|(useless, _)| *useless) {
+            return Err(Error::NoUse { setting, kind });
+        }
         // A sequence has always one place.
-        let width = match (plan.shape, plan.width) {
-            (_, Some(0)) => return Err(Error::ZeroWidth),
-            (Shape::Sequence, _) => 1,
-            (_, width) => width.unwrap_or(u32::MAX),
-        };
+        let width = if kind == Kind::Sequence { 1 } else { plan.width.unwrap_or(u32::MAX) };
         let awaited = match plan.shape {
             Shape::After(_) | Shape::AfterSuccess(_) => Some(self.find(newcomer.awaited)?),
             _ => None,
@@ -294,22 +308,9 @@ impl Model {
         let Some(id) = self.take_slot() else {
             self.metrics.totals.refused += 1;
             if parent != ROOT {
-                self.emit(parent, What::Full);
+                self.emit(parent, EventKind::Full);
             }
             return Err(Error::Full);
-        };
-        let kind = match plan.shape {
-            Shape::Work => Kind::Work,
-            Shape::Callback => Kind::Callback,
-            Shape::Sequence => Kind::Sequence,
-            Shape::Parallel => Kind::Parallel,
-            Shape::Quorum(_) => Kind::Quorum,
-            Shape::Race => Kind::Race,
-            Shape::Batch { .. } => Kind::Batch,
-            Shape::When { .. } => Kind::When,
-            Shape::After(_) => Kind::After,
-            Shape::AfterSuccess(_) => Kind::AfterSuccess,
-            Shape::Graph => Kind::Graph,
         };
         let key = self.nodes.len();
         let mut node = Node::new(id, parent, kind, plan, newcomer.me);
@@ -319,7 +320,7 @@ impl Model {
         self.nodes[parent].children.push(key);
         self.metrics.totals.added += 1;
         self.metrics.high_water = self.metrics.high_water.max(self.used_slots());
-        self.emit(key, What::Added(self.id_of(parent)));
+        self.emit(key, EventKind::Added(self.id_of(parent)));
         Ok(key)
     }
 
@@ -352,7 +353,7 @@ impl Model {
         for child in self.nodes[key].children.clone() {
             self.free(child);
         }
-        self.emit(key, What::Freed);
+        self.emit(key, EventKind::Freed);
         let (parent, slot) = (self.nodes[key].parent, self.nodes[key].id.index());
         self.nodes[parent].children.retain(|child| *child != key);
         self.nodes[key].gone = true;
@@ -425,7 +426,7 @@ impl Node {
             started_at: Instant::ZERO,
             retries_used: 0,
             failure: None,
-            cause: Cause::User,
+            cause: AbortCause::User,
             aborted_by: None,
         }
     }

@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use windlass::{Abort, Outcome, Reason};
+use windlass::{AbortStep, Outcome, Reason};
 
 use crate::Scenario;
 
@@ -91,7 +91,7 @@ const ONE_SECOND: Outcome = Outcome::Sleep(secs(1));
 const TWO_SECONDS: Outcome = Outcome::Sleep(secs(2));
 const THREE_SECONDS: Outcome = Outcome::Sleep(secs(3));
 const ONE_MINUTE: Outcome = Outcome::Sleep(secs(60));
-const CLEAN_IN_A_SECOND: Abort = Abort::Sleep(secs(1));
-const CLEAN_IN_A_MINUTE: Abort = Abort::Sleep(secs(60));
-const BUSY: Reason = Reason::new("busy").code(503);
+const CLEAN_IN_A_SECOND: AbortStep = AbortStep::Sleep(secs(1));
+const CLEAN_IN_A_MINUTE: AbortStep = AbortStep::Sleep(secs(60));
+const BUSY: Reason = Reason::new("busy").with_code(503);
 const BROKEN: Reason = Reason::new("broken");

@@ -60,7 +60,7 @@ fn SysTick() {
 
 #[entry]
 fn main() -> ! {
-    static mut SCHEDULER: Scheduler<Task, Inline<Task, 16>> = Scheduler::new();
+    static mut SCHEDULER: Scheduler<Inline<Task, 16>> = Scheduler::new();
 
     board::start_clock();
     SCHEDULER.set_wakes(&WAKES);
