@@ -173,10 +173,10 @@ where
     /// [`CallError`], and then `f` was not called.
     ///
     /// ```
-    /// use windlass::{Scheduler, SendWork, Spec};
+    /// use windlass::{Boxed, Scheduler, SendWork, Spec};
     /// use windlass_std::Driver;
     ///
-    /// let scheduler: Scheduler<_> = Scheduler::with_capacity(8);
+    /// let scheduler = Scheduler::<Boxed<SendWork>>::with_capacity(8);
     /// let server = Driver::new(scheduler).serve(())?;
     /// let job = server.handle().with(|scheduler, _now| {
     ///     let job = scheduler.add(Spec::sequence("job"))?;

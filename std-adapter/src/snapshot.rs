@@ -10,10 +10,10 @@ use windlass::{
 /// A copy of everything there is to see of a scheduler.
 ///
 /// ```
-/// use windlass::{DynWork, Instant, Scheduler, Spec, State};
+/// use windlass::{Boxed, DynWork, Instant, Scheduler, Spec, State};
 /// use windlass_std::Snapshot;
 ///
-/// let mut scheduler: Scheduler<_> = Scheduler::with_capacity(8);
+/// let mut scheduler = Scheduler::<Boxed<DynWork>>::with_capacity(8);
 /// let job = scheduler.add(Spec::sequence("job"))?;
 /// let before = Snapshot::of(&scheduler, Instant::ZERO);
 /// let _ = scheduler.poll_work(Instant::ZERO);

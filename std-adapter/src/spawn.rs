@@ -103,7 +103,7 @@ where
     ///
     /// ```
     /// use std::time::Duration;
-    /// use windlass::{Cx, Outcome, Scheduler, SendWork, Spec, State, Work};
+    /// use windlass::{Boxed, Cx, Outcome, Scheduler, SendWork, Spec, State, Work};
     /// use windlass_std::Driver;
     ///
     /// struct Answer;
@@ -113,7 +113,7 @@ where
     ///     }
     /// }
     ///
-    /// let scheduler: Scheduler<_> = Scheduler::with_capacity(100);
+    /// let scheduler = Scheduler::<Boxed<SendWork>>::with_capacity(100);
     /// let server = Driver::new(scheduler).serve(())?;
     /// let handle = server.handle();
     /// let id = handle.add(Spec::work("answer", SendWork::new(Answer)))?;

@@ -290,7 +290,7 @@ fn without_its_pool_a_leaf_fails() {
 #[test]
 fn without_a_driver_a_leaf_says_what_it_misses() {
     let pool = Pool::new(1, 0).unwrap();
-    let mut scheduler: Scheduler<_> = Scheduler::with_capacity(1);
+    let mut scheduler: Scheduler<Boxed<DynWork>> = Scheduler::with_capacity(1);
     let leaf = Blocking::new(pool.spawner(), |_| -> Result<(), Reason> { Ok(()) });
     let id = scheduler.add(Spec::work("leaf", DynWork::new(leaf))).unwrap();
     assert_eq!(scheduler.poll_work(Instant::ZERO), Next::Done);

@@ -156,7 +156,7 @@ fn a_panic_while_aborting_ends_that_node_by_force() {
 #[test]
 fn a_panic_with_a_number_in_it_and_one_of_a_child_that_is_gone_are_told_too() {
     let world = World::new();
-    let mut scheduler: Scheduler<_> = Scheduler::with_capacity(8);
+    let mut scheduler: Scheduler<Boxed<DynWork>> = Scheduler::with_capacity(8);
     // The batch frees its children as soon as they have ended, and goes on.
     struct Two(u32);
     impl Work<DynWork, ()> for Two {
@@ -209,7 +209,7 @@ fn a_node_that_panics_again_after_a_restart_is_told_again() {
 #[test]
 fn a_panicking_parent_drains_its_children_first() {
     let world = World::new();
-    let mut scheduler: Scheduler<_> = Scheduler::with_capacity(8);
+    let mut scheduler: Scheduler<Boxed<DynWork>> = Scheduler::with_capacity(8);
     let parent = Do::new(|cx: &mut Cx<'_, DynWork>| {
         let mut asked = false;
         let child = Do::new(|_| Outcome::Waiting).on_abort(move |_| {

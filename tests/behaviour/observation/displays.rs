@@ -256,7 +256,7 @@ fn a_tag_is_shown_wherever_the_name_is() {
     assert_eq!(bad.text(rig.now()).to_string(), "Retrying in 1 sec: checkpoint #17");
     assert_eq!(slow.label().to_string(), "checkpoint #0");
     assert!(
-        rig.tree().starts_with("└─ … range #7 (parallel): 0 of 2 children done\n   ├─ ↻ checkpoint #17: "),
+        rig.tree().starts_with("└─ ▶ range #7 (parallel): 0 of 2 children done\n   ├─ ↻ checkpoint #17: "),
         "{}",
         rig.tree()
     );
