@@ -11,6 +11,7 @@ use defmt::{Format, Formatter, debug, error, info, trace, warn, write};
 
 use crate::error::Refused;
 use crate::id::NodeId;
+use crate::label::Label;
 use crate::observe::{Event, EventKind, Observer};
 use crate::reason::Reason;
 use crate::span::Span;
@@ -32,7 +33,7 @@ impl Observer for DefmtLog {
         match event.kind {
             EventKind::Failed(_) => error!("{}", event),
             EventKind::Retry { .. } | EventKind::TimedOut | EventKind::Forced | EventKind::Full => {
-                warn!("{}", event)
+                warn!("{}", event);
             }
             EventKind::Moved(transition) if transition.to.is_done() => info!("{}", event),
             EventKind::AbortBegan { .. } | EventKind::Paused(_) | EventKind::Opened => info!("{}", event),
@@ -45,12 +46,23 @@ impl Observer for DefmtLog {
 /// `12.500000 7v2 fetch: Running -> Waiting`
 impl Format for Event {
     fn format(&self, f: Formatter<'_>) {
-        let Self { at, node, name, what } = self;
-        match what {
-            EventKind::Failed(failure) if failure.origin == *node => {
-                write!(f, "{} {} {=str}: failed: {}", at, node, name, failure.reason);
+        let Self { at, node, name, tag, kind } = *self;
+        let label = Label { name, tag };
+        match kind {
+            EventKind::Failed(failure) if failure.origin == node => {
+                write!(f, "{} {} {}: failed: {}", at, node, label, failure.reason);
             }
-            what => write!(f, "{} {} {=str}: {}", at, node, name, what),
+            kind => write!(f, "{} {} {}: {}", at, node, label, kind),
+        }
+    }
+}
+
+/// `checkpoint #17`
+impl Format for Label {
+    fn format(&self, f: Formatter<'_>) {
+        match self.tag {
+            Some(tag) => write!(f, "{=str} #{=u32}", self.name, tag),
+            None => write!(f, "{=str}", self.name),
         }
     }
 }

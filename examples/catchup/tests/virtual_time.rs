@@ -92,7 +92,7 @@ impl Observer for Trace {
         self.lines.push(event.to_string());
         match event.kind {
             EventKind::Moved(moved) if event.name == "apply" && moved.to == State::Success => {
-                self.applied += 1
+                self.applied += 1;
             }
             EventKind::Moved(moved) if event.name == "ledgers" && moved.from == State::Pending => {
                 self.in_flight += 1;

@@ -3,7 +3,7 @@
 //! Invariant: a line is printed when something begins to matter to a person: a trouble, a decision, a part that is done. Every crank is not.
 
 use semihosting::println;
-use windlass::{Event, Instant, Observer, State, EventKind};
+use windlass::{Event, EventKind, Instant, Observer, State};
 
 /// An observer that prints.
 #[derive(Debug, Default)]
@@ -60,7 +60,9 @@ impl Observer for Console {
                 }
             }
             EventKind::Opened if name == "battery" => println!("{at:>6} ms  {name:<8} charged"),
-            EventKind::AbortBegan { .. } if name == "update" => println!("{at:>6} ms  {name:<8} told to stop"),
+            EventKind::AbortBegan { .. } if name == "update" => {
+                println!("{at:>6} ms  {name:<8} told to stop");
+            }
             EventKind::Failed(failure) if name == "update" => {
                 println!("{at:>6} ms  {name:<8} failed: {}", failure.reason);
             }

@@ -61,7 +61,7 @@ impl Scene {
     /// [`Error::Full`] if the engine has no room for an update.
     pub fn begin<W: From<Step>, S: Store<Work = W>>(
         &self,
-        engine: &mut Engine<W, S>,
+        engine: &mut Engine<S>,
         update: &mut Job,
         now: Instant,
     ) -> Result<Planted, Error> {
@@ -85,9 +85,9 @@ impl Scene {
     ///
     /// # Errors
     /// Those of the engine if it does not know the nodes, or if they have not ended.
-    pub fn end<W: Work<Job>, S: Store<Work = W>>(
+    pub fn end<W: Work<W, Job>, S: Store<Work = W>>(
         &self,
-        engine: &mut Engine<W, S>,
+        engine: &mut Engine<S>,
         update: &Job,
         nodes: Planted,
     ) -> Result<bool, Error> {

@@ -37,7 +37,7 @@ fn nodes_are_walked_parents_first() {
 fn an_explanation_says_what_a_node_waits_for() {
     let mut rig = Rig::new(64);
     let explain = |rig: &Rig, id: NodeId, expected: &str| {
-        assert_eq!(rig.node(id).explain(rig.now()).to_string(), expected)
+        assert_eq!(rig.node(id).explain(rig.now()).to_string(), expected);
     };
 
     let ready = rig.add(Script::steps(2).spec("ready"));

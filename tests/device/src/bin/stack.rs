@@ -16,8 +16,8 @@ use core::time::Duration;
 use cortex_m_rt::entry;
 use semihosting::println;
 use windlass::{
-    AbortStep, Check, Cx, Error, Inline, Instant, Jitter, Next, NodeId, OnFailure, Outcome, Reason, Retry,
-    Scheduler, Spec, WakeHandle, Work, Generated, wake_set,
+    AbortStep, Check, Cx, Error, Generated, Inline, Instant, Jitter, Next, NodeId, OnFailure, Outcome,
+    Reason, Retry, Scheduler, Spec, WakeHandle, Work, wake_set,
 };
 use windlass_device::{end, stack};
 
@@ -62,7 +62,7 @@ enum Does {
     /// Says no before it says yes.
     Doubt,
     /// Yields three items.
-    Generated,
+    Yield,
 }
 
 impl Does {

@@ -9,8 +9,8 @@ use core::time::Duration;
 use cortex_m::interrupt::{self, Mutex};
 use cortex_m_rt::{entry, exception};
 use windlass::{
-    AbortStep, Check, Cx, Error, Inline, Jitter, Next, NodeId, OnFailure, Outcome, Reason, Retry, Scheduler,
-    Spec, WakeHandle, Work, Generated, wake_set,
+    AbortStep, Check, Cx, Error, Generated, Inline, Jitter, Next, NodeId, OnFailure, Outcome, Reason, Retry,
+    Scheduler, Spec, WakeHandle, Work, wake_set,
 };
 use windlass_images as board;
 

@@ -13,9 +13,9 @@ use defmt::info;
 use defmt_semihosting as _;
 use semihosting::process;
 use windlass::{
-    AbortStep, AbortCause, Check, Children, Cx, DefmtLog, Verbosity, Error, Event, Failure, Inline, Instant, Jitter,
-    Kind, Next, NodeId, OnFailure, Outcome, Reason, Refused, Retry, Scheduler, Spec, State, Status,
-    Transition, EventKind, Work, Generated,
+    AbortCause, AbortStep, Check, Children, Cx, DefmtLog, Error, Event, EventKind, Failure, Generated,
+    Inline, Instant, Jitter, Kind, Next, NodeId, OnFailure, Outcome, Reason, Refused, Retry, Scheduler, Spec,
+    State, Status, Transition, Verbosity, Work,
 };
 
 enum Task {

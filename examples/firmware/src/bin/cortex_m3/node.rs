@@ -5,7 +5,7 @@
 use core::fmt;
 use core::sync::atomic::Ordering;
 
-use windlass::{AbortStep, AsyncLeaf, Check, Cx, Outcome, Work, Generated};
+use windlass::{AbortStep, AsyncLeaf, Check, Cx, Generated, Outcome, Work};
 use windlass_firmware::Job;
 use windlass_update_job::Step;
 
