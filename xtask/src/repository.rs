@@ -1,4 +1,5 @@
-//! Tests that files of the repository agree: the workflow names the steps there are, and each published package has a copy of the licences.
+//! Tests that files of the repository agree: the workflow names the steps there are, each published package has a copy of the licences, and the page
+//! about the engine names what is in it.
 //!
 //! The lists of steps are read from the workflow's text, so each has to stand on one line: `step: [a, b]`, or `{ step: a, .. }`. Whether the rest of
 //! it is right is not tried here.
@@ -72,6 +73,48 @@ fn every_published_package_has_the_licences_of_the_top_directory() {
         for package in ["core", "lab", "std-adapter", "embassy-adapter", "wasm"] {
             let copy = format!("{package}/{licence}");
             assert!(read(&copy) == read(licence), "{copy} is not the copy it should be");
+        }
+    }
+}
+
+/// The files of the engine and the functions in them that `docs/architecture.md` names: in the lines of its walks, and as `` `file.rs`: `function` ``.
+fn named_by_the_architecture_page(page: &str) -> Vec<(String, Option<String>)> {
+    let mut named = Vec::new();
+    for line in page.lines() {
+        let mut words = line.split_whitespace();
+        if let (Some(file), Some(function)) =
+            (words.next().filter(|word| word.ends_with(".rs")), words.next())
+        {
+            named.push((file.into(), Some(function.into())));
+        }
+        let mut file = None;
+        for (nth, quoted) in line.split('`').enumerate().filter(|(nth, _)| nth % 2 == 1) {
+            if quoted.ends_with(".rs") {
+                let lists_functions = line.split('`').nth(nth + 1).is_some_and(|rest| rest.starts_with(": "));
+                file = lists_functions.then_some(quoted);
+                named.push((quoted.into(), None));
+            } else if let Some(file) = file {
+                named.push((file.into(), Some(quoted.into())));
+            }
+        }
+    }
+    named
+}
+
+#[test]
+fn the_architecture_page_names_what_there_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = fs::read_to_string(root.join("docs/architecture.md")).expect("there is the page");
+    let named = named_by_the_architecture_page(&page);
+    assert!(named.iter().filter(|(_, function)| function.is_some()).count() > 60, "{named:?}");
+    for (file, function) in &named {
+        let text = fs::read_to_string(root.join("core/src").join(file));
+        let text = text.unwrap_or_else(|error| panic!("{file}: {error}"));
+        if let Some(function) = function {
+            let is_there = [" fn ", "fn "].iter().any(|word| {
+                text.contains(&format!("{word}{function}(")) || text.contains(&format!("{word}{function}<"))
+            });
+            assert!(is_there, "there is no function {function} in {file}");
         }
     }
 }
