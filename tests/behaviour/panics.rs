@@ -178,6 +178,26 @@ fn a_panic_in_the_reset_of_a_member_fails_the_composite() {
     assert_eq!(rig.node(q).failure().unwrap().reason, Reason::PANICKED);
 }
 
+/// A node that asks for its own abort in a hook, or wakes itself, and then panics has failed: neither is remembered.
+#[test]
+fn a_panic_wins_over_what_the_hook_asked_for() {
+    for hook in [Hook::Reset, Hook::Retry] {
+        let mut rig = Rig::new(1);
+        let act = Script::fails().on_hook(move |called, cx| {
+            if called == hook && cx.failure().is_some() {
+                cx.wake(cx.id()).unwrap();
+                cx.abort(cx.id()).unwrap();
+                panics();
+            }
+        });
+        let a = rig.add(act.spec("a").retry(Retry::A_LOT));
+        assert_eq!(run(&mut rig), 1);
+        assert_eq!((rig.state(a), rig.node(a).abort_cause()), (State::Failure, None), "{hook:?}");
+        assert_eq!(rig.node(a).failure().unwrap().reason, Reason::PANICKED);
+        assert_eq!(rig.s.next(), Next::Done);
+    }
+}
+
 /// A node that panicked can be restarted.
 #[test]
 fn a_node_that_panicked_can_be_restarted() {
