@@ -198,6 +198,24 @@ fn a_panic_wins_over_what_the_hook_asked_for() {
     }
 }
 
+/// A parent that pauses itself and then panics does not stand still: its children are aborted, and it has failed.
+#[test]
+fn a_panic_lifts_the_pause_of_its_node() {
+    let mut rig = Rig::new(2);
+    let p = rig.add(
+        Script::new(|cx| {
+            cx.pause(cx.id()).unwrap();
+            panics();
+            Outcome::Success
+        })
+        .spec("p"),
+    );
+    let child = rig.add_child(p, Script::waits().spec("child"));
+    assert_eq!(run(&mut rig), 1);
+    assert_eq!((rig.state(p), rig.s.next()), (State::Failure, Next::Done));
+    assert_eq!((rig.state(child), rig.world.of("child").aborts), (State::Aborted, 1));
+}
+
 /// A node that panicked can be restarted.
 #[test]
 fn a_node_that_panicked_can_be_restarted() {
