@@ -60,6 +60,24 @@ fn a_deadline_reaches_all_below_and_who_was_forced_is_named() {
     assert_eq!(events.collect::<Vec<_>>(), ["a", "q", "p"], "children before parents");
 }
 
+/// The report says who is still cleaning up, and who did not finish in time.
+#[test]
+fn the_report_of_a_drain_says_who_is_still_at_it_and_who_was_forced() {
+    let mut rig = Rig::new(4);
+    let report = |rig: &Rig| (rig.s.view().drain().to_string(), rig.s.view().drain().is_clean());
+    rig.add(Script::waits().spec("quick"));
+    rig.add(stubborn().spec("slow").drain(secs(3)));
+    rig.add(stubborn().spec("slowest").drain(secs(5)));
+    rig.run_until_idle();
+    assert_eq!(report(&rig), ("drained".into(), true));
+    rig.s.shutdown(Instant::MAX);
+    assert_eq!(report(&rig), ("draining: quick, slow, slowest".into(), false));
+    rig.run_until(|rig| rig.elapsed() == secs(3) && rig.is_idle());
+    assert_eq!(report(&rig), ("draining: slowest, by force: slow".into(), false));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(report(&rig), ("drained, by force: slow, slowest".into(), false));
+}
+
 /// An earlier deadline replaces a later one; a later one changes nothing.
 #[test]
 fn the_earliest_deadline_counts() {

@@ -512,6 +512,37 @@ fn a_gate_waits_for_the_last_end_of_a_restarted_target() {
     assert_eq!((rig.run(), rig.world.of("inner").runs), (Next::Done, 1));
 }
 
+/// Several gates wait for one node, and one of them is removed: the others open, and a gate in its slot waits for its own target.
+#[test]
+fn a_removed_gate_is_forgotten_wherever_it_was_among_the_gates_of_its_target() {
+    let names = ["w", "x", "y", "z"];
+    for removed in 0..names.len() {
+        let mut rig = Rig::new(16);
+        let [a, b] = ["a", "b"].map(|name| rig.add(Script::waits().spec(name)));
+        let gates = names.map(|name| {
+            let gate = rig.add(Spec::after("gate", a));
+            rig.add_child(gate, Script::steps(1).spec(name));
+            gate
+        });
+        rig.run_until_idle();
+        rig.s.abort(gates[removed]).unwrap();
+        rig.run_until_idle();
+        rig.s.remove(gates[removed]).unwrap();
+        rig.check();
+        let stranger = rig.add(Spec::after("stranger", b));
+        assert_eq!(stranger.index(), gates[removed].index());
+        rig.add_child(stranger, Script::steps(1).spec("inner"));
+        end(&mut rig, a, State::Success);
+        assert_eq!(rig.run(), Next::OnWake);
+        for (n, name) in names.into_iter().enumerate() {
+            assert_eq!(rig.world.of(name).runs, u32::from(n != removed), "{name} without {}", names[removed]);
+        }
+        assert_eq!((rig.state(stranger), rig.world.of("inner").runs), (State::Waiting, 0));
+        end(&mut rig, b, State::Success);
+        assert_eq!((rig.run(), rig.state(stranger)), (Next::Done, State::Success));
+    }
+}
+
 /// Gates behind gates: a chain of 1,000 opens one after the other.
 #[test]
 fn a_long_chain_of_gates_opens_one_after_the_other() {

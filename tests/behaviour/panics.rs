@@ -178,6 +178,44 @@ fn a_panic_in_the_reset_of_a_member_fails_the_composite() {
     assert_eq!(rig.node(q).failure().unwrap().reason, Reason::PANICKED);
 }
 
+/// A node that asks for its own abort in a hook, or wakes itself, and then panics has failed: neither is remembered.
+#[test]
+fn a_panic_wins_over_what_the_hook_asked_for() {
+    for hook in [Hook::Reset, Hook::Retry] {
+        let mut rig = Rig::new(1);
+        let act = Script::fails().on_hook(move |called, cx| {
+            if called == hook && cx.failure().is_some() {
+                cx.wake(cx.id()).unwrap();
+                cx.abort(cx.id()).unwrap();
+                panics();
+            }
+        });
+        let a = rig.add(act.spec("a").retry(Retry::A_LOT));
+        assert_eq!(run(&mut rig), 1);
+        assert_eq!((rig.state(a), rig.node(a).abort_cause()), (State::Failure, None), "{hook:?}");
+        assert_eq!(rig.node(a).failure().unwrap().reason, Reason::PANICKED);
+        assert_eq!(rig.s.next(), Next::Done);
+    }
+}
+
+/// A parent that pauses itself and then panics does not stand still: its children are aborted, and it has failed.
+#[test]
+fn a_panic_lifts_the_pause_of_its_node() {
+    let mut rig = Rig::new(2);
+    let p = rig.add(
+        Script::new(|cx| {
+            cx.pause(cx.id()).unwrap();
+            panics();
+            Outcome::Success
+        })
+        .spec("p"),
+    );
+    let child = rig.add_child(p, Script::waits().spec("child"));
+    assert_eq!(run(&mut rig), 1);
+    assert_eq!((rig.state(p), rig.s.next()), (State::Failure, Next::Done));
+    assert_eq!((rig.state(child), rig.world.of("child").aborts), (State::Aborted, 1));
+}
+
 /// A node that panicked can be restarted.
 #[test]
 fn a_node_that_panicked_can_be_restarted() {

@@ -1,4 +1,4 @@
-//! What the tests share: a world with a virtual clock, works that count what is done to them, and a bounded driver.
+//! What the tests share: a world with a virtual clock, one scripted work, and a bounded driver.
 //!
 //! The invariant: a test that makes no progress fails; it neither hangs nor passes. Nothing here sleeps or reads a clock.
 //!

@@ -26,8 +26,8 @@ type Listener = Box<dyn FnMut(Hook, &mut Cx<'_>)>;
 
 /// What the runs answer.
 enum Runs {
-    /// `between` until the last of so many runs, then `last`. Every reset begins anew.
-    Steps { of: u32, left: u32, between: Outcome, last: Outcome },
+    /// That it runs, or sleeps for this time, until the last of so many runs, then `last`. Every reset begins anew.
+    Steps { of: u32, left: u32, pause: Option<Duration>, last: Outcome },
     /// Whatever this says.
     Call(Call<Outcome>),
 }
@@ -84,18 +84,13 @@ impl Script {
     /// Succeeds in the run of this number of each attempt.
     #[must_use]
     pub fn steps(steps: u32) -> Self {
-        Self::of(Runs::Steps { of: steps, left: steps, between: Outcome::Running, last: Outcome::Success })
+        Self::of(Runs::Steps { of: steps, left: steps, pause: None, last: Outcome::Success })
     }
 
     /// Fails in the run of this number of each attempt, with [`WRONG`].
     #[must_use]
     pub fn fails_at(step: u32) -> Self {
-        Self::of(Runs::Steps {
-            of: step,
-            left: step,
-            between: Outcome::Running,
-            last: Outcome::Failure(WRONG),
-        })
+        Self::of(Runs::Steps { of: step, left: step, pause: None, last: Outcome::Failure(WRONG) })
     }
 
     /// Fails in its first run, with [`WRONG`].
@@ -141,9 +136,8 @@ impl Script {
     /// If it is not a number of steps.
     #[must_use]
     pub fn sleeps(mut self, time: Duration) -> Self {
-        let Runs::Steps { between, .. } = &mut self.runs else { panic!("only steps have pauses") };
-        // A sleep counts from the time of the poll, and the run has taken some since.
-        *between = Outcome::Sleep(time + self.takes);
+        let Runs::Steps { pause, .. } = &mut self.runs else { panic!("only steps have pauses") };
+        *pause = Some(time);
         self
     }
 
@@ -238,9 +232,14 @@ impl Work<Any, World> for Script {
         cx.app().pass(self.takes);
         let outcome = match &mut self.runs {
             Runs::Call(run) => run(cx),
-            Runs::Steps { left, between, last, .. } => {
+            Runs::Steps { left, pause, last, .. } => {
                 *left = left.saturating_sub(1);
-                if *left > 0 { *between } else { *last }
+                match pause {
+                    _ if *left == 0 => *last,
+                    None => Outcome::Running,
+                    // A sleep counts from the time of the poll, and the run has taken some since.
+                    Some(time) => Outcome::Sleep(*time + self.takes),
+                }
             }
         };
         if let Outcome::Sleep(_) = outcome {

@@ -160,6 +160,40 @@ fn an_explanation_names_who_asked() {
     assert_eq!(rig.node(victim).explain(rig.now()).to_string(), format!("aborted: asked for by {by}"));
 }
 
+/// The tree has a line for each node, below its parent and in the order of addition, with the attempt from the second one on.
+#[test]
+fn the_tree_draws_each_node_below_its_parent() {
+    let mut rig = Rig::new(16);
+    let all = rig.add(Spec::parallel("all"));
+    let q = rig.add_child(all, Spec::sequence("q"));
+    rig.add_child(q, Script::steps(1).spec("first"));
+    rig.add_child(q, Script::waits().spec("second"));
+    rig.add_child(
+        all,
+        Script::lines(&[Outcome::Failure(WRONG), Outcome::Waiting]).spec("again").retry(Retry::ONCE),
+    );
+    let g = rig.add_child(all, Spec::after("gate", q));
+    rig.add_child(g, Script::steps(1).spec("inner"));
+    rig.add(Script::steps(1).spec("last").paused());
+    let tree = |rig: &Rig| rig.s.tree().to_string();
+    rig.run_until_idle();
+    let expected = "\
+├─ … all (parallel): 0 of 3 children done
+│  ├─ … q (sequence): 1 of 2 children done
+│  │  ├─ ✔ first: succeeded
+│  │  └─ … second: waiting, and nothing will wake it
+│  ├─ ↻ again: retry 1 of 1 in 1 s: wrong
+│  └─ … gate (after): gate closed, waiting for q
+│     └─ · inner: gate closed
+└─ · last: paused
+";
+    assert_eq!(tree(&rig), expected);
+    assert_eq!(rig.run(), Next::OnWake);
+    let again =
+        ("↻ again: retry 1 of 1 in 1 s: wrong", "… again, attempt 2: waiting, and nothing will wake it");
+    assert_eq!(tree(&rig), expected.replace(again.0, again.1));
+}
+
 /// Waiting nodes that nothing will wake, and only those.
 #[test]
 fn what_nothing_will_wake_is_listed_as_stalled() {
