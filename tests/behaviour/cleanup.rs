@@ -66,8 +66,8 @@ fn the_report_of_a_drain_says_who_is_still_at_it_and_who_was_forced() {
     let mut rig = Rig::new(4);
     let report = |rig: &Rig| (rig.s.view().drain().to_string(), rig.s.view().drain().is_clean());
     rig.add(Script::waits().spec("quick"));
-    rig.add(stubborn().spec("slow").drain(secs(3)));
-    rig.add(stubborn().spec("slowest").drain(secs(5)));
+    rig.add(stubborn().spec("slow").cleanup_timeout(secs(3)));
+    rig.add(stubborn().spec("slowest").cleanup_timeout(secs(5)));
     rig.run_until_idle();
     assert_eq!(report(&rig), ("drained".into(), true));
     rig.s.shutdown(Instant::MAX);

@@ -521,7 +521,7 @@ fn a_removed_gate_is_forgotten_wherever_it_was_among_the_gates_of_its_target() {
         let [a, b] = ["a", "b"].map(|name| rig.add(Script::waits().spec(name)));
         let gates = names.map(|name| {
             let gate = rig.add(Spec::after("gate", a));
-            rig.add_child(gate, Script::steps(1).spec(name));
+            rig.add_below(gate, Script::steps(1).spec(name));
             gate
         });
         rig.run_until_idle();
@@ -531,7 +531,7 @@ fn a_removed_gate_is_forgotten_wherever_it_was_among_the_gates_of_its_target() {
         rig.check();
         let stranger = rig.add(Spec::after("stranger", b));
         assert_eq!(stranger.index(), gates[removed].index());
-        rig.add_child(stranger, Script::steps(1).spec("inner"));
+        rig.add_below(stranger, Script::steps(1).spec("inner"));
         end(&mut rig, a, State::Success);
         assert_eq!(rig.run(), Next::OnWake);
         for (n, name) in names.into_iter().enumerate() {

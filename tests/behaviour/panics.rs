@@ -210,7 +210,7 @@ fn a_panic_lifts_the_pause_of_its_node() {
         })
         .spec("p"),
     );
-    let child = rig.add_child(p, Script::waits().spec("child"));
+    let child = rig.add_below(p, Script::waits().spec("child"));
     assert_eq!(run(&mut rig), 1);
     assert_eq!((rig.state(p), rig.s.next()), (State::Failure, Next::Done));
     assert_eq!((rig.state(child), rig.world.of("child").aborts), (State::Aborted, 1));

@@ -165,17 +165,17 @@ fn an_explanation_names_who_asked() {
 fn the_tree_draws_each_node_below_its_parent() {
     let mut rig = Rig::new(16);
     let all = rig.add(Spec::parallel("all"));
-    let q = rig.add_child(all, Spec::sequence("q"));
-    rig.add_child(q, Script::steps(1).spec("first"));
-    rig.add_child(q, Script::waits().spec("second"));
-    rig.add_child(
+    let q = rig.add_below(all, Spec::sequence("q"));
+    rig.add_below(q, Script::steps(1).spec("first"));
+    rig.add_below(q, Script::waits().spec("second"));
+    rig.add_below(
         all,
         Script::lines(&[Outcome::Failure(WRONG), Outcome::Waiting]).spec("again").retry(Retry::ONCE),
     );
-    let g = rig.add_child(all, Spec::after("gate", q));
-    rig.add_child(g, Script::steps(1).spec("inner"));
+    let g = rig.add_below(all, Spec::after("gate", q));
+    rig.add_below(g, Script::steps(1).spec("inner"));
     rig.add(Script::steps(1).spec("last").paused());
-    let tree = |rig: &Rig| rig.s.tree().to_string();
+    let tree = |rig: &Rig| rig.tree().to_string();
     rig.run_until_idle();
     let expected = "\
 ├─ … all (parallel): 0 of 3 children done
