@@ -43,6 +43,12 @@ impl<'a, T> Column<'a, T> {
         self.nodes.get_mut(index as usize)
     }
 
+    /// The entries of the nodes, and the scheduler's own.
+    #[inline]
+    pub(crate) const fn split(&mut self) -> (&mut [T], &mut T) {
+        (self.nodes, self.root)
+    }
+
     /// The scheduler's own entry.
     #[inline]
     pub(crate) const fn root_mut(&mut self) -> &mut T {

@@ -42,7 +42,8 @@ impl Ring {
         self.children
     }
 
-    #[cfg(any(feature = "unstable-door", test))]
+    /// The child whose turn is next; [`NONE`] if the pass is over.
+    #[inline]
     pub(crate) const fn cursor(self) -> u32 {
         self.cursor
     }
@@ -108,6 +109,22 @@ pub(crate) fn advance(hot: &mut Column<'_, Hot>, parent: u32) -> Option<u32> {
     }
     let next = hot.get(ring.cursor)?.link.next();
     hot[parent].ring.cursor = ring.children.or_end(next);
+    Some(ring.cursor)
+}
+
+/// Passes the turn on from `child`, if that is the child of the top whose turn it is and it is `wanted`; gives the one after it, or [`NONE`] after the last.
+///
+/// For a caller that remembers whose turn is next: the processor goes on with that at once and only checks that it is still so, where
+/// [`advance`] must wait for the cursor that was written last.
+#[inline(always)]
+pub(crate) fn advance_at_top_if(
+    hot: &mut Column<'_, Hot>,
+    child: u32,
+    wanted: impl FnOnce(&Hot) -> bool,
+) -> Option<u32> {
+    let (nodes, Hot { ring, .. }) = hot.split();
+    let node = nodes.get(child as usize).filter(|node| ring.cursor == child && wanted(node))?;
+    ring.cursor = ring.children.or_end(node.link.next());
     Some(ring.cursor)
 }
 

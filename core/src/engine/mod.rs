@@ -41,26 +41,29 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
 
     // ---- cranks ----
 
-    /// Cranks so many times, or until nothing is runnable.
+    /// Cranks up to `cranks` times, or until nothing is runnable.
     ///
     /// Plain leaves at the top are cranked right here, for they are what there are many of; whatever needs more, an observer's event
-    /// included, is left to [`Engine::crank_below`].
+    /// included, is left to [`Engine::crank_below_top`].
     pub(crate) fn crank_up_to(&mut self, cranks: u32) {
         // On bare metal, where flash counts for more, too.
         let detour = cfg!(target_os = "none") || self.table.sink.is_some();
         let plain_turn = if detour { mark::NEVER } else { mark::TURN };
+        let mut next = self.table.hot.root_mut().ring.cursor();
         let mut left = cranks;
         while left > 0 {
-            let Some(child) = run_queue::advance(&mut self.table.hot, ROOT) else { break };
             left -= 1;
-            if self.table.hot[child].has_plain(plain_turn) {
-                self.run_plain(child);
+            let hot = &mut self.table.hot;
+            let after = run_queue::advance_at_top_if(hot, next, |hot| hot.has_plain(plain_turn));
+            if let Some(after) = after {
+                self.run_plain(core::mem::replace(&mut next, after));
                 continue;
             }
             self.table.globals.call.running = ROOT;
-            if !self.crank_below(child) {
+            if self.table.hot.root_mut().ring.is_empty() || !self.crank_below_top() {
                 break;
             }
+            next = self.table.hot.root_mut().ring.cursor();
         }
         self.table.globals.call.running = ROOT;
     }
@@ -80,27 +83,27 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         }
     }
 
-    /// A crank from a node at the top on: down to the next node whose own turn it is.
+    /// A crank: from the top down to the next node whose own turn it is. False if nothing is runnable.
     #[inline(never)]
-    fn crank_below(&mut self, top: u32) -> bool {
-        let mut at = top;
+    fn crank_below_top(&mut self) -> bool {
+        let mut at = ROOT;
         loop {
-            let Some(hot) = self.table.hot.get(at) else { return false };
-            if hot.has(mark::TURN) {
-                if hot.has_plain(mark::TURN) {
+            let mut hot = self.table.hot.reborrow();
+            loop {
+                let Some(child) = run_queue::advance(&mut hot, at) else { return false };
+                at = child;
+                if hot[at].has_own_turn() {
+                    break;
+                }
+            }
+            while self.table.hot[at].has_own_turn() {
+                if self.table.hot[at].has_plain(mark::TURN) {
                     self.run(at);
                     return true;
                 }
-                if hot.ring.is_over() || !hot.kind.turn_is_last() || hot.phase == Phase::Pending {
-                    if !self.own_turn(at) {
-                        return true;
-                    }
-                    continue;
+                if !self.own_turn(at) {
+                    return true;
                 }
-            }
-            match run_queue::advance(&mut self.table.hot, at) {
-                Some(child) => at = child,
-                None => return false,
             }
         }
     }
