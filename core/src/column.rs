@@ -22,6 +22,20 @@ impl<'a, T> Column<'a, T> {
         Column { nodes: self.nodes, root: self.root }
     }
 
+    /// The same column as a value of the caller's, whose parts stay in registers whatever else is written. On bare metal, where the copy would cost
+    /// flash, the column itself.
+    #[cfg(not(target_os = "none"))]
+    #[inline(always)]
+    pub(crate) fn local(&mut self) -> Column<'_, T> {
+        self.reborrow()
+    }
+
+    #[cfg(target_os = "none")]
+    #[inline(always)]
+    pub(crate) fn local(&mut self) -> &mut Self {
+        self
+    }
+
     pub(crate) fn look(&self) -> Look<'_, T> {
         Look { nodes: self.nodes, root: self.root }
     }

@@ -33,7 +33,8 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         if self.table.hot.root_mut().has(mark::UNSEEN) {
             self.sweep(ROOT);
         }
-        while let Some((index, timer)) = self.table.ring_next() {
+        while cfg!(target_os = "none") || self.table.is_timer_due() {
+            let Some((index, timer)) = self.table.ring_next() else { break };
             self.table.globals.totals.expired += 1;
             self.expire(index, timer);
         }
@@ -88,9 +89,9 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     fn crank_below_top(&mut self) -> bool {
         let mut at = ROOT;
         loop {
-            let mut hot = self.table.hot.reborrow();
+            let hot = &mut self.table.hot.local();
             loop {
-                let Some(child) = run_queue::advance(&mut hot, at) else { return false };
+                let Some(child) = run_queue::advance(hot, at) else { return false };
                 at = child;
                 if hot[at].has_own_turn() {
                     break;
