@@ -129,8 +129,16 @@ pub(crate) fn advance_at_top_if(
 ) -> Option<u32> {
     let (nodes, Hot { ring, .. }) = hot.split();
     let node = nodes.get(child as usize).filter(|node| ring.cursor == child && wanted(node))?;
-    ring.cursor = ring.children.or_end(node.link.next());
+    let next = node.link.next();
+    // A branch, which is foreseen, where a choice would make the next crank wait for this one.
+    ring.cursor = if next == ring.children.first() { no_more() } else { next };
     Some(ring.cursor)
+}
+
+#[cold]
+#[inline(never)]
+const fn no_more() -> u32 {
+    NONE
 }
 
 /// Begins the next pass.

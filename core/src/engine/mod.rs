@@ -44,36 +44,52 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
 
     /// Cranks up to `cranks` times, or until nothing is runnable.
     ///
-    /// Plain leaves at the top are cranked right here, for they are what there are many of; whatever needs more, an observer's event
+    /// Plain leaves at the top are cranked by a loop of their own, for they are what there are many of; whatever needs more, an observer's event
     /// included, is left to [`Engine::crank_below_top`].
     pub(crate) fn crank_up_to(&mut self, cranks: u32) {
-        // On bare metal, where flash counts for more, too.
+        // On bare metal, flash counts for more.
         let detour = cfg!(target_os = "none") || self.table.sink.is_some();
         let plain_turn = if detour { mark::NEVER } else { mark::TURN };
-        let mut next = self.table.hot.root_mut().ring.cursor();
         let mut left = cranks;
         while left > 0 {
-            left -= 1;
-            let hot = &mut self.table.hot;
-            let after = run_queue::advance_at_top_if(hot, next, |hot| hot.has_plain(plain_turn));
-            if let Some(after) = after {
-                self.run_plain(core::mem::replace(&mut next, after));
-                continue;
+            let ring = self.table.hot.root_mut().ring;
+            let leaf = ring.cursor();
+            let next =
+                run_queue::advance_at_top_if(&mut self.table.hot, leaf, |hot| hot.has_plain(plain_turn));
+            if let Some(next) = next {
+                left = self.crank_plain_leaves(leaf, next, left);
+            } else if ring.is_empty() || !self.crank_below_top() {
+                return;
+            } else {
+                left -= 1;
             }
-            self.table.globals.call.running = ROOT;
-            if self.table.hot.root_mut().ring.is_empty() || !self.crank_below_top() {
-                break;
-            }
-            next = self.table.hot.root_mut().ring.cursor();
         }
-        self.table.globals.call.running = ROOT;
     }
 
-    /// A crank of a plain leaf that nobody observes: [`Engine::run`] without its detours. Leaves the leaf marked as running.
+    /// Cranks a plain leaf at the top, whose turn has been taken, and then the `next` and all that follow, as long as they are plain. How many of the
+    /// `left` cranks are left then.
+    #[inline(always)]
+    fn crank_plain_leaves(&mut self, mut leaf: u32, mut next: u32, left: u32) -> u32 {
+        let mut run = PlainRun { left, first: left, engine: self };
+        loop {
+            run.left -= 1;
+            run.engine.run_plain(leaf);
+            if run.left == 0 {
+                break;
+            }
+            let hot = &mut run.engine.table.hot;
+            let after = run_queue::advance_at_top_if(hot, next, |hot| hot.has_plain(mark::TURN));
+            let Some(after) = after else { break };
+            leaf = core::mem::replace(&mut next, after);
+        }
+        run.engine.table.globals.call.running = ROOT;
+        run.left
+    }
+
+    /// A crank of a plain leaf that nobody observes: [`Engine::run`] without its detours. Leaves the leaf marked as running, and is not counted.
     #[inline(always)]
     fn run_plain(&mut self, index: u32) {
         let Some((work, slots)) = Slots::around(self.works, index) else { return };
-        self.table.globals.totals.cranks += 1;
         self.table.globals.call.running = index;
         let mut cx = Cx { lend: &mut self.table, slots, app: &mut *self.app };
         let outcome = work.on_run(&mut cx);
@@ -201,5 +217,20 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             Timer::DrainBegin => self.table.begin_drain(index),
             Timer::DrainLimit => self.table.force(index),
         }
+    }
+}
+
+/// Cranks of plain leaves, counted together when there are no more, or by the panic that ends them.
+struct PlainRun<'e, 'a, W, A: ?Sized> {
+    /// Cranks that are left, and that were at first.
+    left: u32,
+    first: u32,
+    engine: &'e mut Engine<'a, W, A>,
+}
+
+impl<W, A: ?Sized> Drop for PlainRun<'_, '_, W, A> {
+    #[inline]
+    fn drop(&mut self) {
+        self.engine.table.globals.totals.cranks += u64::from(self.first - self.left);
     }
 }
