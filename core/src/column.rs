@@ -22,6 +22,20 @@ impl<'a, T> Column<'a, T> {
         Column { nodes: self.nodes, root: self.root }
     }
 
+    /// The same column as a value of the caller's, whose parts stay in registers whatever else is written. On bare metal, where the copy would cost
+    /// flash, the column itself.
+    #[cfg(not(target_os = "none"))]
+    #[inline(always)]
+    pub(crate) fn local(&mut self) -> Column<'_, T> {
+        self.reborrow()
+    }
+
+    #[cfg(target_os = "none")]
+    #[inline(always)]
+    pub(crate) fn local(&mut self) -> &mut Self {
+        self
+    }
+
     pub(crate) fn look(&self) -> Look<'_, T> {
         Look { nodes: self.nodes, root: self.root }
     }
@@ -41,6 +55,12 @@ impl<'a, T> Column<'a, T> {
     #[inline]
     pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut T> {
         self.nodes.get_mut(index as usize)
+    }
+
+    /// The entries of the nodes, and the scheduler's own.
+    #[inline]
+    pub(crate) const fn split(&mut self) -> (&mut [T], &mut T) {
+        (self.nodes, self.root)
     }
 
     /// The scheduler's own entry.

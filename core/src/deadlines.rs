@@ -36,6 +36,12 @@ impl Timer {
 }
 
 impl Table<'_> {
+    /// Whether the earliest timer has come.
+    #[inline]
+    pub(crate) fn is_timer_due(&self) -> bool {
+        self.globals.timers.first(self.alarms).is_some_and(|(at, _)| at <= self.globals.now)
+    }
+
     /// The node whose timer is due, if any is, with what that means. The timer is set to the node's limit, or stopped. If both its times have come, the
     /// limit counts.
     pub(crate) fn ring_next(&mut self) -> Option<(u32, Timer)> {

@@ -93,8 +93,15 @@ impl Hot {
     pub(crate) const fn has_plain(&self, turn: u32) -> bool {
         // The two bytes as one number: one comparison.
         self.marks & (mark::TURN | mark::PARENT) == turn
-            && u16::from_ne_bytes([self.kind as u8, self.phase as u8])
-                == u16::from_ne_bytes([Kind::Work as u8, Phase::Running as u8])
+            && u16::from_ne_bytes([self.phase as u8, self.kind as u8])
+                == u16::from_ne_bytes([Phase::Running as u8, Kind::Work as u8])
+    }
+
+    /// Whether a crank that has come here is the node's own: it wants one, and its children do not come first.
+    #[inline]
+    pub(crate) const fn has_own_turn(&self) -> bool {
+        self.has(mark::TURN)
+            && (self.ring.is_over() || !self.kind.turn_is_last() || matches!(self.phase, Phase::Pending))
     }
 
     /// Whether a crank may go to this node or below it.

@@ -77,6 +77,7 @@ impl Timers {
     }
 
     /// The earliest time, and whose it is.
+    #[inline]
     pub(crate) fn first(&self, alarms: &[Alarm]) -> Option<(u64, u32)> {
         let first = alarms.first().filter(|_| self.len > 0)?.entry;
         Some((time(first), index_of(first)))

@@ -51,23 +51,18 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         self.table.cold[index].live == 0
     }
 
-    /// Ends a node, and whatever its end decides above it.
-    pub(super) fn conclude(&mut self, index: u32, verdict: Verdict) {
-        if let Some(ended) = self.finish(index, verdict) {
-            self.rise(ended);
-        }
-    }
-
-    /// Lets those around an ended node know of it, and does what follows.
-    fn rise(&mut self, mut ended: Ended) {
-        while let Some((parent, reaction)) = self.table.follow(ended) {
-            let verdict = match reaction {
+    /// Ends a node, and whatever its end decides above it, level by level.
+    pub(super) fn conclude(&mut self, mut index: u32, mut verdict: Verdict) {
+        loop {
+            let Some(ended) = self.finish(index, verdict) else { return };
+            let Some((parent, reaction)) = self.table.follow(ended) else { break };
+            let decided = match reaction {
                 Reaction::Nothing => None,
                 Reaction::End(verdict) => Some(verdict),
                 Reaction::Decide => self.decide_anew(parent),
             };
-            match verdict.and_then(|verdict| self.finish(parent, verdict)) {
-                Some(next) => ended = next,
+            match decided {
+                Some(decided) => (index, verdict) = (parent, decided),
                 None => return,
             }
         }

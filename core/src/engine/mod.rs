@@ -33,7 +33,8 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         if self.table.hot.root_mut().has(mark::UNSEEN) {
             self.sweep(ROOT);
         }
-        while let Some((index, timer)) = self.table.ring_next() {
+        while cfg!(target_os = "none") || self.table.is_timer_due() {
+            let Some((index, timer)) = self.table.ring_next() else { break };
             self.table.globals.totals.expired += 1;
             self.expire(index, timer);
         }
@@ -41,35 +42,54 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
 
     // ---- cranks ----
 
-    /// Cranks so many times, or until nothing is runnable.
+    /// Cranks up to `cranks` times, or until nothing is runnable.
     ///
-    /// Plain leaves at the top are cranked right here, for they are what there are many of; whatever needs more, an observer's event
-    /// included, is left to [`Engine::crank_below`].
+    /// Plain leaves at the top are cranked by a loop of their own, for they are what there are many of; whatever needs more, an observer's event
+    /// included, is left to [`Engine::crank_below_top`].
     pub(crate) fn crank_up_to(&mut self, cranks: u32) {
-        // On bare metal, where flash counts for more, too.
+        // On bare metal, flash counts for more.
         let detour = cfg!(target_os = "none") || self.table.sink.is_some();
         let plain_turn = if detour { mark::NEVER } else { mark::TURN };
         let mut left = cranks;
         while left > 0 {
-            let Some(child) = run_queue::advance(&mut self.table.hot, ROOT) else { break };
-            left -= 1;
-            if self.table.hot[child].has_plain(plain_turn) {
-                self.run_plain(child);
-                continue;
-            }
-            self.table.globals.call.running = ROOT;
-            if !self.crank_below(child) {
-                break;
+            let ring = self.table.hot.root_mut().ring;
+            let leaf = ring.cursor();
+            let next =
+                run_queue::advance_at_top_if(&mut self.table.hot, leaf, |hot| hot.has_plain(plain_turn));
+            if let Some(next) = next {
+                left = self.crank_plain_leaves(leaf, next, left);
+            } else if ring.is_empty() || !self.crank_below_top() {
+                return;
+            } else {
+                left -= 1;
             }
         }
-        self.table.globals.call.running = ROOT;
     }
 
-    /// A crank of a plain leaf that nobody observes: [`Engine::run`] without its detours. Leaves the leaf marked as running.
+    /// Cranks a plain leaf at the top, whose turn has been taken, and then the `next` and all that follow, as long as they are plain. How many of the
+    /// `left` cranks are left then.
+    #[inline(always)]
+    fn crank_plain_leaves(&mut self, mut leaf: u32, mut next: u32, left: u32) -> u32 {
+        let mut run = PlainRun { left, first: left, engine: self };
+        loop {
+            run.left -= 1;
+            run.engine.run_plain(leaf);
+            if run.left == 0 {
+                break;
+            }
+            let hot = &mut run.engine.table.hot;
+            let after = run_queue::advance_at_top_if(hot, next, |hot| hot.has_plain(mark::TURN));
+            let Some(after) = after else { break };
+            leaf = core::mem::replace(&mut next, after);
+        }
+        run.engine.table.globals.call.running = ROOT;
+        run.left
+    }
+
+    /// A crank of a plain leaf that nobody observes: [`Engine::run`] without its detours. Leaves the leaf marked as running, and is not counted.
     #[inline(always)]
     fn run_plain(&mut self, index: u32) {
         let Some((work, slots)) = Slots::around(self.works, index) else { return };
-        self.table.globals.totals.cranks += 1;
         self.table.globals.call.running = index;
         let mut cx = Cx { lend: &mut self.table, slots, app: &mut *self.app };
         let outcome = work.on_run(&mut cx);
@@ -80,27 +100,27 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         }
     }
 
-    /// A crank from a node at the top on: down to the next node whose own turn it is.
+    /// A crank: from the top down to the next node whose own turn it is. False if nothing is runnable.
     #[inline(never)]
-    fn crank_below(&mut self, top: u32) -> bool {
-        let mut at = top;
+    fn crank_below_top(&mut self) -> bool {
+        let mut at = ROOT;
         loop {
-            let Some(hot) = self.table.hot.get(at) else { return false };
-            if hot.has(mark::TURN) {
-                if hot.has_plain(mark::TURN) {
+            let hot = &mut self.table.hot.local();
+            loop {
+                let Some(child) = run_queue::advance(hot, at) else { return false };
+                at = child;
+                if hot[at].has_own_turn() {
+                    break;
+                }
+            }
+            while self.table.hot[at].has_own_turn() {
+                if self.table.hot[at].has_plain(mark::TURN) {
                     self.run(at);
                     return true;
                 }
-                if hot.ring.is_over() || !hot.kind.turn_is_last() || hot.phase == Phase::Pending {
-                    if !self.own_turn(at) {
-                        return true;
-                    }
-                    continue;
+                if !self.own_turn(at) {
+                    return true;
                 }
-            }
-            match run_queue::advance(&mut self.table.hot, at) {
-                Some(child) => at = child,
-                None => return false,
             }
         }
     }
@@ -197,5 +217,20 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
             Timer::DrainBegin => self.table.begin_drain(index),
             Timer::DrainLimit => self.table.force(index),
         }
+    }
+}
+
+/// Cranks of plain leaves, counted together when there are no more, or by the panic that ends them.
+struct PlainRun<'e, 'a, W, A: ?Sized> {
+    /// Cranks that are left, and that were at first.
+    left: u32,
+    first: u32,
+    engine: &'e mut Engine<'a, W, A>,
+}
+
+impl<W, A: ?Sized> Drop for PlainRun<'_, '_, W, A> {
+    #[inline]
+    fn drop(&mut self) {
+        self.engine.table.globals.totals.cranks += u64::from(self.first - self.left);
     }
 }

@@ -132,8 +132,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         if until != UNLIMITED {
             self.table.set_time(index, until, timer);
         }
-        self.table.hot[index].clear(mark::TURN);
-        self.table.refresh(index);
+        self.table.end_turn(index);
     }
 
     fn abort_turn(&mut self, index: u32) {
@@ -167,8 +166,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
             return false;
         }
         self.table.fill_places(index);
-        self.table.hot[index].clear(mark::TURN);
-        self.table.refresh(index);
+        self.table.end_turn(index);
         true
     }
 }

@@ -110,7 +110,11 @@ impl Table<'_> {
                 self.forget_time(index);
             }
         }
-        self.refresh(index);
+        if childless {
+            self.refresh_to(index, Some(true));
+        } else {
+            self.refresh(index);
+        }
     }
 
     fn note_abort(&mut self, index: u32, cause: AbortCause, by: Option<NodeId>) {

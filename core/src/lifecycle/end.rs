@@ -1,8 +1,8 @@
 //! The one way to end.
 //!
 //! Whoever ends a node (its own verdict, its parent, an abort, a limit, a panic, a call from outside) calls [`Table::end`] and gets an [`Ended`], which has to be
-//! handed on: to [`Table::tell`], or, in the crank loop, to [`Engine::rise`](crate::engine::Engine::rise). Both ask [`Table::follow`] what follows; they differ in one thing: what needs user
-//! code, `tell` leaves to the parent's next turn, and `rise` does at once.
+//! handed on: to [`Table::tell`], or, in the crank loop, to [`Engine::conclude`](crate::engine::Engine::conclude). Both ask [`Table::follow`] what follows; they differ in one thing: what needs user
+//! code, `tell` leaves to the parent's next turn, and `conclude` does at once.
 
 use crate::kind::Kind;
 use crate::marks::mark;
@@ -36,13 +36,16 @@ impl Table<'_> {
     /// Ends a node; `to` is one of the three final phases.
     pub(crate) fn end(&mut self, index: u32, to: Phase) -> Ended {
         self.go(index, to);
-        let hot = &self.hot[index];
+        let hot = &mut self.hot[index];
         let (parent, marks) = (hot.parent, hot.marks);
-        self.stop_timer(index);
-        self.leave_queue(parent, index);
-        self.hot[index].clear(mark::OF_A_LIFE);
+        hot.clear(mark::OF_A_LIFE);
+        // A leaf that has just run is in its parent's ring and in nothing else.
+        if marks & (mark::ARMED | mark::QUEUED) != 0 {
+            self.stop_timer(index);
+            self.leave_queue(parent, index);
+        }
         if marks & mark::IN_RING != 0 {
-            self.refresh(index);
+            self.refresh_to(index, Some(false));
         }
 
         let (above, totals) = (&mut self.cold[parent], &mut self.globals.totals);

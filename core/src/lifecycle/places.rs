@@ -15,27 +15,57 @@ impl Table<'_> {
     #[inline]
     pub(crate) fn ask_turn(&mut self, index: u32) {
         self.hot[index].set(mark::TURN);
-        self.refresh(index);
+        self.refresh_to(index, Some(true));
+    }
+
+    /// Takes the node's own turn away.
+    #[inline]
+    pub(crate) fn end_turn(&mut self, index: u32) {
+        self.hot[index].clear(mark::TURN);
+        self.refresh_to(index, Some(false));
     }
 
     /// Brings ring membership in line with [`Hot::is_runnable`](crate::node::Hot::is_runnable), here and above. Stops at the first
     /// ancestor for which nothing changes.
+    #[inline(never)]
     pub(crate) fn refresh(&mut self, mut index: u32) {
-        // The root is in nobody's ring; no index but its own is out of range.
-        while let Some(hot) = self.hot.get_mut(index) {
-            let (runnable, parent) = (hot.is_runnable(), hot.parent);
-            if runnable == hot.has(mark::IN_RING) {
-                return;
-            }
-            hot.marks ^= mark::IN_RING;
-            if runnable {
-                run_queue::enter(&mut self.hot, parent, index);
-            } else {
-                self.globals.call.disturbed = true;
-                run_queue::leave(&mut self.hot, parent, index);
-            }
+        while let Some(parent) = self.refresh_one(index, None) {
             index = parent;
         }
+    }
+
+    /// As [`Table::refresh`], for a caller that may know that the node can only have become runnable, or only have ceased to be. The first step is
+    /// made right here, and at the top it is the last; on bare metal none of this is worth its flash.
+    #[inline(always)]
+    pub(crate) fn refresh_to(&mut self, index: u32, to: Option<bool>) {
+        if cfg!(target_os = "none") {
+            self.refresh(index);
+            return;
+        }
+        match self.refresh_one(index, to) {
+            Some(parent) if parent != ROOT => self.refresh(parent),
+            _ => {}
+        }
+    }
+
+    /// The parent, if it may be concerned: its ring was empty, or is now.
+    #[inline(always)]
+    fn refresh_one(&mut self, index: u32, to: Option<bool>) -> Option<u32> {
+        let hot = &mut self.hot.local();
+        // The root is in nobody's ring; no index but its own is out of range.
+        let node = hot.get_mut(index)?;
+        let (runnable, parent) = (node.is_runnable(), node.parent);
+        if runnable == node.has(mark::IN_RING) || to == Some(!runnable) {
+            return None;
+        }
+        node.marks ^= mark::IN_RING;
+        let concerned = if runnable {
+            run_queue::enter(hot, parent, index)
+        } else {
+            self.globals.call.disturbed = true;
+            run_queue::leave(hot, parent, index)
+        };
+        (cfg!(target_os = "none") || concerned).then_some(parent)
     }
 
     /// Gives a child a place if one is free, else puts it last in the queue. A graph's child with dependencies gets neither.
