@@ -54,7 +54,11 @@ impl Work for Job {
             }
             Self::Waits(left, _) => {
                 *left -= 1;
-                if left.is_multiple_of(2) { Outcome::Waiting } else { Outcome::Sleep(Duration::from_secs(2)) }
+                if left.is_multiple_of(2) {
+                    Outcome::Waiting
+                } else {
+                    Outcome::WaitFor(Duration::from_secs(2))
+                }
             }
             Self::Grows(left) => {
                 if *left > 0 {
@@ -73,9 +77,9 @@ impl Work for Job {
             Self::Waits(_, turns) if *turns < 2 => {
                 *turns += 1;
                 assert!(cx.abort_cause().is_some());
-                if *turns == 1 { AbortStep::Again } else { AbortStep::Sleep(Duration::from_millis(5)) }
+                if *turns == 1 { AbortStep::Again } else { AbortStep::WaitFor(Duration::from_millis(5)) }
             }
-            Self::Stubborn => AbortStep::Wake,
+            Self::Stubborn => AbortStep::Waiting,
             _ => AbortStep::Done,
         }
     }

@@ -412,7 +412,7 @@ impl<'a> Checker<'a> {
         let (hot, cold) = (self.hot(index), self.cold(index));
         let armed = self.timer(index).is_some();
         let waits = match hot.phase {
-            Phase::Waiting | Phase::BackingOff | Phase::Requeued => true,
+            Phase::Waiting | Phase::Sleeping | Phase::BackingOff | Phase::Requeued => true,
             Phase::Aborting => !hot.has(mark::TURN),
             _ => false,
         };
@@ -421,7 +421,7 @@ impl<'a> Checker<'a> {
         }
         let awaits = hot.kind.is_gate() && !hot.has(mark::OPEN);
         let other = cold.live > 0 || awaits || hot.has(mark::HANDLE | mark::QUEUED);
-        let source = armed || other && hot.phase != Phase::BackingOff;
+        let source = armed || other && !matches!(hot.phase, Phase::BackingOff | Phase::Sleeping);
         let listed = self.view.at(index).is_stalled();
         self.ensure(
             source != listed,
@@ -473,9 +473,9 @@ impl<'a> Checker<'a> {
             ensure(at <= cold.limit_at, "its deadline is after its limit")?;
             ensure(cold.timer.is_limit() == (at == cold.limit_at), "its deadline means something else")?;
             let fits = match cold.timer {
-                Timer::Wake => hot.phase == Phase::Waiting,
+                Timer::Wake => matches!(hot.phase, Phase::Waiting | Phase::Sleeping),
                 Timer::Retry => hot.phase == Phase::BackingOff,
-                Timer::AttemptLimit => matches!(hot.phase, Phase::Running | Phase::Waiting),
+                Timer::AttemptLimit => matches!(hot.phase, Phase::Running | Phase::Waiting | Phase::Sleeping),
                 Timer::CleanUp | Timer::DrainBegin | Timer::DrainLimit => hot.phase == Phase::Aborting,
             };
             ensure(fits, "it has a deadline of another phase")?;

@@ -134,8 +134,11 @@ impl Format for Outcome {
         match self {
             Self::Running => write!(f, "Running"),
             Self::Waiting => write!(f, "Waiting"),
+            Self::WaitFor(time) => write!(f, "WaitFor({})", Time(*time)),
             Self::Sleep(time) => write!(f, "Sleep({})", Time(*time)),
+            Self::SleepUntil(time) => write!(f, "SleepUntil({})", time),
             Self::Success => write!(f, "Success"),
+            Self::Skipped => write!(f, "Skipped"),
             Self::Failure(reason) => write!(f, "Failure({})", reason),
             Self::Fatal(reason) => write!(f, "Fatal({})", reason),
             Self::RetryAfter(time, reason) => write!(f, "RetryAfter({}, {})", Time(*time), reason),
@@ -148,8 +151,8 @@ impl Format for AbortStep {
         match self {
             Self::Done => write!(f, "Done"),
             Self::Again => write!(f, "Again"),
-            Self::Wake => write!(f, "Wake"),
-            Self::Sleep(time) => write!(f, "Sleep({})", Time(*time)),
+            Self::Waiting => write!(f, "Waiting"),
+            Self::WaitFor(time) => write!(f, "WaitFor({})", Time(*time)),
         }
     }
 }

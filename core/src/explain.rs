@@ -25,6 +25,7 @@ impl fmt::Display for Explain<'_> {
         let Self(node, now) = *self;
         match node.status() {
             Status::Success => return f.write_str("succeeded"),
+            Status::Skipped => return f.write_str("skipped"),
             Status::Failure => return failed(f, &node),
             Status::Blocked => return blocked(f, &node),
             Status::Aborted => return aborted(f, &node),
@@ -75,7 +76,7 @@ fn failed(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
 
 fn blocked(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
     f.write_str("blocked: ")?;
-    list(f, node.dependencies().filter(|on| on.state().is_done() && on.status() != Status::Success))?;
+    list(f, node.dependencies().filter(|on| on.state().is_done() && on.state() != State::Success))?;
     f.write_str(" did not succeed")
 }
 
@@ -193,16 +194,20 @@ fn live(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>, now: Instant) -> fmt::R
         }
         return Ok(());
     }
-    if hot.phase != Phase::Waiting {
-        return f.write_str("running");
-    }
+    let asleep = match hot.phase {
+        Phase::Waiting => false,
+        Phase::Sleeping => true,
+        _ => return f.write_str("running"),
+    };
     match node.timer() {
         None if node.is_stalled() => f.write_str("waiting, and nothing will wake it"),
         None => f.write_str("waiting to be woken"),
         Some((Timer::AttemptLimit, at)) => {
-            write!(f, "waiting to be woken, times out in {}", Human(at - now))
+            f.write_str(if asleep { "asleep" } else { "waiting to be woken" })?;
+            write!(f, ", times out in {}", Human(at - now))
         }
-        Some((_, at)) => write!(f, "asleep for {}", Human(at - now)),
+        Some((_, at)) if asleep => write!(f, "asleep for {}", Human(at - now)),
+        Some((_, at)) => write!(f, "waiting to be woken, for {} at most", Human(at - now)),
     }
 }
 

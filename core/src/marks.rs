@@ -72,6 +72,8 @@ pub(crate) mod mark {
     pub(crate) const OPEN: u32 = 1 << 19;
     /// It was ended by force.
     pub(crate) const FORCED: u32 = 1 << 20;
+    /// It has succeeded, because there was nothing to do.
+    pub(crate) const SKIPPED: u32 = 1 << 23;
     /// The cold half holds the node that asked for the abort.
     pub(crate) const ABORTER: u32 = 1 << 21;
     /// The cause of the abort, as its place in [`AbortCause::ALL`](crate::reason::Cause::ALL), from this bit on.
@@ -118,6 +120,7 @@ mod tests {
             DOOMED,
             OPEN,
             FORCED,
+            SKIPPED,
             ABORTER,
             CAUSE,
             STEPS,

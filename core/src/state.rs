@@ -28,7 +28,7 @@
 //! | 1 | the first crank of an activated node (`engine::start`) | `on_reset` |
 //! | 2 | an abort that reaches a node before it started (`abort::request`) | none; 15 follows at once |
 //! | 3 | `Outcome::Running` | none |
-//! | 4 | `Outcome::Waiting`, `Outcome::Sleep`, a gate that is not open yet | none |
+//! | 4 | `Outcome::Waiting`, `Outcome::WaitFor`, a gate that is not open yet | none |
 //! | 5 | `Outcome::Success`, a composite that has all it needs (`engine::finish`) | `on_success`; no reset |
 //! | 6 | a failure that is not retried (`engine::finish`) | `on_failure_raise`, `on_reset` |
 //! | 7 | a failure that is retried (`engine::finish`) | `on_failure_retry`, `on_reset` |
@@ -129,6 +129,8 @@ pub enum Status {
     Failure,
     /// Ended because it was asked to.
     Aborted,
+    /// Ended well, because there was nothing to do.
+    Skipped,
     /// Ended without a run, because a dependency failed (graphs only).
     Blocked,
 }
@@ -149,6 +151,7 @@ impl fmt::Display for Status {
             Self::Success => "success",
             Self::Failure => "failure",
             Self::Aborted => "aborted",
+            Self::Skipped => "skipped",
             Self::Blocked => "blocked",
         })
     }

@@ -149,6 +149,7 @@ fn mark(node: &NodeView<'_>) -> char {
         Status::Waiting if node.is_backing_off() => '↻',
         Status::Waiting => '…',
         Status::Success => '✔',
+        Status::Skipped => '↷',
         Status::Failure => '✘',
         Status::Aborted => '⊘',
         Status::Blocked => '⊝',

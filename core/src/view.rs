@@ -328,6 +328,7 @@ impl<'a> NodeView<'a> {
     pub fn status(&self) -> Status {
         let hot = self.hot();
         match hot.phase.state() {
+            State::Success if hot.has(mark::SKIPPED) => Status::Skipped,
             State::Aborted if hot.cause() == AbortCause::Dependency => Status::Blocked,
             State::Running if hot.kind != Kind::Work && !hot.has(mark::IN_RING) => Status::Waiting,
             state => state.status(),
@@ -464,8 +465,8 @@ impl<'a> NodeView<'a> {
             return false;
         }
         match hot.phase {
-            // At the end of time; and no wake ends a delay.
-            Phase::BackingOff => true,
+            // At the end of time; and no wake ends a delay or a sleep.
+            Phase::BackingOff | Phase::Sleeping => true,
             Phase::Aborting if hot.has(mark::TURN) => false,
             Phase::Waiting | Phase::Aborting => {
                 self.cold().live == 0 && !hot.has(mark::HANDLE) && !hot.kind.is_gate()

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use crate::cx::Cx;
 use crate::reason::Reason;
+use crate::time::Instant;
 
 /// What a work says at the end of a crank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,9 +18,15 @@ pub enum Outcome {
     /// because a child was added or has ended.
     Waiting,
     /// As `Waiting`, but no longer than this. `Duration::MAX` is `Waiting`.
+    WaitFor(Duration),
+    /// Nothing to do for so long. No wake ends it, and no child's end; only time does, a timeout, or an abort.
     Sleep(Duration),
+    /// As `Sleep`, but until then; for what shall happen at fixed times, without the drift of delays that are added up. A time that has come is `Running`.
+    SleepUntil(Instant),
     /// Done. Children that still live are aborted first.
     Success,
+    /// Done, because there was nothing to do. As `Success`, and shown as skipped.
+    Skipped,
     /// Failed; tried again while the retry budget lasts, after the policy's delay. Children that still live are aborted first.
     Failure(Reason),
     /// Failed for good, whatever the budget.
@@ -77,10 +84,10 @@ pub enum AbortStep {
     Done,
     /// More to do: crank me again in the next pass.
     Again,
-    /// Not before a wake.
-    Wake,
-    /// Not before a wake, and no longer than this.
-    Sleep(Duration),
+    /// Nothing to do before a wake.
+    Waiting,
+    /// As `Waiting`, but no longer than this.
+    WaitFor(Duration),
 }
 
 /// What a gate or a callback says when it is asked.

@@ -89,7 +89,7 @@ where
 /// struct Blink;
 /// impl Work for Blink {
 ///     fn on_run(&mut self, _: &mut Cx<'_, Self>) -> Outcome {
-///         Outcome::Sleep(Duration::from_millis(500))
+///         Outcome::WaitFor(Duration::from_millis(500))
 ///     }
 /// }
 ///

@@ -63,7 +63,7 @@ where
         match fault {
             Some(Fault::Fail) => return Outcome::Failure(INJECTED),
             Some(Fault::FailForGood) => return Outcome::Fatal(INJECTED),
-            Some(Fault::Delay(delay)) => return Outcome::Sleep(delay),
+            Some(Fault::Delay(delay)) => return Outcome::WaitFor(delay),
             _ => {}
         }
         let outcome = self.call(cx, W::on_run);
@@ -76,7 +76,7 @@ where
 
     fn on_abort(&mut self, cx: &mut Host<'_, W, A>) -> AbortStep {
         if let Some(Fault::Delay(delay)) = self.enter(cx, Call::Abort) {
-            return AbortStep::Sleep(delay);
+            return AbortStep::WaitFor(delay);
         }
         self.call(cx, W::on_abort)
     }

@@ -174,7 +174,7 @@ where
     fn on_abort(&mut self, _: &mut Cx<'_, W, A>) -> AbortStep {
         let (Stage::Working(job) | Stage::Leaving(job)) = &mut self.stage else { return AbortStep::Done };
         job.cancel();
-        if job.is_ended() { AbortStep::Done } else { AbortStep::Wake }
+        if job.is_ended() { AbortStep::Done } else { AbortStep::Waiting }
     }
 
     fn on_reset(&mut self, _: &mut Cx<'_, W, A>) {

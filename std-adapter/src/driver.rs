@@ -50,7 +50,7 @@ const PIECE: Duration = Duration::from_secs(3_600);
 /// impl Work for Blink {
 ///     fn on_run(&mut self, _: &mut Cx<'_, Self>) -> Outcome {
 ///         self.0 -= 1;
-///         if self.0 == 0 { Outcome::Success } else { Outcome::Sleep(Duration::from_millis(1)) }
+///         if self.0 == 0 { Outcome::Success } else { Outcome::WaitFor(Duration::from_millis(1)) }
 ///     }
 /// }
 ///
@@ -203,7 +203,7 @@ impl<S: Store, O: Observer> Driver<S, O> {
     /// struct Nap;
     /// impl Work for Nap {
     ///     fn on_run(&mut self, _: &mut Cx<'_, Self>) -> Outcome {
-    ///         Outcome::Sleep(Duration::from_secs(3_600))
+    ///         Outcome::WaitFor(Duration::from_secs(3_600))
     ///     }
     /// }
     ///

@@ -46,7 +46,7 @@ impl Report {
         let mut report = Self { end, ..Self::default() };
         for node in scheduler.nodes().filter(|node| node.parent().is_none()) {
             match node.status() {
-                Status::Success => report.succeeded += 1,
+                Status::Success | Status::Skipped => report.succeeded += 1,
                 Status::Failure => report.failed += 1,
                 Status::Aborted | Status::Blocked => report.aborted += 1,
                 _ => {}

@@ -50,7 +50,7 @@ fn an_empty_scheduler_is_done_without_a_poll() {
 fn each_deadline_costs_one_sleep_and_one_poll() {
     let world = World::new();
     let mut scheduler = table();
-    let naps = [1, 2, 3].map(|n| Outcome::Sleep(SECOND * n));
+    let naps = [1, 2, 3].map(|n| Outcome::WaitFor(SECOND * n));
     scheduler.add(Spec::work("naps", DynWork::new(says(naps)))).unwrap();
     let mut driver = drive(&world, scheduler);
     assert!(driver.run_until_done().is_success());
@@ -96,7 +96,7 @@ fn a_wake_that_was_polled_for_already_costs_no_second_poll() {
                 cx.own_wake_handle().unwrap().wake();
                 Outcome::Waiting
             }
-            2 => Outcome::Sleep(SECOND),
+            2 => Outcome::WaitFor(SECOND),
             _ => Outcome::Success,
         }
     };
@@ -112,7 +112,7 @@ fn a_deadline_at_the_end_of_time_is_slept_towards_in_pieces() {
     for far in [Duration::from_micros(u64::MAX - 1), Duration::from_secs(u64::MAX / 2_000_000)] {
         let world = World::new();
         let mut scheduler = table();
-        let id = scheduler.add(Spec::work("far", DynWork::new(says([Outcome::Sleep(far)])))).unwrap();
+        let id = scheduler.add(Spec::work("far", DynWork::new(says([Outcome::WaitFor(far)])))).unwrap();
         let mut driver = drive(&world, scheduler);
         let handle = driver.scheduler_mut().wake_handle(id).unwrap();
         for _ in 0..1_000 {
@@ -130,7 +130,7 @@ fn a_deadline_at_the_end_of_time_is_slept_towards_in_pieces() {
 fn a_sleep_without_end_waits_for_a_wake() {
     let world = World::new();
     let mut scheduler = table();
-    let spec = Spec::work("for ever", DynWork::new(says([Outcome::Sleep(Duration::MAX)])));
+    let spec = Spec::work("for ever", DynWork::new(says([Outcome::WaitFor(Duration::MAX)])));
     let id = scheduler.add(spec).unwrap();
     let mut driver = drive(&world, scheduler);
     let handle = driver.scheduler_mut().wake_handle(id).unwrap();
@@ -156,7 +156,7 @@ fn a_clock_that_goes_back_delays_and_nothing_else() {
     let world = World::new();
     world.set(Instant::from_secs(100));
     let mut scheduler = table();
-    let id = scheduler.add(Spec::work("nap", DynWork::new(says([Outcome::Sleep(SECOND)])))).unwrap();
+    let id = scheduler.add(Spec::work("nap", DynWork::new(says([Outcome::WaitFor(SECOND)])))).unwrap();
     let mut driver = drive(&world, scheduler);
     world.at_park(|world| {
         world.set(Instant::from_secs(50));
@@ -173,7 +173,7 @@ fn a_clock_that_goes_back_delays_and_nothing_else() {
 fn a_run_ends_at_its_deadline_and_the_next_goes_on() {
     let world = World::new();
     let mut scheduler = table();
-    let id = scheduler.add(Spec::work("nap", DynWork::new(says([Outcome::Sleep(10 * SECOND)])))).unwrap();
+    let id = scheduler.add(Spec::work("nap", DynWork::new(says([Outcome::WaitFor(10 * SECOND)])))).unwrap();
     let mut driver = drive(&world, scheduler);
     let due = Next::At(Instant::from_secs(10));
     assert_eq!(driver.run_until(Instant::from_secs(4)), due);
@@ -242,7 +242,7 @@ fn a_stop_reaches_a_sleeping_driver_and_abort_hooks_run() {
     let count = Arc::clone(&cleaned);
     let clean = Do::new(|_| Outcome::Waiting).on_abort(move |_| {
         *count.lock().unwrap() += 1;
-        if *count.lock().unwrap() < 3 { AbortStep::Sleep(SECOND) } else { AbortStep::Done }
+        if *count.lock().unwrap() < 3 { AbortStep::WaitFor(SECOND) } else { AbortStep::Done }
     });
     scheduler.add(Spec::work("clean", DynWork::new(clean))).unwrap();
     let mut driver = drive(&world, scheduler);
@@ -257,7 +257,7 @@ fn a_stop_reaches_a_sleeping_driver_and_abort_hooks_run() {
 
 #[test]
 fn a_work_that_never_finishes_its_abort_is_ended_by_force_and_named() {
-    for answer in [AbortStep::Again, AbortStep::Wake, AbortStep::Sleep(HOUR)] {
+    for answer in [AbortStep::Again, AbortStep::Waiting, AbortStep::WaitFor(HOUR)] {
         let world = World::new();
         world.set(Instant::from_secs(5));
         let mut scheduler = table();

@@ -231,7 +231,7 @@ fn sleeping_trees_cost_no_poll_and_no_worker() {
                     return Outcome::Success;
                 }
                 tell.send(()).unwrap();
-                Outcome::Sleep(HOUR)
+                Outcome::WaitFor(HOUR)
             };
             handle.add(spec(run)).unwrap()
         })
@@ -319,7 +319,7 @@ fn a_tree_is_aborted_wherever_it_is() {
     let sleeps = handle
         .add(spec(move |_| {
             tell.send(()).unwrap();
-            Outcome::Sleep(HOUR)
+            Outcome::WaitFor(HOUR)
         }))
         .unwrap();
     told.recv().unwrap();
@@ -346,7 +346,7 @@ fn a_stubborn_tree_is_ended_by_force_when_its_time_is_up() {
         tell.send(()).unwrap();
         Outcome::Waiting
     };
-    let stubborn = Do::new(run).on_abort(|_| AbortStep::Wake);
+    let stubborn = Do::new(run).on_abort(|_| AbortStep::Waiting);
     let tree = handle.add(Spec::work("stubborn", W::new(stubborn))).unwrap();
     told.recv().unwrap();
     tree.abort();
@@ -602,8 +602,8 @@ fn a_shutdown_ends_all_trees_and_says_how() {
     let fails = handle.add(says_spec([Outcome::Fatal(Reason::new("no"))])).unwrap();
     assert_eq!(root(fails.wait().unwrap()).status, Status::Failure);
     let polite = handle.add(Spec::work("polite", W::new(waits(None)))).unwrap();
-    let stubborn = handle.add(Spec::work("stubborn", W::new(waits(Some(AbortStep::Wake))))).unwrap();
-    let stubborn_too = handle.add(Spec::work("deaf", W::new(waits(Some(AbortStep::Wake))))).unwrap();
+    let stubborn = handle.add(Spec::work("stubborn", W::new(waits(Some(AbortStep::Waiting))))).unwrap();
+    let stubborn_too = handle.add(Spec::work("deaf", W::new(waits(Some(AbortStep::Waiting))))).unwrap();
     told.iter().take(3).for_each(drop);
     // No room for it.
     let queued = handle.add(says_spec([])).unwrap();
@@ -764,7 +764,7 @@ fn every_tree_ends_once_whatever_comes_together() {
                             0 => panic!("no seed"),
                             1 => Ok(scheduler.add(says_spec([
                                 Outcome::Running,
-                                Outcome::Sleep(Duration::from_micros(50)),
+                                Outcome::WaitFor(Duration::from_micros(50)),
                             ]))?),
                             2 => Ok(scheduler.add(says_spec([Outcome::Waiting]))?),
                             3 => Ok(scheduler.add(spec(|_| panic!("no luck")))?),

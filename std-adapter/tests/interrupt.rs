@@ -27,7 +27,7 @@ fn say(line: &str) {
 fn child() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let mut scheduler: Scheduler<Boxed<DynWork>> = Scheduler::with_capacity(4);
-    let answer = if role == "polite" { AbortStep::Done } else { AbortStep::Wake };
+    let answer = if role == "polite" { AbortStep::Done } else { AbortStep::Waiting };
     let work = Do::new(|_| {
         say("running");
         Outcome::Waiting

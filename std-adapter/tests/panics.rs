@@ -143,7 +143,7 @@ fn a_panic_while_aborting_ends_that_node_by_force() {
     let world = World::new();
     let mut scheduler = Scheduler::with_capacity(8);
     let fragile = scheduler.add(Spec::work("fragile", Fragile::work(At::Abort))).unwrap();
-    let other = Do::new(|_| Outcome::Waiting).on_abort(|_| AbortStep::Sleep(Duration::from_secs(1)));
+    let other = Do::new(|_| Outcome::Waiting).on_abort(|_| AbortStep::WaitFor(Duration::from_secs(1)));
     let other = scheduler.add(Spec::work("slow", DynWork::new(other))).unwrap();
     let mut driver = drive(&world, scheduler);
     let stop = driver.stop();
@@ -216,14 +216,14 @@ fn a_panicking_parent_drains_its_children_first() {
             if std::mem::replace(&mut asked, true) {
                 AbortStep::Done
             } else {
-                AbortStep::Sleep(Duration::from_secs(1))
+                AbortStep::WaitFor(Duration::from_secs(1))
             }
         });
         cx.add_child(Spec::work("child", DynWork::new(child))).unwrap();
         if cx.children().total() == 2 {
             panic!("two children are too many");
         }
-        Outcome::Sleep(Duration::from_secs(1))
+        Outcome::WaitFor(Duration::from_secs(1))
     });
     let id = scheduler.add(Spec::work("parent", DynWork::new(parent))).unwrap();
     let mut driver = drive(&world, scheduler);

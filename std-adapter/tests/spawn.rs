@@ -34,7 +34,7 @@ fn a_server_takes_works_while_idle_and_tells_their_end() {
     let server = serve(8);
     let handle = server.handle();
     for _ in 0..3 {
-        let id = handle.add(leaf([Outcome::Running, Outcome::Sleep(Duration::from_micros(1))])).unwrap();
+        let id = handle.add(leaf([Outcome::Running, Outcome::WaitFor(Duration::from_micros(1))])).unwrap();
         assert_eq!(handle.wait_done(id).unwrap().state, State::Success);
         assert_eq!(block_on(handle.done(id)).unwrap().status, Status::Success);
         assert!(handle.remove(id).unwrap().is_some());
@@ -224,7 +224,7 @@ fn a_work_that_never_finishes_its_abort_does_not_hold_up_the_end() {
         started.send(()).unwrap();
         Outcome::Waiting
     })
-    .on_abort(|_| AbortStep::Wake);
+    .on_abort(|_| AbortStep::Waiting);
     let id = handle.add(Spec::work("stubborn", SendWork::new(stubborn))).unwrap();
     let end = handle.done(id);
     has_started.recv().unwrap();
@@ -397,7 +397,7 @@ fn a_stop_from_anywhere_ends_a_server() {
 fn a_snapshot_shows_the_whole_tree() {
     let mut scheduler = Scheduler::<Boxed<_>>::with_capacity(8);
     let job = scheduler.add(Spec::sequence("job")).unwrap();
-    let first = scheduler.add_below(job, leaf([Outcome::Sleep(Duration::from_secs(2))])).unwrap();
+    let first = scheduler.add_below(job, leaf([Outcome::WaitFor(Duration::from_secs(2))])).unwrap();
     scheduler.add_below(job, leaf([])).unwrap();
     let _ = scheduler.poll_work(Instant::from_secs(1));
     let snapshot = Snapshot::of(&scheduler, Instant::from_millis(1_500));

@@ -235,7 +235,7 @@ fn a_failure_aborts_grandchildren_that_never_started() {
 fn an_abort_may_take_several_steps() {
     let mut rig = Rig::new(4);
     let answers =
-        [AbortStep::Again, AbortStep::Wake, AbortStep::Sleep(Duration::from_secs(5)), AbortStep::Again];
+        [AbortStep::Again, AbortStep::Waiting, AbortStep::WaitFor(Duration::from_secs(5)), AbortStep::Again];
     let a = rig.add(Script::waits().aborts(&answers).spec("a"));
     rig.add(Script::says(Outcome::Running).spec("busy"));
     rig.step();
@@ -259,8 +259,9 @@ fn an_abort_may_take_several_steps() {
 #[test]
 fn a_wake_ends_the_sleep_of_an_abort() {
     let mut rig = Rig::new(1);
-    let a = rig
-        .add(Script::waits().aborts(&[AbortStep::Sleep(Duration::from_secs(5)), AbortStep::Wake]).spec("a"));
+    let a = rig.add(
+        Script::waits().aborts(&[AbortStep::WaitFor(Duration::from_secs(5)), AbortStep::Waiting]).spec("a"),
+    );
     rig.step();
     rig.s.abort(a).unwrap();
     rig.step();
@@ -283,7 +284,7 @@ fn a_wake_during_an_abort_is_not_lost() {
         }
         let own = cx.id();
         cx.wake(own).unwrap();
-        AbortStep::Wake
+        AbortStep::Waiting
     });
     let a = rig.add(act.spec("a"));
     rig.step();
@@ -365,7 +366,7 @@ fn children_clean_up_before_their_parents_at_every_level() {
 fn nothing_starts_below_a_node_that_is_aborting() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::parallel("p"));
-    let a = rig.add_below(p, Script::waits().aborts(&[AbortStep::Wake]).spec("a"));
+    let a = rig.add_below(p, Script::waits().aborts(&[AbortStep::Waiting]).spec("a"));
     rig.add_below(p, Script::fails().spec("b").retry(Retry::A_LOT));
     rig.run_until_idle();
     rig.s.abort(p).unwrap();

@@ -347,7 +347,7 @@ fn an_item_that_can_never_fit_fails_the_batch() {
 fn a_retry_finds_slots_that_came_back() {
     let mut rig = Rig::new(2);
     rig.add(
-        Script::lines(&[Outcome::Sleep(std::time::Duration::from_secs(2)), Outcome::Success])
+        Script::lines(&[Outcome::WaitFor(std::time::Duration::from_secs(2)), Outcome::Success])
             .spec("other")
             .detached(),
     );

@@ -5,7 +5,7 @@ use windlass_tests::{Rig, Script, parent, secs};
 
 /// A work that never finishes its abort by itself.
 fn stubborn() -> Script {
-    Script::says(Outcome::Waiting).on_abort(|_| AbortStep::Wake)
+    Script::says(Outcome::Waiting).on_abort(|_| AbortStep::Waiting)
 }
 
 fn forced(rig: &Rig) -> Vec<&'static str> {
@@ -105,7 +105,7 @@ fn the_earliest_deadline_counts() {
 #[test]
 fn a_deadline_wins_over_a_sleep() {
     let mut rig = Rig::new(2);
-    let a = rig.add(Script::waits().aborts(&[AbortStep::Sleep(secs(100))]).spec("a"));
+    let a = rig.add(Script::waits().aborts(&[AbortStep::WaitFor(secs(100))]).spec("a"));
     rig.run_until_idle();
     rig.s.abort_by(a, Instant::from_secs(4)).unwrap();
     assert_eq!((rig.run(), rig.elapsed()), (Next::Done, secs(4)));

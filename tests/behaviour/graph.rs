@@ -83,7 +83,7 @@ fn an_item_succeeds_in_a_later_attempt() {
 fn a_shutdown_aborts_a_sleeping_item() {
     let mut rig = Rig::new(4);
     let g = graph(&mut rig, 1);
-    let sleep = Outcome::Sleep(millis(5));
+    let sleep = Outcome::WaitFor(millis(5));
     let a =
         item(&mut rig, g, "a", Script::lines(&[sleep, sleep, sleep, sleep, sleep, Outcome::Success]), &[], 0);
     rig.run_until(|rig| rig.elapsed() == millis(5));
@@ -151,7 +151,7 @@ fn an_abort_wins_over_a_later_panic() {
     let g = graph(&mut rig, 4);
     let act = Script::says(Outcome::Waiting).on_abort(|cx| {
         if cx.now() < Instant::from_millis(30) {
-            return AbortStep::Wake;
+            return AbortStep::Waiting;
         }
         resume_unwind(Box::new("as told"))
     });

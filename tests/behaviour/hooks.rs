@@ -249,7 +249,7 @@ fn an_abort_from_the_retry_hook_wins() {
 #[test]
 fn an_abort_from_the_retry_hook_keeps_its_deadline() {
     let mut rig = Rig::new(1);
-    let act = Script::fails().on_abort(|_| windlass::AbortStep::Wake).on_hook(|hook, cx| {
+    let act = Script::fails().on_abort(|_| windlass::AbortStep::Waiting).on_hook(|hook, cx| {
         if hook == Hook::Retry {
             let own = cx.id();
             cx.abort_by(own, Instant::from_secs(3)).unwrap();

@@ -44,11 +44,11 @@ fn a_node_added_paused_does_not_start() {
 #[test]
 fn timers_go_on_during_a_pause() {
     let mut rig = Rig::new(8);
-    let sleeper = rig.add(Script::lines(&[Outcome::Sleep(secs(5)), Outcome::Success]).spec("sleeper"));
+    let sleeper = rig.add(Script::lines(&[Outcome::WaitFor(secs(5)), Outcome::Success]).spec("sleeper"));
     let retrier = rig
         .add(Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("retrier").retry(Retry::ONCE));
     let timer = rig.add(Script::says(Outcome::Waiting).spec("timer").timeout(secs(3)));
-    let long = rig.add(Script::lines(&[Outcome::Sleep(secs(50)), Outcome::Success]).spec("long"));
+    let long = rig.add(Script::lines(&[Outcome::WaitFor(secs(50)), Outcome::Success]).spec("long"));
     rig.run_until_idle();
     let all = [sleeper, retrier, timer, long];
     for id in all {

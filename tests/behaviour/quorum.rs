@@ -149,7 +149,7 @@ fn a_retry_is_no_end_in_a_race() {
     );
     rig.add_below(
         p,
-        Script::lines(&[Outcome::Sleep(Duration::from_secs(2)), Outcome::Success]).spec("sleeps"),
+        Script::lines(&[Outcome::WaitFor(Duration::from_secs(2)), Outcome::Success]).spec("sleeps"),
     );
     assert_eq!((rig.run(), rig.state(p)), (Next::Done, State::Success));
     assert_eq!(rig.elapsed(), Duration::from_secs(1));
@@ -175,7 +175,7 @@ fn losers_drain_before_the_parent_settles() {
         let p = rig.add_below(q, spec);
         rig.add_below(q, Script::steps(1).spec("next"));
         rig.add_below(p, Script::lines(&[Outcome::Running, Outcome::Success]).spec("winner"));
-        let loser = Script::waits().aborts(&[AbortStep::Sleep(Duration::from_secs(7)), AbortStep::Again]);
+        let loser = Script::waits().aborts(&[AbortStep::WaitFor(Duration::from_secs(7)), AbortStep::Again]);
         rig.add_below(p, loser.spec("loser"));
         rig.run_until_idle();
         assert_eq!((rig.state(p), rig.last_state("winner")), (State::Running, State::Success));
@@ -191,7 +191,7 @@ fn an_abort_while_the_losers_drain_wins() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::race("p"));
     rig.add_below(p, Script::lines(&[Outcome::Running, Outcome::Success]).spec("winner"));
-    let loser = rig.add_below(p, Script::waits().aborts(&[AbortStep::Wake]).spec("loser"));
+    let loser = rig.add_below(p, Script::waits().aborts(&[AbortStep::Waiting]).spec("loser"));
     assert_eq!(rig.run(), Next::OnWake);
     rig.s.abort(p).unwrap();
     rig.s.wake(loser).unwrap();

@@ -103,9 +103,9 @@ fn attempts_count_towards_the_limit_on_elapsed_time() {
     let mut rig = Rig::new(2);
     let a = rig.add(
         Script::lines(&[
-            Outcome::Sleep(secs(6)),
+            Outcome::WaitFor(secs(6)),
             Outcome::Failure(WRONG),
-            Outcome::Sleep(secs(6)),
+            Outcome::WaitFor(secs(6)),
             Outcome::Failure(WRONG),
         ])
         .spec("a")

@@ -24,7 +24,7 @@ impl Work for Step {
             return Outcome::Failure(Reason::new("not yet"));
         }
         if !std::mem::replace(&mut self.slept, true) {
-            return Outcome::Sleep(Duration::from_millis(5));
+            return Outcome::WaitFor(Duration::from_millis(5));
         }
         Outcome::Success
     }

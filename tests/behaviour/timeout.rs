@@ -8,7 +8,9 @@ use windlass_tests::{Rig, Script, WRONG, parent, secs};
 /// A leaf that takes too long fails with that reason, whether it waits, sleeps or runs, and is not asked again.
 #[test]
 fn a_leaf_that_takes_too_long_fails() {
-    for outcome in [Outcome::Waiting, Outcome::Sleep(secs(100)), Outcome::Sleep(secs(1)), Outcome::Running] {
+    for outcome in
+        [Outcome::Waiting, Outcome::WaitFor(secs(100)), Outcome::WaitFor(secs(1)), Outcome::Running]
+    {
         let mut rig = Rig::new(1);
         let act = Script::new(move |cx| {
             assert!(cx.time_left().is_some_and(|left| left > Duration::ZERO && left <= secs(10)));
@@ -43,7 +45,8 @@ fn each_attempt_has_the_whole_timeout() {
 #[test]
 fn what_is_done_in_time_is_not_touched() {
     let mut rig = Rig::new(1);
-    let a = rig.add(Script::lines(&[Outcome::Sleep(secs(9)), Outcome::Success]).spec("a").timeout(secs(10)));
+    let a =
+        rig.add(Script::lines(&[Outcome::WaitFor(secs(9)), Outcome::Success]).spec("a").timeout(secs(10)));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!((rig.state(a), rig.elapsed(), rig.node(a).deadline()), (State::Success, secs(9), None));
 }
@@ -52,7 +55,8 @@ fn what_is_done_in_time_is_not_touched() {
 #[test]
 fn a_timeout_wins_over_a_sleep_that_ends_with_it() {
     let mut rig = Rig::new(1);
-    let a = rig.add(Script::lines(&[Outcome::Sleep(secs(10)), Outcome::Success]).spec("a").timeout(secs(10)));
+    let a =
+        rig.add(Script::lines(&[Outcome::WaitFor(secs(10)), Outcome::Success]).spec("a").timeout(secs(10)));
     assert_eq!((rig.run(), rig.state(a)), (Next::Done, State::Failure));
     assert_eq!(rig.world.of("a").runs, 1);
 }
@@ -64,7 +68,7 @@ fn a_composite_that_takes_too_long_aborts_its_children_and_fails() {
         let mut rig = Rig::new(8);
         let composite = spec.timeout(secs(10)).retry(Retry::ONCE);
         let p = rig.add(composite);
-        let child = Script::says(Outcome::Waiting).aborts(&[AbortStep::Sleep(secs(3)), AbortStep::Again]);
+        let child = Script::says(Outcome::Waiting).aborts(&[AbortStep::WaitFor(secs(3)), AbortStep::Again]);
         rig.add_below(p, child.spec("child"));
         rig.run_until(|rig| rig.find("child").is_some_and(|node| node.state() == State::Aborting));
         assert_eq!(rig.find("child").unwrap().abort_cause(), Some(AbortCause::Timeout));
@@ -125,7 +129,7 @@ fn the_earlier_of_nested_timeouts_decides() {
 fn a_timeout_ends_with_its_attempt() {
     let mut rig = Rig::new(1);
     let script =
-        [Outcome::Sleep(secs(3)), Outcome::Failure(WRONG), Outcome::Sleep(secs(8)), Outcome::Success];
+        [Outcome::WaitFor(secs(3)), Outcome::Failure(WRONG), Outcome::WaitFor(secs(8)), Outcome::Success];
     let a = rig.add(Script::lines(&script).spec("a").timeout(secs(10)).retry(Retry::ONCE.constant(secs(60))));
     assert_eq!((rig.run(), rig.state(a)), (Next::Done, State::Success));
     assert_eq!((rig.elapsed(), rig.s.metrics().expired), (secs(3 + 60 + 8), 3));
@@ -140,7 +144,7 @@ fn a_timeout_does_not_strike_a_node_that_is_ending() {
         let fails = state == State::Failure;
         let first = if fails { Outcome::Failure(WRONG) } else { Outcome::Success };
         rig.add_below(p, Script::lines(&[Outcome::Running, first]).spec("first"));
-        rig.add_below(p, Script::says(Outcome::Waiting).aborts(&[AbortStep::Sleep(secs(20))]).spec("slow"));
+        rig.add_below(p, Script::says(Outcome::Waiting).aborts(&[AbortStep::WaitFor(secs(20))]).spec("slow"));
         assert_eq!((rig.run(), rig.state(p), rig.elapsed()), (Next::Done, state, secs(20)));
         let reason = rig.node(p).failure().map(|failure| failure.reason);
         assert_eq!(reason, fails.then_some(Reason::NO_QUORUM));

@@ -359,7 +359,7 @@ fn a_work_that_wakes_itself_starves_nobody() {
 #[test]
 fn nothing_runs_while_all_wait() {
     let mut rig = Rig::new(16);
-    let asleep = Script::says(Outcome::Sleep(std::time::Duration::from_secs(3_600))).spec("asleep");
+    let asleep = Script::says(Outcome::WaitFor(std::time::Duration::from_secs(3_600))).spec("asleep");
     let p = rig.add(Script::says(Outcome::Waiting).spec("parent"));
     rig.add_below(p, asleep);
     let q = rig.add(Spec::sequence("sequence"));

@@ -88,7 +88,7 @@ impl Work<Self, Yard> for Hand {
                 Outcome::Waiting
             }
             (Job::Outside, _) if cx.app().0.contains(&id) => Outcome::Waiting,
-            (Job::Sleep, 1) => Outcome::Sleep(Duration::from_millis(7)),
+            (Job::Sleep, 1) => Outcome::WaitFor(Duration::from_millis(7)),
             (Job::Flaky, 1 | 3) => Outcome::Failure(Reason::new("flaky")),
             (Job::Family, 1) => match cx.add_child(Spec::work("child", hand(Job::Outside))) {
                 Ok(_) => Outcome::Running,
@@ -103,7 +103,7 @@ impl Work<Self, Yard> for Hand {
         let id = cx.id();
         cx.app().0.retain(|other| *other != id);
         self.1 += 1;
-        if self.1.is_multiple_of(3) { AbortStep::Done } else { AbortStep::Sleep(Duration::from_millis(2)) }
+        if self.1.is_multiple_of(3) { AbortStep::Done } else { AbortStep::WaitFor(Duration::from_millis(2)) }
     }
 
     fn on_reset(&mut self, cx: &mut Cx<'_, Self, Yard>) {

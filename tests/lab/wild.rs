@@ -151,7 +151,7 @@ impl Work<Self, World> for Wild {
                 cx.app().under_way.push(id);
                 Outcome::Waiting
             }
-            5 => Outcome::Sleep(Duration::from_millis(cx.app().draw(5))),
+            5 => Outcome::WaitFor(Duration::from_millis(cx.app().draw(5))),
             6 => Outcome::Failure(failure),
             7 => Outcome::Fatal(failure),
             8 => Outcome::RetryAfter(Duration::from_millis(1), failure),
@@ -167,8 +167,8 @@ impl Work<Self, World> for Wild {
         Self::meddle(cx);
         match cx.app().draw(6) {
             0 => AbortStep::Again,
-            1 => AbortStep::Wake,
-            2 => AbortStep::Sleep(Duration::from_millis(1)),
+            1 => AbortStep::Waiting,
+            2 => AbortStep::WaitFor(Duration::from_millis(1)),
             _ => AbortStep::Done,
         }
     }

@@ -84,7 +84,7 @@ impl Work<Self, Yard> for Hand {
                 cx.app().arrived.push(name);
                 Outcome::Success
             }
-            Job::Sleep(millis) if self.step == 1 => Outcome::Sleep(Duration::from_millis(millis)),
+            Job::Sleep(millis) if self.step == 1 => Outcome::WaitFor(Duration::from_millis(millis)),
             Job::Sleep(_) => Outcome::Success,
             Job::Flaky(failures) if self.failures < failures => {
                 self.failures += 1;
@@ -109,8 +109,8 @@ impl Work<Self, Yard> for Hand {
         self.clean += 1;
         match (self.job, self.clean) {
             (Job::Tidy, 1) => AbortStep::Again,
-            (Job::Tidy, 2) => AbortStep::Sleep(Duration::from_millis(5)),
-            (Job::Leaky, 1) => AbortStep::Wake,
+            (Job::Tidy, 2) => AbortStep::WaitFor(Duration::from_millis(5)),
+            (Job::Leaky, 1) => AbortStep::Waiting,
             _ => AbortStep::Done,
         }
     }

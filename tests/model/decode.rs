@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use windlass::{AbortStep, Check, OnFailure, Outcome, Reason};
+use windlass::{AbortStep, Check, Instant, OnFailure, Outcome, Reason};
 
 use crate::program::{Deed, Item, Plan, Program, Retries, Say, Shape, Step, Turn};
 
@@ -107,20 +107,23 @@ impl Bytes<'_> {
     fn turn(&mut self) -> Turn {
         Turn {
             deed: self.maybe(80, Self::deed),
-            run: match self.below(8) {
+            run: match self.below(11) {
                 0 => Say::This(Outcome::Running),
                 1 => Say::This(Outcome::Success),
                 2 => Say::Children,
                 3 => Say::This(Outcome::Waiting),
-                4 => Say::This(Outcome::Sleep(self.time())),
+                4 => Say::This(Outcome::WaitFor(self.time())),
                 5 => Say::This(Outcome::Failure(self.reason())),
                 6 => Say::This(Outcome::Fatal(self.reason())),
+                8 => Say::This(Outcome::Sleep(self.time())),
+                9 => Say::This(Outcome::SleepUntil(Instant::ZERO + self.time())),
+                10 => Say::This(Outcome::Skipped),
                 _ => Say::This(Outcome::RetryAfter(self.time(), self.reason())),
             },
             abort: match self.below(6) {
                 3 => AbortStep::Again,
-                4 => AbortStep::Wake,
-                5 => AbortStep::Sleep(self.time()),
+                4 => AbortStep::Waiting,
+                5 => AbortStep::WaitFor(self.time()),
                 _ => AbortStep::Done,
             },
             check: match self.below(7) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
-use windlass::{AbortStep, Check, OnFailure, Outcome, Reason};
+use windlass::{AbortStep, Check, Instant, OnFailure, Outcome, Reason};
 
 use crate::program::{Deed, Item, Plan, PlanNumber, Program, Retries, Say, Shape, Step, Target, Turn};
 
@@ -111,7 +111,10 @@ fn say() -> impl Strategy<Value = Say> {
         2 => Just(Say::This(Outcome::Success)),
         3 => Just(Say::Children),
         3 => Just(Say::This(Outcome::Waiting)),
-        3 => time().prop_map(|time| Say::This(Outcome::Sleep(time))),
+        3 => time().prop_map(|time| Say::This(Outcome::WaitFor(time))),
+        2 => time().prop_map(|time| Say::This(Outcome::Sleep(time))),
+        1 => (0..20_000u64).prop_map(|at| Say::This(Outcome::SleepUntil(Instant::from_micros(at)))),
+        1 => Just(Say::This(Outcome::Skipped)),
         3 => reason().prop_map(|reason| Say::This(Outcome::Failure(reason))),
         1 => reason().prop_map(|reason| Say::This(Outcome::Fatal(reason))),
         1 => (time(), reason()).prop_map(|(time, reason)| Say::This(Outcome::RetryAfter(time, reason))),
@@ -122,8 +125,8 @@ fn abort() -> impl Strategy<Value = AbortStep> {
     prop_oneof![
         3 => Just(AbortStep::Done),
         1 => Just(AbortStep::Again),
-        1 => Just(AbortStep::Wake),
-        1 => time().prop_map(AbortStep::Sleep),
+        1 => Just(AbortStep::Waiting),
+        1 => time().prop_map(AbortStep::WaitFor),
     ]
 }
 

@@ -238,11 +238,11 @@ impl Work<Any, World> for Script {
                     _ if *left == 0 => *last,
                     None => Outcome::Running,
                     // A sleep counts from the time of the poll, and the run has taken some since.
-                    Some(time) => Outcome::Sleep(*time + self.takes),
+                    Some(time) => Outcome::WaitFor(*time + self.takes),
                 }
             }
         };
-        if let Outcome::Sleep(_) = outcome {
+        if let Outcome::WaitFor(_) = outcome {
             self.slept = true;
             let name = cx.name();
             cx.app().waited(name);

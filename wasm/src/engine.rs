@@ -147,7 +147,7 @@ impl Engine {
         let answer = match what {
             0 => Some(Outcome::Running),
             1 => Some(Outcome::Waiting),
-            2 => Some(Outcome::Sleep(to_duration(millis))),
+            2 => Some(Outcome::WaitFor(to_duration(millis))),
             3 => Some(Outcome::Success),
             4 => Some(Outcome::Failure(to_reason(error))),
             5 => Some(Outcome::Fatal(to_reason(error))),

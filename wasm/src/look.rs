@@ -43,7 +43,7 @@ const fn from_status(status: Status) -> u8 {
     match status {
         Status::Running => 0,
         Status::Waiting => 1,
-        Status::Success => 2,
+        Status::Success | Status::Skipped => 2,
         Status::Failure => 3,
         Status::Aborted => 4,
         _ => 5,

@@ -122,7 +122,7 @@ impl Work<Self, Asks> for JsWork {
     fn on_run(&mut self, cx: &mut Cx<'_, Self, Asks>) -> Outcome {
         let answer = match self.stage {
             Stage::Answered(answer) => answer,
-            Stage::Asked { .. } => return self.doze(cx).map_or(Outcome::Waiting, Outcome::Sleep),
+            Stage::Asked { .. } => return self.doze(cx).map_or(Outcome::Waiting, Outcome::WaitFor),
             Stage::Idle | Stage::Aborting { .. } | Stage::Clean => {
                 let ticket = cx.app().next_ticket();
                 (self.seen, self.poked) = (Asks::push(Ask::Run, self.label, ticket, cx), false);
@@ -133,7 +133,7 @@ impl Work<Self, Asks> for JsWork {
         let Some(outcome) = answer else { return self.join(cx) };
         self.stage = Stage::Idle;
         match outcome {
-            Outcome::Waiting | Outcome::Sleep(_) if self.poked || self.seen != cx.children().ended() => {
+            Outcome::Waiting | Outcome::WaitFor(_) if self.poked || self.seen != cx.children().ended() => {
                 Outcome::Running
             }
             outcome => outcome,
@@ -142,14 +142,14 @@ impl Work<Self, Asks> for JsWork {
 
     fn on_abort(&mut self, cx: &mut Cx<'_, Self, Asks>) -> AbortStep {
         match self.stage {
-            Stage::Aborting { .. } => self.doze(cx).map_or(AbortStep::Wake, AbortStep::Sleep),
+            Stage::Aborting { .. } => self.doze(cx).map_or(AbortStep::Waiting, AbortStep::WaitFor),
             Stage::Clean => AbortStep::Done,
             Stage::Idle | Stage::Answered(_) if !self.hooks.aborts => AbortStep::Done,
             Stage::Idle | Stage::Answered(_) | Stage::Asked { .. } => {
                 let ticket = cx.app().next_ticket();
                 Asks::push(Ask::Abort, self.label, ticket, cx);
                 self.stage = Stage::Aborting { ticket, nap: None };
-                AbortStep::Wake
+                AbortStep::Waiting
             }
         }
     }

@@ -104,7 +104,7 @@ fn pair(cranks: usize, composite: fn() -> Spec<Says>, outcome: fn() -> Outcome) 
 }
 
 fn stays_retrying(doctored: bool) -> Checked {
-    let mut s = one(|| Outcome::Sleep(Duration::from_secs(1)));
+    let mut s = one(|| Outcome::WaitFor(Duration::from_secs(1)));
     if doctored {
         s.table().hot[0].phase = Retrying;
     }
@@ -160,7 +160,7 @@ fn ring(doctored: bool) -> Checked {
 }
 
 fn sleep_without_deadline(doctored: bool) -> Checked {
-    let mut s = one(|| Outcome::Sleep(Duration::from_secs(1)));
+    let mut s = one(|| Outcome::WaitFor(Duration::from_secs(1)));
     if doctored {
         // The heap still has it.
         s.table().hot[0].clear(mark::ARMED);
@@ -226,7 +226,7 @@ fn counter(doctored: bool) -> Checked {
 }
 
 fn heap(doctored: bool) -> Checked {
-    let mut s = pair(2, || Spec::parallel("pair"), || Outcome::Sleep(Duration::from_secs(1)));
+    let mut s = pair(2, || Spec::parallel("pair"), || Outcome::WaitFor(Duration::from_secs(1)));
     if doctored {
         crate::timers::swap(s.table().alarms, 0, 1);
     }

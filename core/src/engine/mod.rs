@@ -188,7 +188,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         self.table.hot[index].clear(mark::WOKEN | mark::DOOMED | mark::PAUSED);
         match self.table.hot[index].phase {
             Phase::Pending => self.table.go(index, Phase::Running),
-            Phase::Waiting => self.table.wake(index),
+            Phase::Waiting | Phase::Sleeping => self.table.wake_up(index),
             Phase::Aborting => {
                 self.table.force(index);
                 return;
@@ -205,11 +205,11 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
 
     fn expire(&mut self, index: u32, timer: Timer) {
         match timer {
-            Timer::Wake => self.table.wake(index),
+            Timer::Wake => self.table.wake_up(index),
             Timer::Retry => self.table.retry_now(index),
             Timer::AttemptLimit => {
                 self.table.emit_step(index, EventKind::TimedOut);
-                self.table.wake(index);
+                self.table.wake_up(index);
                 self.table.go(index, Phase::TimedOut);
                 self.table.ask_turn(index);
             }

@@ -109,10 +109,16 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         }
         match outcome {
             Outcome::Running => {}
-            Outcome::Waiting | Outcome::Sleep(_) if woken => {}
+            Outcome::Waiting | Outcome::WaitFor(_) if woken => {}
             Outcome::Waiting => self.wait(index, UNLIMITED),
-            Outcome::Sleep(time) => self.wait(index, (self.table.now() + time).as_micros()),
+            Outcome::WaitFor(time) => self.wait(index, (self.table.now() + time).as_micros()),
+            Outcome::Sleep(time) => self.sleep(index, (self.table.now() + time).as_micros()),
+            Outcome::SleepUntil(time) => self.sleep(index, time.as_micros()),
             Outcome::Success => self.settle(index, Verdict::Success, AbortCause::ParentDone),
+            Outcome::Skipped => {
+                self.table.hot[index].set(mark::SKIPPED);
+                self.settle(index, Verdict::Success, AbortCause::ParentDone);
+            }
             Outcome::Failure(reason) => self.fail(index, reason, Verdict::Failure, AbortCause::ParentFailed),
             Outcome::Fatal(reason) => self.fail(index, reason, Verdict::Fatal, AbortCause::ParentFailed),
             Outcome::RetryAfter(delay, reason) => {
@@ -126,6 +132,14 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     pub(crate) fn wait(&mut self, index: u32, until: u64) {
         self.table.go(index, Phase::Waiting);
         self.rest(index, until, Timer::Wake);
+    }
+
+    /// No turn before `until`, whatever wakes it.
+    fn sleep(&mut self, index: u32, until: u64) {
+        if until > self.table.globals.now {
+            self.table.go(index, Phase::Sleeping);
+            self.rest(index, until, Timer::Wake);
+        }
     }
 
     fn rest(&mut self, index: u32, until: u64, timer: Timer) {
@@ -150,9 +164,9 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         match answer {
             AbortStep::Done => self.conclude(index, Verdict::Aborted),
             AbortStep::Again => {}
-            AbortStep::Wake | AbortStep::Sleep(_) if woken => {}
-            AbortStep::Wake => self.rest(index, UNLIMITED, Timer::CleanUp),
-            AbortStep::Sleep(time) => {
+            AbortStep::Waiting | AbortStep::WaitFor(_) if woken => {}
+            AbortStep::Waiting => self.rest(index, UNLIMITED, Timer::CleanUp),
+            AbortStep::WaitFor(time) => {
                 let until = (self.table.now() + time).as_micros();
                 self.rest(index, until, Timer::CleanUp);
             }

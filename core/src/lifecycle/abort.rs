@@ -222,7 +222,7 @@ mod tests {
                 return AbortStep::Done;
             }
             self.steps -= 1;
-            AbortStep::Sleep(Duration::from_secs(1))
+            AbortStep::WaitFor(Duration::from_secs(1))
         }
     }
 

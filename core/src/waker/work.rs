@@ -28,7 +28,7 @@ pub trait Rerun {
 /// Each retry and each restart begins with a fresh future. An abort is a cancellation, as async code knows it: the future is dropped at its
 /// last `await`, and nothing in it runs but destructors; so is a future whose attempt timed out. What has to be awaited on the way out belongs
 /// into a node of its own. A forced end calls no hooks, so then the future is dropped with the work, when the slot is freed. The
-/// future of an output that does not end the attempt ([`Outcome::Sleep`], say) is dropped as well, and the next crank begins another one.
+/// future of an output that does not end the attempt ([`Outcome::WaitFor`], say) is dropped as well, and the next crank begins another one.
 ///
 /// It is a work for any application and any scheduler, alone or inside your own enum. A node without a waker (see [`Cx::waker`]) fails with
 /// [`Reason::NO_WAKER`], at once and for good.

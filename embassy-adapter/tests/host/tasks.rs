@@ -20,7 +20,7 @@ fn two_schedulers_in_two_tasks_do_not_disturb_each_other() {
     let (mut left, mut right) = (Table::new(), Table::new());
     left.set_wakes(&LEFT_WAKES);
     right.set_wakes(&RIGHT_WAKES);
-    let nap = Outcome::Sleep(Duration::from_micros(10));
+    let nap = Outcome::WaitFor(Duration::from_micros(10));
     left.add(Spec::work("left", Script::new(&diary, vec![nap, Outcome::Waiting]))).unwrap();
     let node = right.add(Spec::work("right", Script::new(&diary, vec![Outcome::Waiting, nap]))).unwrap();
     let handle = right.wake_handle(node).unwrap();
@@ -83,7 +83,7 @@ fn a_dropped_task_leaves_its_scheduler_as_it_was() {
     static BELL: Bell = Bell::new();
     let diary = Diary::default();
     let mut scheduler = Table::new();
-    let nap = Outcome::Sleep(Duration::from_micros(10));
+    let nap = Outcome::WaitFor(Duration::from_micros(10));
     scheduler.add(Spec::work("nap", Script::new(&diary, vec![nap]))).unwrap();
     let mut rig = Rig::new();
     let task = rig.spawn(run(&mut scheduler, &BELL));

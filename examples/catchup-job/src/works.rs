@@ -89,7 +89,7 @@ impl<O: Outside> Work<Self, Catchup<O>> for Step<O::Errand> {
         let Step::Errand(_, Some(errand)) = self else { return AbortStep::Done };
         let outside = &mut cx.app().outside;
         outside.cancel(errand);
-        if outside.look(errand).is_some() { AbortStep::Done } else { AbortStep::Wake }
+        if outside.look(errand).is_some() { AbortStep::Done } else { AbortStep::Waiting }
     }
 
     fn on_reset(&mut self, _: &mut Cx<'_, Self, Catchup<O>>) {

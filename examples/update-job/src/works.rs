@@ -104,7 +104,7 @@ impl<B: Board, W: From<Step>> Work<W, Update<B>> for Step {
             }
             Self::Wipe => {
                 let now = cx.now();
-                cx.app().wipe(now).map_or(Outcome::Success, Outcome::Sleep)
+                cx.app().wipe(now).map_or(Outcome::Success, Outcome::WaitFor)
             }
             // Asked through the hooks of their composites.
             Self::Battery | Self::Pages { .. } => Outcome::Success,
@@ -117,7 +117,7 @@ impl<B: Board, W: From<Step>> Work<W, Update<B>> for Step {
             return AbortStep::Done;
         };
         let now = cx.now();
-        cx.app().board.busy(now).map_or(AbortStep::Done, AbortStep::Sleep)
+        cx.app().board.busy(now).map_or(AbortStep::Done, AbortStep::WaitFor)
     }
 
     fn on_reset(&mut self, cx: &mut Context<'_, B, W>) {
@@ -194,11 +194,11 @@ fn ask<B: Board, W>(
         let Ok(done) = cx.own_wake_handle() else { return Err(NO_WAKES) };
         cx.app().board.request(part, now, done);
         *asked = Some((part, now + ANSWER));
-        return Err(Outcome::Sleep(ANSWER));
+        return Err(Outcome::WaitFor(ANSWER));
     };
     let Some(frame) = cx.app().board.receive(part) else {
         return Err(if now < until {
-            Outcome::Sleep(until - now)
+            Outcome::WaitFor(until - now)
         } else {
             Outcome::Failure(Reason::new("no answer").with_code(part.number()))
         });
@@ -230,7 +230,7 @@ fn write<B: Board>(
     now: Instant,
 ) -> Outcome {
     if let Some(left) = board.busy(now) {
-        return Outcome::Sleep(left);
+        return Outcome::WaitFor(left);
     }
     *stage = match stage {
         Stage::Erase => {
@@ -248,14 +248,14 @@ fn write<B: Board>(
             );
         }
     };
-    board.busy(now).map_or(Outcome::Running, Outcome::Sleep)
+    board.busy(now).map_or(Outcome::Running, Outcome::WaitFor)
 }
 
 fn unseal<B: Board, W>(cx: &mut Context<'_, B, W>) -> Outcome {
     let now = cx.now();
     let app = cx.app();
     if let Some(left) = app.board.busy(now) {
-        return Outcome::Sleep(left);
+        return Outcome::WaitFor(left);
     }
     let seal = app.spare().seal();
     app.open();
@@ -263,7 +263,7 @@ fn unseal<B: Board, W>(cx: &mut Context<'_, B, W>) -> Outcome {
         return Outcome::Success;
     }
     app.board.erase(seal, now);
-    app.board.busy(now).map_or(Outcome::Running, Outcome::Sleep)
+    app.board.busy(now).map_or(Outcome::Running, Outcome::WaitFor)
 }
 
 fn verify<B: Board, W>(pages: &mut u16, sum: &mut u32, cx: &mut Context<'_, B, W>) -> Outcome {
@@ -271,7 +271,7 @@ fn verify<B: Board, W>(pages: &mut u16, sum: &mut u32, cx: &mut Context<'_, B, W
     let app = cx.app();
     let Some(offer) = app.offer() else { return NO_OFFER };
     if let Some(left) = app.board.busy(now) {
-        return Outcome::Sleep(left);
+        return Outcome::WaitFor(left);
     }
     if *pages < offer.pages {
         let Some(page) = app.target(*pages) else { return TOO_LARGE };

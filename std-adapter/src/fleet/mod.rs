@@ -67,7 +67,7 @@ pub use watch::{Current, FleetObserver, ForcedNode};
 /// impl Work for Visit {
 ///     fn on_run(&mut self, _: &mut Cx<'_, Self>) -> Outcome {
 ///         self.0 -= 1;
-///         if self.0 == 0 { Outcome::Success } else { Outcome::Sleep(Duration::from_millis(1)) }
+///         if self.0 == 0 { Outcome::Success } else { Outcome::WaitFor(Duration::from_millis(1)) }
 ///     }
 /// }
 ///

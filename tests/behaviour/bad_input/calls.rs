@@ -290,7 +290,7 @@ fn a_parent_that_takes_no_child_says_why() {
     let success = rig.add(Script::steps(1).spec("success"));
     let failure = rig.add(Script::fails().spec("failure"));
     let aborted = rig.add(Script::steps(1).spec("aborted"));
-    let aborting = rig.add(Script::waits().on_abort(|_| windlass::AbortStep::Wake).spec("aborting"));
+    let aborting = rig.add(Script::waits().on_abort(|_| windlass::AbortStep::Waiting).spec("aborting"));
     let callback = rig.add(Spec::callback("callback", Script::steps(1).boxed()).paused());
     let batch = rig.add(Spec::batch("batch", Script::steps(1).boxed()).paused());
     rig.s.abort(aborted).unwrap();

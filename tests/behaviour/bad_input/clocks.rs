@@ -24,7 +24,7 @@ fn a_clock_that_goes_back_stands_still() {
     let mut rig = Rig::new(2);
     let act = Script::new(|cx| {
         assert_eq!(cx.now(), Instant::from_secs(100));
-        Outcome::Sleep(Duration::from_secs(10))
+        Outcome::WaitFor(Duration::from_secs(10))
     });
     let a = rig.add(act.spec("a"));
     assert_eq!(poll(&mut rig, Instant::from_secs(100)), Next::At(Instant::from_secs(110)));
@@ -42,7 +42,7 @@ fn a_clock_that_goes_back_stands_still() {
 fn all_that_was_armed_is_due_at_the_end_of_time() {
     let mut rig = Rig::new(16);
     let sleeper =
-        rig.add(Script::lines(&[Outcome::Sleep(Duration::from_secs(5)), Outcome::Success]).spec("sleeper"));
+        rig.add(Script::lines(&[Outcome::WaitFor(Duration::from_secs(5)), Outcome::Success]).spec("sleeper"));
     let retrier = rig
         .add(Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("retrier").retry(Retry::ONCE));
     let timer = rig.add(Script::says(Outcome::Waiting).spec("timer").timeout(Duration::from_secs(5)));
@@ -56,8 +56,8 @@ fn all_that_was_armed_is_due_at_the_end_of_time() {
     );
     rig.add_below(gate, Script::steps(1).spec("inner"));
     let cleaner =
-        rig.add(Script::waits().aborts(&[AbortStep::Sleep(Duration::from_secs(5))]).spec("cleaner"));
-    let forced = rig.add(Script::waits().on_abort(|_| AbortStep::Wake).spec("forced"));
+        rig.add(Script::waits().aborts(&[AbortStep::WaitFor(Duration::from_secs(5))]).spec("cleaner"));
+    let forced = rig.add(Script::waits().on_abort(|_| AbortStep::Waiting).spec("forced"));
     rig.run_until_idle();
     rig.s.abort(cleaner).unwrap();
     rig.s.abort_by(forced, Instant::from_secs(5)).unwrap();
@@ -76,11 +76,11 @@ fn all_that_was_armed_is_due_at_the_end_of_time() {
 fn what_is_armed_at_the_end_of_time_never_comes() {
     let mut rig = Rig::new(8);
     let sleeper =
-        rig.add(Script::lines(&[Outcome::Sleep(Duration::from_secs(5)), Outcome::Success]).spec("sleeper"));
+        rig.add(Script::lines(&[Outcome::WaitFor(Duration::from_secs(5)), Outcome::Success]).spec("sleeper"));
     let timer = rig.add(Script::waits().spec("timer").timeout(Duration::from_secs(5)));
     let cleaner = rig.add(
         Script::waits()
-            .aborts(&[AbortStep::Sleep(Duration::from_secs(5))])
+            .aborts(&[AbortStep::WaitFor(Duration::from_secs(5))])
             .spec("cleaner")
             .cleanup_timeout(Duration::from_secs(1)),
     );
@@ -105,8 +105,8 @@ fn sums_of_times_saturate() {
     let almost = Instant::from_micros(u64::MAX - 1);
     let a = rig.add(
         Script::lines(&[
-            Outcome::Sleep(Duration::ZERO),
-            Outcome::Sleep(Duration::from_secs(1)),
+            Outcome::WaitFor(Duration::ZERO),
+            Outcome::WaitFor(Duration::from_secs(1)),
             Outcome::Success,
         ])
         .spec("a"),

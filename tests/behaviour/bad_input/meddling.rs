@@ -6,7 +6,7 @@ use windlass_tests::{Cx, Hook, Rig, Script, WRONG, parent};
 const OUTCOMES: [Outcome; 7] = [
     Outcome::Running,
     Outcome::Waiting,
-    Outcome::Sleep(std::time::Duration::from_secs(1)),
+    Outcome::WaitFor(std::time::Duration::from_secs(1)),
     Outcome::Success,
     Outcome::Failure(WRONG),
     Outcome::Fatal(WRONG),

@@ -63,7 +63,7 @@ fn a_failure_rises_through_any_depth() {
 fn an_abort_reaches_any_depth() {
     for (started, forced) in [(false, false), (true, false), (true, true)] {
         let act = Script::says(Outcome::Waiting)
-            .on_abort(move |_| if forced { windlass::AbortStep::Wake } else { windlass::AbortStep::Done });
+            .on_abort(move |_| if forced { windlass::AbortStep::Waiting } else { windlass::AbortStep::Done });
         let (mut s, top, leaf) = nested(DEPTH, act, |spec| spec);
         let mut world = World::default();
         if started {

@@ -105,7 +105,7 @@ fn an_explanation_says_what_a_node_waits_for() {
     let upload = rig.add(Spec::parallel("upload"));
     let part = rig.add_below(
         upload,
-        Script::says(Outcome::Waiting).aborts(&[AbortStep::Again, AbortStep::Wake]).spec("part"),
+        Script::says(Outcome::Waiting).aborts(&[AbortStep::Again, AbortStep::Waiting]).spec("part"),
     );
     rig.run_until_idle();
     rig.s.abort_by(upload, rig.s.view().now() + secs(30)).unwrap();
@@ -203,14 +203,14 @@ fn what_nothing_will_wake_is_listed_as_stalled() {
     let handle = rig.add(wait().spec("handle"));
     rig.s.wake_handle(handle).unwrap();
     rig.add(wait().spec("timeout").timeout(secs(9)));
-    rig.add(Script::says(Outcome::Sleep(secs(9))).spec("sleeps"));
+    rig.add(Script::says(Outcome::WaitFor(secs(9))).spec("sleeps"));
     rig.add(Script::fails().spec("retries").retry(Retry::ONCE));
     let p = rig.add(wait().spec("has a child"));
-    rig.add_below(p, Script::says(Outcome::Sleep(secs(9))).spec("child"));
+    rig.add_below(p, Script::says(Outcome::WaitFor(secs(9))).spec("child"));
     let q = rig.add(Spec::sequence("q"));
     rig.add_below(q, wait().spec("stalled member"));
     rig.add_below(q, Script::steps(1).spec("pending"));
-    let a = rig.add(wait().aborts(&[AbortStep::Wake]).spec("stalled abort"));
+    let a = rig.add(wait().aborts(&[AbortStep::Waiting]).spec("stalled abort"));
     let gate = rig.add(Spec::after("gate", q));
     rig.add_below(gate, Script::steps(1).spec("inner"));
     rig.add(Script::steps(1).spec("done"));

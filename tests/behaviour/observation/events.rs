@@ -146,7 +146,7 @@ fn the_totals_count_what_they_say() {
     let bad = rig.add_below(g, Script::fails().spec("bad").retry(Retry::times(3).constant(secs(1))));
     rig.s.add_after(g, Script::steps(1).spec("blocked"), &[bad]).unwrap();
     let w = rig.add(Script::waits().spec("w"));
-    let f = rig.add(Script::says(Outcome::Waiting).on_abort(|_| AbortStep::Wake).spec("f"));
+    let f = rig.add(Script::says(Outcome::Waiting).on_abort(|_| AbortStep::Waiting).spec("f"));
     let pending = rig.add(Script::steps(1).spec("pending").retry(Retry::A_FEW).paused());
     rig.run_until_idle();
     let m = rig.s.metrics();

@@ -10,7 +10,7 @@ pub(super) fn release(rig: &mut Rig) -> [NodeId; 3] {
     let fetch = rig.add_below(
         build,
         Script::lines(&[
-            Outcome::Sleep(secs(2)),
+            Outcome::WaitFor(secs(2)),
             Outcome::RetryAfter(secs(3), Reason::new("busy").with_code(503)),
             Outcome::Success,
         ])
@@ -26,10 +26,10 @@ pub(super) fn release(rig: &mut Rig) -> [NodeId; 3] {
     let mirror = rig.add_below(release, Spec::any("mirror"));
     rig.add_below(
         mirror,
-        Script::lines(&[Outcome::Sleep(secs(1)), Outcome::Fatal(Reason::new("no route"))]).spec("north"),
+        Script::lines(&[Outcome::WaitFor(secs(1)), Outcome::Fatal(Reason::new("no route"))]).spec("north"),
     );
-    rig.add_below(mirror, Script::lines(&[Outcome::Sleep(secs(2)), Outcome::Success]).spec("south"));
-    rig.add_below(mirror, Script::says(Outcome::Waiting).aborts(&[AbortStep::Sleep(secs(1))]).spec("west"));
+    rig.add_below(mirror, Script::lines(&[Outcome::WaitFor(secs(2)), Outcome::Success]).spec("south"));
+    rig.add_below(mirror, Script::says(Outcome::Waiting).aborts(&[AbortStep::WaitFor(secs(1))]).spec("west"));
     let announce = rig.add(Spec::after_success("announce", release));
     rig.add_below(
         announce,
@@ -50,7 +50,10 @@ pub(super) fn release(rig: &mut Rig) -> [NodeId; 3] {
     );
     rig.add_below(
         watch,
-        Script::says(Outcome::Waiting).on_abort(|_| AbortStep::Wake).spec("alarm").cleanup_timeout(secs(5)),
+        Script::says(Outcome::Waiting)
+            .on_abort(|_| AbortStep::Waiting)
+            .spec("alarm")
+            .cleanup_timeout(secs(5)),
     );
     [release, announce, watch]
 }

@@ -30,7 +30,7 @@ fn a_work_reads_ready_running_waiting_and_succeeded() {
 #[test]
 fn a_sleep_reads_as_waiting() {
     let mut rig = Rig::new(1);
-    let a = rig.add(Script::lines(&[Outcome::Sleep(Duration::from_secs(9)), Outcome::Success]).spec("N"));
+    let a = rig.add(Script::lines(&[Outcome::WaitFor(Duration::from_secs(9)), Outcome::Success]).spec("N"));
     rig.step();
     text(&rig, a, "Waiting: N");
 }
@@ -59,7 +59,7 @@ fn a_retry_delay_reads_in_whole_seconds() {
 fn an_abort_reads_aborting_and_then_aborted() {
     for act in [Script::waits(), Script::fails()] {
         let mut rig = Rig::new(1);
-        let a = rig.add(act.aborts(&[AbortStep::Again, AbortStep::Wake]).spec("N").retry(Retry::ONCE));
+        let a = rig.add(act.aborts(&[AbortStep::Again, AbortStep::Waiting]).spec("N").retry(Retry::ONCE));
         rig.step();
         rig.s.abort(a).unwrap();
         text(&rig, a, "Aborting: N");

@@ -184,7 +184,7 @@ impl fmt::Display for Said {
         match self {
             Self::Run(Outcome::Running) => f.write_str("more to do"),
             Self::Run(Outcome::Waiting) => f.write_str("waits for a wake"),
-            Self::Run(Outcome::Sleep(time)) => write!(f, "sleeps for {time:?}"),
+            Self::Run(Outcome::WaitFor(time)) => write!(f, "sleeps for {time:?}"),
             Self::Run(Outcome::Success) => f.write_str("done"),
             Self::Run(Outcome::Failure(reason)) => write!(f, "fails, {reason}"),
             Self::Run(Outcome::Fatal(reason)) => write!(f, "fails for good, {reason}"),
@@ -193,8 +193,8 @@ impl fmt::Display for Said {
             }
             Self::Abort(AbortStep::Done) => f.write_str("clean"),
             Self::Abort(AbortStep::Again) => f.write_str("cleans up, more to do"),
-            Self::Abort(AbortStep::Wake) => f.write_str("cleans up, waits for a wake"),
-            Self::Abort(AbortStep::Sleep(time)) => write!(f, "cleans up, sleeps for {time:?}"),
+            Self::Abort(AbortStep::Waiting) => f.write_str("cleans up, waits for a wake"),
+            Self::Abort(AbortStep::WaitFor(time)) => write!(f, "cleans up, sleeps for {time:?}"),
             Self::Check(Check::Yes) => f.write_str("yes"),
             Self::Check(Check::No) => f.write_str("no"),
             Self::Check(Check::Fail(reason)) => write!(f, "fails, {reason}"),

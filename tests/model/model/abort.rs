@@ -80,6 +80,7 @@ impl Model {
         node.paused = false;
         node.settling = None;
         node.timed_out = false;
+        node.asleep = false;
         node.woken = false;
         node.turn = false;
         node.place = true;

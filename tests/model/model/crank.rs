@@ -68,11 +68,15 @@ impl Model {
             _ if limit => {
                 self.emit(key, EventKind::TimedOut);
                 self.nodes[key].timed_out = true;
+                self.nodes[key].asleep = false;
                 self.wake(key);
                 self.ask_turn(key);
             }
             _ if delayed => self.retry_now(key),
-            _ => self.wake(key),
+            _ => {
+                self.nodes[key].asleep = false;
+                self.wake(key);
+            }
         }
     }
 
@@ -245,8 +249,14 @@ impl Model {
         self.sweep(key);
         match outcome {
             Outcome::Waiting if !woken => self.wait(key, Instant::MAX),
-            Outcome::Sleep(time) if !woken => self.wait(key, self.now + time),
+            Outcome::WaitFor(time) if !woken => self.wait(key, self.now + time),
+            Outcome::Sleep(time) => self.fall_asleep(key, self.now + time),
+            Outcome::SleepUntil(time) => self.fall_asleep(key, time),
             Outcome::Success => self.settle(key, Verdict::Success, AbortCause::ParentDone),
+            Outcome::Skipped => {
+                self.nodes[key].skipped = true;
+                self.settle(key, Verdict::Success, AbortCause::ParentDone);
+            }
             _ => {}
         }
     }
@@ -255,6 +265,14 @@ impl Model {
     pub(super) fn wait(&mut self, key: Key, until: Instant) {
         self.go(key, State::Waiting);
         self.sleep(key, until);
+    }
+
+    /// No turn before `until`, whatever wakes it.
+    fn fall_asleep(&mut self, key: Key, until: Instant) {
+        if until > self.now {
+            self.nodes[key].asleep = true;
+            self.wait(key, until);
+        }
     }
 
     fn sleep(&mut self, key: Key, until: Instant) {
@@ -277,8 +295,8 @@ impl Model {
         }
         match answer {
             AbortStep::Done => self.conclude(key, Verdict::Aborted),
-            AbortStep::Wake if !woken => self.sleep(key, Instant::MAX),
-            AbortStep::Sleep(time) if !woken => self.sleep(key, self.now + time),
+            AbortStep::Waiting if !woken => self.sleep(key, Instant::MAX),
+            AbortStep::WaitFor(time) if !woken => self.sleep(key, self.now + time),
             _ => {}
         }
     }

@@ -57,7 +57,9 @@ impl Model {
             forced: node.forced,
             stalled: waits
                 && deadline == Instant::MAX
-                && (node.delayed || live == 0 && !node.handle && !self.is_queued(key) && !node.is_gate()),
+                && (node.delayed
+                    || node.asleep
+                    || live == 0 && !node.handle && !self.is_queued(key) && !node.is_gate()),
         }
     }
 
@@ -66,6 +68,7 @@ impl Model {
         match node.state {
             State::Aborted if node.cause == AbortCause::Dependency => Status::Blocked,
             State::Aborted => Status::Aborted,
+            State::Success if node.skipped => Status::Skipped,
             State::Success => Status::Success,
             State::Failure => Status::Failure,
             State::Waiting | State::Retrying => Status::Waiting,

@@ -21,7 +21,7 @@ impl Model {
         }
         let node = &self.nodes[key];
         let waits = match node.state {
-            State::Waiting => !node.delayed && !self.is_queued(key),
+            State::Waiting => !node.delayed && !node.asleep && !self.is_queued(key),
             State::Aborting => self.live(key) == 0 && !node.turn,
             _ => false,
         };
@@ -104,6 +104,7 @@ impl Model {
         node.turn = false;
         node.woken = false;
         node.timed_out = false;
+        node.asleep = false;
         self.rearm(key);
         self.refresh(key);
         self.lend_place(key);
@@ -159,6 +160,7 @@ impl Model {
         node.turn = true;
         node.open = false;
         node.forced = false;
+        node.skipped = false;
         node.retries_used = 0;
         node.failure = None;
         node.aborted_by = None;
@@ -207,6 +209,7 @@ impl Model {
         node.woken = false;
         node.abort_asked = false;
         node.timed_out = false;
+        node.asleep = false;
         node.untimed = false;
         node.delayed = false;
         node.paused = false;

@@ -124,6 +124,9 @@ struct Node {
     /// Aborted in a hook of its end.
     abort_asked: bool,
     timed_out: bool,
+    /// It waits, and no wake ends that.
+    asleep: bool,
+    skipped: bool,
     /// Its abort was asked for between two polls: its drain is counted from the next one.
     untimed: bool,
     /// The gate is open; the generator is exhausted.
@@ -416,6 +419,8 @@ impl Node {
             woken: false,
             abort_asked: false,
             timed_out: false,
+            asleep: false,
+            skipped: false,
             untimed: false,
             open: false,
             forced: false,

@@ -134,7 +134,7 @@ impl Work for Job<'_> {
     fn on_abort(&mut self, cx: &mut Cx<'_, Self>) -> AbortStep {
         match self {
             Self::Async(leaf) => leaf.on_abort(cx),
-            Self::Stubborn(_) => AbortStep::Wake,
+            Self::Stubborn(_) => AbortStep::Waiting,
             Self::Plain => AbortStep::Done,
         }
     }

@@ -51,7 +51,7 @@ fn an_output_that_does_not_end_the_attempt_begins_another_future() {
     let routine = pin!(Routine::new(|| {
         rounds.set(rounds.get() + 1);
         let last = rounds.get() == 3;
-        async move { if last { Outcome::Success } else { Outcome::Sleep(Duration::from_secs(5)) } }
+        async move { if last { Outcome::Success } else { Outcome::WaitFor(Duration::from_secs(5)) } }
     }));
     let (mut s, id, next) = run(routine);
     assert_eq!((next, rounds.get()), (Next::At(Instant::from_secs(5)), 1));

@@ -177,7 +177,7 @@ impl<F: Future<Output = ()> + Unpin> Work for ByHand<F> {
 
     /// Not before the future is ready.
     fn on_abort(&mut self, cx: &mut Cx<'_, Self>) -> AbortStep {
-        if self.on_run(cx) == Outcome::Success { AbortStep::Done } else { AbortStep::Wake }
+        if self.on_run(cx) == Outcome::Success { AbortStep::Done } else { AbortStep::Waiting }
     }
 }
 

@@ -81,7 +81,7 @@ impl Work<Self, Report> for Step<'_> {
                 let Some((&first, rest)) = left.split_first() else { return Outcome::Success };
                 let nap = Duration::from_micros(first);
                 (*left, *due) = (rest, Some(promised(cx.now() + nap)));
-                Outcome::Sleep(nap)
+                Outcome::WaitFor(nap)
             }
             Self::Fetch { failures_left, due } => {
                 Report::note(cx, *due);
@@ -122,7 +122,7 @@ impl Work<Self, Report> for Step<'_> {
     fn on_abort(&mut self, cx: &mut Cx<'_, Self, Report>) -> AbortStep {
         match self {
             Self::Future(leaf) => leaf.on_abort(cx),
-            Self::Stubborn => AbortStep::Wake,
+            Self::Stubborn => AbortStep::Waiting,
             _ => AbortStep::Done,
         }
     }

@@ -75,7 +75,7 @@ impl Work<Self, u32> for Listener {
         self.read = posted;
         match self.random.below(8) {
             0 => Outcome::Running,
-            1 => Outcome::Sleep(Duration::from_micros(u64::from(self.random.below(8)))),
+            1 => Outcome::WaitFor(Duration::from_micros(u64::from(self.random.below(8)))),
             _ => Outcome::Waiting,
         }
     }

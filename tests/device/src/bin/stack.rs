@@ -83,7 +83,7 @@ impl Work for Task {
         self.step += 1;
         match (self.does, self.step) {
             (Does::Step, 1) => Outcome::Running,
-            (Does::Step, 2) => Outcome::Sleep(MILLISECOND),
+            (Does::Step, 2) => Outcome::WaitFor(MILLISECOND),
             (Does::Struggle, 1) => Outcome::Failure(Reason::new("no answer")),
             (Does::Struggle, 2) => Outcome::RetryAfter(MILLISECOND, Reason::new("busy")),
             (Does::Struggle, 3) => Outcome::Waiting, // until it is out of time
@@ -99,8 +99,8 @@ impl Work for Task {
         self.step += 1;
         match (self.does, self.step % 4) {
             (Does::Linger, 0) => AbortStep::Again,
-            (Does::Linger, 1) => AbortStep::Sleep(MILLISECOND),
-            (Does::Linger, _) => AbortStep::Wake,
+            (Does::Linger, 1) => AbortStep::WaitFor(MILLISECOND),
+            (Does::Linger, _) => AbortStep::Waiting,
             _ => AbortStep::Done,
         }
     }
@@ -141,7 +141,7 @@ impl Task {
             3 => cx.pause(child)?,
             4 => cx.resume(child)?,
             5 => cx.abort_by(child, cx.now() + MILLISECOND)?,
-            6 => return Ok(Outcome::Sleep(MILLISECOND * 2)),
+            6 => return Ok(Outcome::WaitFor(MILLISECOND * 2)),
             7 => cx.restart(child)?,
             8 => cx.add(Does::Step.spec("beside").detached()).map(|_| ())?,
             _ => return Ok(Outcome::Success),

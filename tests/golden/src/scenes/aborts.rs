@@ -19,7 +19,7 @@ const fn tidy(script: &'static [Outcome], aborts: &'static [AbortStep]) -> Act {
 pub(super) fn abort_by_user(stage: &mut Stage<'_>) -> Played {
     let job = stage.add(tidy(&[WAITS], &[AbortStep::Again, AbortStep::Done]).spec("job"))?;
     stage.child(job, tidy(&[ONE_MINUTE], &[CLEAN_IN_A_SECOND, AbortStep::Done]).spec("asleep"))?;
-    stage.child(job, tidy(&[WAITS], &[AbortStep::Wake, AbortStep::Done]).spec("waiting"))?;
+    stage.child(job, tidy(&[WAITS], &[AbortStep::Waiting, AbortStep::Done]).spec("waiting"))?;
     let steps = stage.child(job, Spec::sequence("steps"))?;
     stage.child(steps, tidy(&[TWO_SECONDS], &[AbortStep::Done]).spec("under way"))?;
     stage.child(steps, Act::says(&[DONE]).spec("never started"))?;
@@ -93,7 +93,7 @@ pub(super) fn abort_by_sibling(stage: &mut Stage<'_>) -> Played {
 pub(super) fn abort_by_force(stage: &mut Stage<'_>) -> Played {
     let job = stage.add(Spec::parallel("job"))?;
     stage.child(job, tidy(&[WAITS], &[AbortStep::Again, AbortStep::Done]).spec("tidy"))?;
-    stage.child(job, tidy(&[WAITS], &[AbortStep::Wake]).spec("stubborn").cleanup_timeout(secs(5)))?;
+    stage.child(job, tidy(&[WAITS], &[AbortStep::Waiting]).spec("stubborn").cleanup_timeout(secs(5)))?;
     stage.child(job, tidy(&[WAITS], &[CLEAN_IN_A_MINUTE]).spec("slow"))?;
     let _ = stage.poll();
     stage.outside("job is aborted, by 20.000000", |stage| stage.s.abort_by(job, Instant::from_secs(20)))?;
@@ -105,7 +105,7 @@ pub(super) fn abort_by_force(stage: &mut Stage<'_>) -> Played {
 
 pub(super) fn abort_by_shutdown(stage: &mut Stage<'_>) -> Played {
     stage.add(tidy(&[MORE], &[CLEAN_IN_A_SECOND, AbortStep::Done]).spec("busy"))?;
-    stage.add(tidy(&[WAITS], &[AbortStep::Wake]).spec("stubborn"))?;
+    stage.add(tidy(&[WAITS], &[AbortStep::Waiting]).spec("stubborn"))?;
     stage.s.set_budget(core::num::NonZeroU32::MIN.saturating_add(1));
     let _ = stage.poll();
     stage.add(Act::says(&[DONE]).spec("not started"))?;

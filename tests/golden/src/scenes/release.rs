@@ -37,7 +37,7 @@ pub(super) fn release(stage: &mut Stage<'_>) -> Result<(), Error> {
     let watch = stage.add(Spec::when("watch", watch).poll_every(secs(4)))?;
     stage.child(
         watch,
-        Act::says(&[WAITS]).aborts(&[AbortStep::Wake]).spec("alarm").cleanup_timeout(secs(5)),
+        Act::says(&[WAITS]).aborts(&[AbortStep::Waiting]).spec("alarm").cleanup_timeout(secs(5)),
     )?;
 
     stage.show();

@@ -40,15 +40,15 @@ impl Work for Task {
             2 => Outcome::Failure(Reason::new("no answer")),
             3 => Outcome::Fatal(Reason::new("broken")),
             4 => Outcome::RetryAfter(Duration::from_millis(5), Reason::new("busy")),
-            _ => Outcome::Sleep(Duration::from_millis(20)),
+            _ => Outcome::WaitFor(Duration::from_millis(20)),
         }
     }
 
     fn on_abort(&mut self, _cx: &mut Cx<'_, Self>) -> AbortStep {
         match board::ticks() % 4 {
             0 => AbortStep::Again,
-            1 => AbortStep::Wake,
-            2 => AbortStep::Sleep(Duration::from_millis(1)),
+            1 => AbortStep::Waiting,
+            2 => AbortStep::WaitFor(Duration::from_millis(1)),
             _ => AbortStep::Done,
         }
     }

@@ -49,7 +49,7 @@ impl Work for Task {
     }
 
     fn on_abort(&mut self, _: &mut Cx<'_, Self>) -> AbortStep {
-        if matches!(self, Self::Stuck) { AbortStep::Wake } else { AbortStep::Done }
+        if matches!(self, Self::Stuck) { AbortStep::Waiting } else { AbortStep::Done }
     }
 }
 
@@ -117,8 +117,8 @@ fn values() {
     let reason = Reason::new("text").with_code(7);
     let policy = Retry::times(3).constant(time).jitter(Jitter::PlusMinus(5)).within(time);
     info!("{} {}", NodeId::from_bits(2 << 32 | 7), NodeId::from_bits(0));
-    info!("{} {} {}", Outcome::Sleep(time), Outcome::RetryAfter(time, reason), Outcome::Fatal(reason));
-    info!("{} {} {}", AbortStep::Sleep(time), AbortStep::Again, Children { live: 1, ..Children::default() });
+    info!("{} {} {}", Outcome::WaitFor(time), Outcome::RetryAfter(time, reason), Outcome::Fatal(reason));
+    info!("{} {} {}", AbortStep::WaitFor(time), AbortStep::Again, Children { live: 1, ..Children::default() });
     info!(
         "{} {} {}",
         Next::At(Instant::from_micros(12_500_000)),

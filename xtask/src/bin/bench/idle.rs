@@ -32,7 +32,7 @@ struct Sleeper;
 
 impl<W> Work<W, ()> for Sleeper {
     fn on_run(&mut self, _: &mut Cx<'_, W>) -> Outcome {
-        Outcome::Sleep(NAP)
+        Outcome::WaitFor(NAP)
     }
 }
 

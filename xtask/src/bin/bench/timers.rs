@@ -27,7 +27,7 @@ struct Nap(Option<Duration>);
 
 impl<W> Work<W, ()> for Nap {
     fn on_run(&mut self, _: &mut Cx<'_, W>) -> Outcome {
-        self.0.take().map_or(Outcome::Success, Outcome::Sleep)
+        self.0.take().map_or(Outcome::Success, Outcome::WaitFor)
     }
 }
 
