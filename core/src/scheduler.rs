@@ -145,8 +145,10 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
             self.root.begin();
         }
         let Root { hot: own_hot, cold: own_cold, note, globals } = &mut self.root;
-        // A panic may have left it set.
-        globals.call.polling = false;
+        // A panic may have left it set. Asked first, for a load is cheaper than a store.
+        if globals.call.polling {
+            globals.call.polling = false;
+        }
         let sink = if O::ENABLED {
             let detail = self.observer.detail();
             own_hot.clear(mark::STEPS);
