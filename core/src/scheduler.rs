@@ -144,8 +144,10 @@ impl<S: Store, O: Observer> Scheduler<S, O> {
             self.root.begin();
         }
         let Root { hot: own_hot, cold: own_cold, note, globals } = &mut self.root;
-        // A panic may have left it set.
-        globals.call.polling = false;
+        // A panic may have left it set. Asked first, for a load is cheaper than a store.
+        if globals.call.polling {
+            globals.call.polling = false;
+        }
         let sink = if O::ENABLED {
             let verbosity = self.observer.verbosity();
             own_hot.clear(mark::STEPS);

@@ -153,8 +153,9 @@ impl WakeSet {
         let (leaves, summaries) = self.levels();
         for block in Ones(self.top.swap(0, Ordering::AcqRel)) {
             let first = (block as usize) << self.block_shift;
-            let block = summaries.iter().enumerate().skip(first).take(1 << self.block_shift);
-            for (at, summary) in block {
+            let rest = summaries.get(first..).unwrap_or_default();
+            let block = rest.get(..1 << self.block_shift).unwrap_or(rest);
+            for (at, summary) in (first..).zip(block) {
                 // The exchange of the top word shows us all that was raised for this drain, so a zero here is no wake of ours.
                 if summary.load(Ordering::Relaxed) == 0 {
                     continue;

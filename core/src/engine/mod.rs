@@ -180,11 +180,11 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     /// A node that user code left by a panic has failed, and no more of its hooks are called.
     fn recover(&mut self) {
         let call = &mut self.table.globals.call;
-        call.hook = ROOT;
-        let index = core::mem::replace(&mut call.running, ROOT);
+        let index = call.running;
         if index == ROOT {
             return;
         }
+        (call.running, call.hook) = (ROOT, ROOT);
         self.table.hot[index].clear(mark::WOKEN | mark::DOOMED | mark::PAUSED);
         match self.table.hot[index].phase {
             Phase::Pending => self.table.go(index, Phase::Running),

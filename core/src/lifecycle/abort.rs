@@ -110,10 +110,10 @@ impl Table<'_> {
                 self.forget_time(index);
             }
         }
-        if childless {
-            self.refresh_to(index, Some(true));
-        } else {
+        if !childless {
             self.refresh(index);
+        } else if marks & mark::IN_RING == 0 {
+            self.enter_or_leave_ring(index, true);
         }
     }
 

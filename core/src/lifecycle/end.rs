@@ -45,7 +45,7 @@ impl Table<'_> {
             self.leave_queue(parent, index);
         }
         if marks & mark::IN_RING != 0 {
-            self.refresh_to(index, Some(false));
+            self.enter_or_leave_ring(index, false);
         }
 
         let (above, totals) = (&mut self.cold[parent], &mut self.globals.totals);

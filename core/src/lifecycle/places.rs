@@ -15,14 +15,14 @@ impl Table<'_> {
     #[inline]
     pub(crate) fn ask_turn(&mut self, index: u32) {
         self.hot[index].set(mark::TURN);
-        self.refresh_to(index, Some(true));
+        self.refresh_to(index, true);
     }
 
     /// Takes the node's own turn away.
     #[inline]
     pub(crate) fn end_turn(&mut self, index: u32) {
         self.hot[index].clear(mark::TURN);
-        self.refresh_to(index, Some(false));
+        self.refresh_to(index, false);
     }
 
     /// Brings ring membership in line with [`Hot::is_runnable`](crate::node::Hot::is_runnable), here and above. Stops at the first
@@ -34,32 +34,59 @@ impl Table<'_> {
         }
     }
 
-    /// As [`Table::refresh`], for a caller that may know that the node can only have become runnable, or only have ceased to be. The first step is
-    /// made right here, and at the top it is the last; on bare metal none of this is worth its flash.
-    #[inline(always)]
-    pub(crate) fn refresh_to(&mut self, index: u32, to: Option<bool>) {
+    /// As [`Table::refresh`], for a node that has just become runnable, or has just ceased to be, if that is known, and that is not in the ring, or is,
+    /// accordingly.
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    pub(crate) fn enter_or_leave_ring(&mut self, index: u32, runnable: bool) {
+        // On bare metal, one code for all is smaller.
         if cfg!(target_os = "none") {
             self.refresh(index);
             return;
         }
-        match self.refresh_one(index, to) {
+        let parent = self.change_ring(index, runnable);
+        self.refresh_above(parent);
+    }
+
+    /// As [`Table::refresh`], for a node that can only have become runnable, or only have ceased to be.
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    fn refresh_to(&mut self, index: u32, to: bool) {
+        if cfg!(target_os = "none") {
+            self.refresh(index);
+            return;
+        }
+        let parent = self.refresh_one(index, Some(to));
+        self.refresh_above(parent);
+    }
+
+    /// At the top it ends with the first step.
+    #[inline(always)]
+    fn refresh_above(&mut self, parent: Option<u32>) {
+        match parent {
             Some(parent) if parent != ROOT => self.refresh(parent),
             _ => {}
         }
     }
 
-    /// The parent, if it may be concerned: its ring was empty, or is now.
+    /// The parent, if it may be concerned.
     #[inline(always)]
     fn refresh_one(&mut self, index: u32, to: Option<bool>) -> Option<u32> {
-        let hot = &mut self.hot.local();
         // The root is in nobody's ring; no index but its own is out of range.
-        let node = hot.get_mut(index)?;
-        let (runnable, parent) = (node.is_runnable(), node.parent);
+        let node = self.hot.get(index)?;
+        let runnable = node.is_runnable();
         if runnable == node.has(mark::IN_RING) || to == Some(!runnable) {
             return None;
         }
+        self.change_ring(index, runnable)
+    }
+
+    /// Lets a node enter the ring, or leave it. The parent, if it may be concerned: its ring was empty, or is now.
+    #[inline(always)]
+    fn change_ring(&mut self, index: u32, enter: bool) -> Option<u32> {
+        let hot = &mut self.hot.local();
+        let node = hot.get_mut(index)?;
+        let parent = node.parent;
         node.marks ^= mark::IN_RING;
-        let concerned = if runnable {
+        let concerned = if enter {
             run_queue::enter(hot, parent, index)
         } else {
             self.globals.call.disturbed = true;
@@ -109,11 +136,12 @@ impl Table<'_> {
 
     fn activate(&mut self, parent: u32, index: u32) {
         self.cold[parent].active += 1;
-        self.hot[index].set(mark::ACTIVE);
-        if self.hot[index].phase == Phase::Requeued {
+        let hot = &mut self.hot[index];
+        hot.set(mark::ACTIVE);
+        if hot.phase == Phase::Requeued {
             self.begin_next_attempt(index);
         }
-        self.refresh(index);
+        self.refresh_to(index, true);
     }
 
     /// Takes the place of an active child away, without filling it.

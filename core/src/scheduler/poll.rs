@@ -76,6 +76,14 @@ impl<S: Store, O: Observer> Scheduler<S, O> {
         if cfg!(not(target_os = "none")) && self.is_idle_at(now) {
             return self.next();
         }
+        self.busy_turn(now, app, cranks)
+    }
+
+    #[cfg_attr(not(target_os = "none"), inline(never))]
+    fn busy_turn<A: ?Sized>(&mut self, now: Instant, app: &mut A, cranks: u32) -> Next
+    where
+        W: Work<A, W>,
+    {
         let (table, works) = self.parts();
         table.globals.now = table.globals.now.max(now.as_micros());
         let cranks = cranks.min(table.globals.budget);
