@@ -21,7 +21,7 @@ use crate::view::{NodeView, View};
 pub(crate) trait Lend {
     fn table(&mut self) -> Table<'_>;
     fn view(&self) -> View<'_>;
-    fn now(&self) -> Instant;
+    fn time(&self) -> Instant;
 }
 
 impl Lend for Table<'_> {
@@ -33,8 +33,8 @@ impl Lend for Table<'_> {
         View::of(self)
     }
 
-    fn now(&self) -> Instant {
-        Table::now(self)
+    fn time(&self) -> Instant {
+        Instant::from_micros(Table::time(self))
     }
 }
 
@@ -186,10 +186,10 @@ impl<W, A: ?Sized> Cx<'_, W, A> {
         self.wake_handle(id)
     }
 
-    /// The time of this poll. It stands still while the poll goes on.
+    /// The time at this moment. It stands still while a poll goes on if the poll was given an instant, and does not if it was given a clock.
     #[must_use]
     pub fn now(&self) -> Instant {
-        self.lend.now()
+        self.lend.time()
     }
 
     /// The node of this work.
@@ -293,6 +293,9 @@ impl<W, A: ?Sized> Cx<'_, W, A> {
 
 impl<W, A: ?Sized> fmt::Debug for Cx<'_, W, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cx").field("id", &self.id()).field("now", &self.now()).finish_non_exhaustive()
+        f.debug_struct("Cx")
+            .field("id", &self.id())
+            .field("now", &self.lend.view().now())
+            .finish_non_exhaustive()
     }
 }

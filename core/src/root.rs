@@ -8,6 +8,7 @@ use crate::metrics::Totals;
 use crate::node::{Cold, Hot, Note, ROOT};
 use crate::phase::Phase;
 use crate::slab::Slab;
+use crate::time::UNLIMITED;
 use crate::timers::Timers;
 use crate::wake::WakeSet;
 
@@ -29,6 +30,10 @@ pub(crate) struct Globals {
     pub now: u64,
     /// Cranks that one poll may make; also bounds how often a generator is asked in one crank.
     pub budget: u32,
+    /// Microseconds that one poll may take, as far as cranks can be counted; or no limit.
+    pub time_budget: u64,
+    /// Cranks between two looks at the clock, of a poll that may take so long only.
+    pub slice: u32,
     /// Shut down: nothing new.
     pub closed: bool,
     pub timers: Timers,
@@ -44,8 +49,6 @@ pub(crate) struct Globals {
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Call {
-    /// A poll is going on, so `now` is the time.
-    pub polling: bool,
     /// The running node may have been woken, or have children that ended.
     pub stirred: bool,
     /// A node has left its ring since a crank last looked.
@@ -66,9 +69,11 @@ impl Root {
         cold: Cold::UNUSED,
         note: Note::UNUSED,
         globals: Globals {
-            call: Call { polling: false, stirred: false, disturbed: false, running: 0, hook: 0 },
+            call: Call { stirred: false, disturbed: false, running: 0, hook: 0 },
             now: 0,
             budget: 0,
+            time_budget: 0,
+            slice: 0,
             closed: false,
             timers: Timers::EMPTY,
             slab: Slab::UNUSED,
@@ -104,6 +109,10 @@ impl Root {
         if globals.budget == 0 {
             globals.budget = DEFAULT_BUDGET;
         }
+        if globals.time_budget == 0 {
+            globals.time_budget = UNLIMITED;
+        }
+        globals.slice = 1;
         (globals.slab, globals.edges) = (Slab::EMPTY, Edges::EMPTY);
         (globals.call.running, globals.call.hook) = (ROOT, ROOT);
     }

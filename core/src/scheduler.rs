@@ -3,6 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 use core::num::NonZeroU32;
+use core::time::Duration;
 
 use crate::column::Column;
 use crate::error::{Error, Refused};
@@ -17,7 +18,7 @@ use crate::spec::Spec;
 use crate::state::{State, Status};
 use crate::store::{Inline, Store, Tables};
 use crate::table::Table;
-use crate::time::Instant;
+use crate::time::{Instant, micros_ceil};
 use crate::tree::Tree;
 use crate::view::{NodeView, View};
 use crate::work::Work;
@@ -114,6 +115,12 @@ impl<S: Store, O: Observer> Scheduler<S, O> {
         self.root.globals.budget = cranks.get();
     }
 
+    /// Sets how long one poll may take; the default is no limit. The clock is then looked at between cranks, after every one if they take long: what has become
+    /// due, and whoever was woken, is heard at once, and the poll ends after the crank in which the time is over. It does not shorten a crank.
+    pub fn set_time_budget(&mut self, time: Duration) {
+        self.root.globals.time_budget = micros_ceil(time).max(1);
+    }
+
     /// Sets the seed of the retry jitter; the default is 0. The same seed gives the same delays on every target.
     pub fn set_seed(&mut self, seed: u64) {
         self.root.globals.seed = seed;
@@ -144,10 +151,6 @@ impl<S: Store, O: Observer> Scheduler<S, O> {
             self.root.begin();
         }
         let Root { hot: own_hot, cold: own_cold, note, globals } = &mut self.root;
-        // A panic may have left it set. Asked first, for a load is cheaper than a store.
-        if globals.call.polling {
-            globals.call.polling = false;
-        }
         let sink = if O::ENABLED {
             let verbosity = self.observer.verbosity();
             own_hot.clear(mark::STEPS);
@@ -161,7 +164,7 @@ impl<S: Store, O: Observer> Scheduler<S, O> {
         let Tables { hot, cold, notes, siblings, alarms, edges, works } = self.store.tables();
         let (hot, cold, notes) =
             (Column::new(hot, own_hot), Column::new(cold, own_cold), Column::new(notes, note));
-        (Table { hot, cold, notes, siblings, alarms, edges, globals, sink }, works)
+        (Table { hot, cold, notes, siblings, alarms, edges, globals, clock: None, sink }, works)
     }
 
     pub(crate) fn table(&mut self) -> Table<'_> {

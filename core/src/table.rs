@@ -13,7 +13,7 @@ use crate::node::{Cold, Hot, Note, ROOT};
 use crate::observe::{Event, EventKind, Sink};
 use crate::root::Globals;
 use crate::siblings::{self, Sibling};
-use crate::time::Instant;
+use crate::time::{Instant, Tell};
 use crate::timers::Alarm;
 
 /// The columns, and what there is once.
@@ -25,6 +25,8 @@ pub(crate) struct Table<'a> {
     pub alarms: &'a mut [Alarm],
     pub edges: &'a mut [Edge],
     pub globals: &'a mut Globals,
+    /// The clock of the poll that is going on; none between two polls.
+    pub clock: Option<&'a (dyn Tell + 'a)>,
     /// None if nobody looks.
     pub sink: Option<&'a mut (dyn Sink + 'a)>,
 }
@@ -40,6 +42,7 @@ impl Table<'_> {
             alarms: self.alarms,
             edges: self.edges,
             globals: self.globals,
+            clock: self.clock,
             sink: match &mut self.sink {
                 Some(sink) => Some(&mut **sink),
                 None => None,
@@ -52,8 +55,22 @@ impl Table<'_> {
         capacity.saturating_sub(self.globals.slab.used())
     }
 
+    /// The time that is known: what the clock said when it was last asked.
     pub(crate) fn now(&self) -> Instant {
         Instant::from_micros(self.globals.now)
+    }
+
+    /// The time at this moment, for what is counted from now on; between two polls, the time of the last one. User code may have taken its time, so
+    /// what was known when the poll began is too early.
+    pub(crate) fn ask_time(&mut self) -> u64 {
+        self.globals.now = self.time();
+        self.globals.now
+    }
+
+    /// The same, without taking note of it.
+    pub(crate) fn time(&self) -> u64 {
+        let now = self.globals.now;
+        self.clock.map_or(now, |clock| now.max(clock.tell().as_micros()))
     }
 
     // ---- names ----

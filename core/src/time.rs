@@ -4,6 +4,7 @@
 //! round *up* and clocks round *down*, so nothing fires early and nothing spins waiting for the last fraction. All arithmetic
 //! saturates; [`Instant::MAX`] means "never" wherever a deadline is meant.
 
+use core::cell::RefCell;
 use core::fmt;
 use core::ops::{Add, Sub};
 use core::time::Duration;
@@ -93,6 +94,18 @@ impl Instant {
 pub trait Clock {
     /// The time. It must not run ahead: round down.
     fn now(&mut self) -> Instant;
+}
+
+/// A clock that is shared by all who ask it in one poll.
+pub(crate) trait Tell {
+    fn tell(&self) -> Instant;
+}
+
+impl<C: Clock> Tell for RefCell<C> {
+    fn tell(&self) -> Instant {
+        // A clock that asks itself gets no answer.
+        self.try_borrow_mut().map_or(Instant::ZERO, |mut clock| clock.now())
+    }
 }
 
 impl Clock for Instant {

@@ -34,7 +34,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
             Check::Yes => return self.open(index),
             Check::No if woken => {}
             Check::No => {
-                let until = self.table.globals.now.saturating_add(self.table.cold[index].param);
+                let until = self.table.ask_time().saturating_add(self.table.cold[index].param);
                 self.wait(index, until);
             }
             Check::Fail(reason) => self.fail(index, reason, Verdict::Failure, AbortCause::ParentFailed),

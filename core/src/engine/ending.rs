@@ -124,7 +124,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     }
 
     /// The delay before the next attempt, if there is one: what the work asked for, or what the policy says.
-    fn next_delay(&self, index: u32, asked: bool) -> Option<u64> {
+    fn next_delay(&mut self, index: u32, asked: bool) -> Option<u64> {
         let cold = &self.table.cold[index];
         let used = cold.retries_used;
         if used >= cold.retry.budget() {
@@ -135,8 +135,12 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         } else {
             cold.retry.delay_micros(self.table.globals.seed, self.table.id(index).to_bits(), used)
         };
-        let elapsed = self.table.globals.now.saturating_sub(cold.started_at());
-        cold.retry.lasts(elapsed.saturating_add(delay)).then_some(delay)
+        if cold.retry.elapsed_limit().is_none() {
+            return Some(delay);
+        }
+        let (retry, started_at) = (cold.retry, cold.started_at());
+        let elapsed = self.table.ask_time().saturating_sub(started_at);
+        retry.lasts(elapsed.saturating_add(delay)).then_some(delay)
     }
 
     fn retry(&mut self, index: u32, delay: u64) {

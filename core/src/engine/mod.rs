@@ -27,9 +27,21 @@ pub(crate) struct Engine<'a, W, A: ?Sized> {
 }
 
 impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
-    /// What comes before the cranks of a poll: a panic's aftermath, and the deadlines that are due.
+    /// What comes before the cranks of a poll: a panic's aftermath, and what has come meanwhile.
     pub(crate) fn prepare(&mut self) {
+        self.hear_wakes();
         self.recover();
+        self.hear_timers();
+    }
+
+    #[inline]
+    fn hear_wakes(&mut self) {
+        if let Some(wakes) = self.table.globals.wakes.filter(|wakes| !wakes.is_empty()) {
+            wakes.drain(|index| self.table.wake(index));
+        }
+    }
+
+    fn hear_timers(&mut self) {
         if self.table.hot.root_mut().has(mark::UNSEEN) {
             self.sweep(ROOT);
         }
@@ -42,11 +54,36 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
 
     // ---- cranks ----
 
-    /// Cranks up to `cranks` times, or until nothing is runnable.
+    /// Cranks up to `cranks` times, until nothing is runnable, or until `end`; hears wakes and deadlines in between.
+    ///
+    /// The clock is looked at after each crank if cranks take long, after 64 if they do not: so often that the looks are a small part of the time.
+    pub(crate) fn crank_until(&mut self, cranks: u32, end: u64) {
+        const LONGEST_SLICE: u32 = 64;
+        let mut left = cranks;
+        let mut before = self.table.globals.now;
+        loop {
+            let slice = self.table.globals.slice.min(left);
+            let made = slice - self.crank_up_to(slice);
+            left -= made;
+            let now = self.table.ask_time();
+            if left == 0 || made < slice || now >= end {
+                return;
+            }
+            // An eighth of the time that is left, or less, for each slice.
+            let took = now - before;
+            self.table.globals.slice =
+                if took <= (end - now) / 8 { (slice * 2).min(LONGEST_SLICE) } else { (slice / 2).max(1) };
+            before = now;
+            self.hear_wakes();
+            self.hear_timers();
+        }
+    }
+
+    /// Cranks up to `cranks` times, or until nothing is runnable; says how many cranks are left.
     ///
     /// Plain leaves at the top are cranked by a loop of their own, for they are what there are many of; whatever needs more, an observer's event
     /// included, is left to [`Engine::crank_below_top`].
-    pub(crate) fn crank_up_to(&mut self, cranks: u32) {
+    pub(crate) fn crank_up_to(&mut self, cranks: u32) -> u32 {
         // On bare metal, flash counts for more.
         let detour = cfg!(target_os = "none") || self.table.sink.is_some();
         let plain_turn = if detour { mark::NEVER } else { mark::TURN };
@@ -59,11 +96,12 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
             if let Some(next) = next {
                 left = self.crank_plain_leaves(leaf, next, left);
             } else if ring.is_empty() || !self.crank_below_top() {
-                return;
+                break;
             } else {
                 left -= 1;
             }
         }
+        left
     }
 
     /// Cranks a plain leaf at the top, whose turn has been taken, and then the `next` and all that follow, as long as they are plain. How many of the

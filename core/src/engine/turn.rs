@@ -1,5 +1,7 @@
 //! A node's own turn: it is started, its work is called, or it looks after its children.
 
+use core::time::Duration;
+
 use super::Engine;
 use crate::deadlines::Timer;
 use crate::kind::Kind;
@@ -41,7 +43,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         hot.set(mark::STARTED | mark::TURN);
         hot.clear(mark::WOKEN);
         if hot.has(mark::LIMITED) {
-            let now = self.table.globals.now;
+            let now = self.table.ask_time();
             self.table.cold[index].set_started_at(now);
         }
         self.table.begin_attempt(index);
@@ -111,8 +113,14 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
             Outcome::Running => {}
             Outcome::Waiting | Outcome::WaitFor(_) if woken => {}
             Outcome::Waiting => self.wait(index, UNLIMITED),
-            Outcome::WaitFor(time) => self.wait(index, (self.table.now() + time).as_micros()),
-            Outcome::Sleep(time) => self.sleep(index, (self.table.now() + time).as_micros()),
+            Outcome::WaitFor(time) => {
+                let until = self.from_now(time);
+                self.wait(index, until);
+            }
+            Outcome::Sleep(time) => {
+                let until = self.from_now(time);
+                self.sleep(index, until);
+            }
             Outcome::SleepUntil(time) => self.sleep(index, time.as_micros()),
             Outcome::Success => self.settle(index, Verdict::Success, AbortCause::ParentDone),
             Outcome::Skipped => {
@@ -128,6 +136,10 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         }
     }
 
+    fn from_now(&mut self, time: Duration) -> u64 {
+        self.table.ask_time().saturating_add(micros_ceil(time))
+    }
+
     /// No turn before a wake or `until`.
     pub(crate) fn wait(&mut self, index: u32, until: u64) {
         self.table.go(index, Phase::Waiting);
@@ -136,7 +148,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
 
     /// No turn before `until`, whatever wakes it.
     fn sleep(&mut self, index: u32, until: u64) {
-        if until > self.table.globals.now {
+        if until > self.table.ask_time() {
             self.table.go(index, Phase::Sleeping);
             self.rest(index, until, Timer::Wake);
         }
@@ -167,7 +179,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
             AbortStep::Waiting | AbortStep::WaitFor(_) if woken => {}
             AbortStep::Waiting => self.rest(index, UNLIMITED, Timer::CleanUp),
             AbortStep::WaitFor(time) => {
-                let until = (self.table.now() + time).as_micros();
+                let until = self.from_now(time);
                 self.rest(index, until, Timer::CleanUp);
             }
         }

@@ -75,10 +75,11 @@ impl Table<'_> {
     fn begin_abort(&mut self, index: u32, cause: AbortCause, by: Option<NodeId>, deadline: u64) {
         self.note_abort(index, cause, by);
         let marks = self.hot[index].marks;
-        let polling = self.globals.call.polling;
+        let polling = self.clock.is_some();
         let limited = marks & mark::DRAINED != 0;
         let deadline = if limited && polling {
-            deadline.min(self.cold[index].drain.after(self.globals.now))
+            let now = self.ask_time();
+            deadline.min(self.cold[index].drain.after(now))
         } else {
             deadline
         };
@@ -129,7 +130,8 @@ impl Table<'_> {
 
     /// The first poll after an abort from outside: its drain begins.
     pub(crate) fn begin_drain(&mut self, index: u32) {
-        let deadline = self.cold[index].drain.after(self.globals.now);
+        let now = self.ask_time();
+        let deadline = self.cold[index].drain.after(now);
         self.limit_drain(index, deadline);
     }
 

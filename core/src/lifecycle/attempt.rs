@@ -22,7 +22,8 @@ impl Table<'_> {
             self.clear_failure(index);
         }
         if limited {
-            let limit = self.cold[index].timeout.after(self.globals.now);
+            let now = self.ask_time();
+            let limit = self.cold[index].timeout.after(now);
             self.set_limit(index, limit);
         }
     }
@@ -50,7 +51,7 @@ impl Table<'_> {
         }
         self.go(index, Phase::BackingOff);
         self.hot[index].clear(mark::TURN | mark::WOKEN);
-        let at = self.globals.now.saturating_add(delay);
+        let at = self.ask_time().saturating_add(delay);
         self.set_time(index, at, Timer::Retry);
         self.refresh(index);
         self.lend_place(index);

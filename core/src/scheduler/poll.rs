@@ -2,6 +2,8 @@
 //!
 //! The invariant: what a poll answers is what [`Scheduler::next`] says, and costs no look at a node that has nothing to do.
 
+use core::cell::RefCell;
+
 use super::Scheduler;
 use crate::engine::Engine;
 use crate::id::NodeId;
@@ -10,46 +12,46 @@ use crate::next::Next;
 use crate::node::ROOT;
 use crate::observe::Observer;
 use crate::store::Store;
-use crate::table::Table;
-use crate::time::{Clock, Instant};
+use crate::time::{Clock, Instant, Tell, UNLIMITED};
 use crate::work::Work;
 
 /// Polling.
 impl<S: Store, O: Observer> Scheduler<S, O> {
-    /// Takes wakes and expired deadlines, then cranks what is runnable, within the budget. `now` is the time, or a [`Clock`], which is asked once. It must
+    /// Takes wakes and expired deadlines, then cranks what is runnable, within the budget. `now` is the time, or a [`Clock`], which is asked again where
+    /// time counts: where a wait, a sleep, a retry delay or a limit begins, and, with a [time budget](Scheduler::set_time_budget), between cranks. It must
     /// not be earlier than before; if it is, the latest time counts.
     ///
     /// Cost: O(1) when there is nothing to do, however many nodes wait; else the wakes, the deadlines (O(log n) each) and at most `budget`
     /// cranks, each of the depth of the tree. Not for interrupts.
-    pub fn poll_work(&mut self, mut now: impl Clock) -> Next
+    pub fn poll_work(&mut self, now: impl Clock) -> Next
     where
         S::Work: Work,
     {
-        self.turn(now.now(), &mut (), u32::MAX)
+        self.turn(&RefCell::new(now), &mut (), u32::MAX)
     }
 
     /// As [`Scheduler::poll_work`], for works that reach the application through [`Cx::app`](crate::Cx::app).
-    pub fn poll_work_with<A: ?Sized>(&mut self, mut now: impl Clock, app: &mut A) -> Next
+    pub fn poll_work_with<A: ?Sized>(&mut self, now: impl Clock, app: &mut A) -> Next
     where
         S::Work: Work<S::Work, A>,
     {
-        self.turn(now.now(), app, u32::MAX)
+        self.turn(&RefCell::new(now), app, u32::MAX)
     }
 
     /// As [`Scheduler::poll_work`], but with one crank at most.
-    pub fn crank(&mut self, mut now: impl Clock) -> Next
+    pub fn crank(&mut self, now: impl Clock) -> Next
     where
         S::Work: Work,
     {
-        self.turn(now.now(), &mut (), 1)
+        self.turn(&RefCell::new(now), &mut (), 1)
     }
 
     /// As [`Scheduler::poll_work_with`], but with one crank at most.
-    pub fn crank_with<A: ?Sized>(&mut self, mut now: impl Clock, app: &mut A) -> Next
+    pub fn crank_with<A: ?Sized>(&mut self, now: impl Clock, app: &mut A) -> Next
     where
         S::Work: Work<S::Work, A>,
     {
-        self.turn(now.now(), app, 1)
+        self.turn(&RefCell::new(now), app, 1)
     }
 
     /// Polls on virtual time, which jumps to each deadline: until nothing is left to do before `end`, or everything waits for a wake. Says when that
@@ -68,31 +70,34 @@ impl<S: Store, O: Observer> Scheduler<S, O> {
         }
     }
 
-    fn turn<A: ?Sized>(&mut self, now: Instant, app: &mut A, cranks: u32) -> Next
+    fn turn<A: ?Sized>(&mut self, clock: &dyn Tell, app: &mut A, cranks: u32) -> Next
     where
         S::Work: Work<S::Work, A>,
     {
+        let now = clock.tell();
         // Without a table: to put one together costs more than all else in an idle poll. On bare metal, flash counts for more.
         if cfg!(not(target_os = "none")) && self.is_idle_at(now) {
             return self.next();
         }
-        self.busy_turn(now, app, cranks)
+        self.busy_turn(now, clock, app, cranks)
     }
 
     #[cfg_attr(not(target_os = "none"), inline(never))]
-    fn busy_turn<A: ?Sized>(&mut self, now: Instant, app: &mut A, cranks: u32) -> Next
+    fn busy_turn<A: ?Sized>(&mut self, now: Instant, clock: &dyn Tell, app: &mut A, cranks: u32) -> Next
     where
-        W: Work<A, W>,
+        S::Work: Work<S::Work, A>,
     {
-        let (table, works) = self.parts();
+        let (mut table, works) = self.parts();
         table.globals.now = table.globals.now.max(now.as_micros());
-        let cranks = cranks.min(table.globals.budget);
-        table.globals.call.polling = true;
+        table.clock = Some(clock);
+        let (cranks, limit) = (cranks.min(table.globals.budget), table.globals.time_budget);
         let mut engine = Engine { table, works, app };
-        drain_wakes(&mut engine.table);
         engine.prepare();
-        engine.crank_up_to(cranks);
-        self.root.globals.call.polling = false;
+        if limit == UNLIMITED {
+            engine.crank_up_to(cranks);
+        } else {
+            engine.crank_until(cranks, now.as_micros().saturating_add(limit));
+        }
         self.next()
     }
 
@@ -142,12 +147,5 @@ impl<S: Store, O: Observer> Scheduler<S, O> {
 
     fn first_timer(&self) -> Option<(u64, u32)> {
         self.root.globals.timers.first(self.store.nodes().alarms)
-    }
-}
-
-#[inline]
-fn drain_wakes(table: &mut Table<'_>) {
-    if let Some(wakes) = table.globals.wakes.filter(|wakes| !wakes.is_empty()) {
-        wakes.drain(|index| table.wake(index));
     }
 }
