@@ -60,11 +60,16 @@ pub(crate) mod mark {
     /// An abort came while a hook of its end was being called.
     pub(crate) const DOOMED: u32 = 1 << 18;
 
+    /// It was woken, and has not had its turn since; only where it has a time limit.
+    pub(crate) const FRESH: u32 = 1 << 24;
+    /// Its attempt has taken too long, but it was woken before that was seen: it has one more turn to end.
+    pub(crate) const LATE: u32 = 1 << 27;
+
     /// What an end takes away. Leaving the ring and the queue and stopping the timer takes the rest.
-    pub(crate) const OF_A_LIFE: u32 = TURN | ACTIVE | PAUSED | WOKEN | DOOMED;
+    pub(crate) const OF_A_LIFE: u32 = TURN | ACTIVE | PAUSED | WOKEN | DOOMED | FRESH | LATE;
 
     /// What an abort takes away: it lifts a pause, and its first turn comes when the children are done.
-    pub(crate) const UNTIL_ABORT: u32 = TURN | PAUSED | WOKEN;
+    pub(crate) const UNTIL_ABORT: u32 = TURN | PAUSED | WOKEN | FRESH | LATE;
 
     // ---- until it is made new ----
 
@@ -118,6 +123,8 @@ mod tests {
             ARMED,
             WOKEN,
             DOOMED,
+            FRESH,
+            LATE,
             OPEN,
             FORCED,
             SKIPPED,

@@ -92,7 +92,7 @@ impl Hot {
     #[inline]
     pub(crate) const fn has_plain(&self, turn: u32) -> bool {
         // The two bytes as one number: one comparison.
-        self.marks & (mark::TURN | mark::PARENT) == turn
+        self.marks & (mark::TURN | mark::PARENT | mark::FRESH | mark::LATE) == turn
             && u16::from_ne_bytes([self.phase as u8, self.kind as u8])
                 == u16::from_ne_bytes([Phase::Running as u8, Kind::Work as u8])
     }

@@ -245,10 +245,12 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         match timer {
             Timer::Wake => self.table.wake_up(index),
             Timer::Retry => self.table.retry_now(index),
+            // What has come in time counts, though nobody has looked yet.
+            Timer::AttemptLimit if self.table.hot[index].has(mark::FRESH) => {
+                self.table.hot[index].set(mark::LATE);
+            }
             Timer::AttemptLimit => {
-                self.table.emit_step(index, EventKind::TimedOut);
-                self.table.wake_up(index);
-                self.table.go(index, Phase::TimedOut);
+                self.table.time_out(index);
                 self.table.ask_turn(index);
             }
             Timer::CleanUp => self.table.ask_turn(index),

@@ -51,6 +51,23 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
 
     /// The node's own turn. True if the crank may go on to a child of it.
     fn turn(&mut self, index: u32) -> bool {
+        if !self.table.hot[index].has(mark::FRESH | mark::LATE) {
+            return self.turn_in_time(index);
+        }
+        let hot = &mut self.table.hot[index];
+        let late = hot.has(mark::LATE);
+        hot.clear(mark::FRESH | mark::LATE);
+        let goes_on = self.turn_in_time(index);
+        if late && matches!(self.table.hot[index].phase, Phase::Running | Phase::Waiting | Phase::Sleeping) {
+            // It has not ended in the turn that its wake has given it.
+            self.table.time_out(index);
+            self.fail(index, Reason::TIMEOUT, Verdict::Failure, AbortCause::Timeout);
+            return false;
+        }
+        goes_on
+    }
+
+    fn turn_in_time(&mut self, index: u32) -> bool {
         let hot = &self.table.hot[index];
         let (kind, open) = (hot.kind, hot.has(mark::OPEN));
         match hot.phase {

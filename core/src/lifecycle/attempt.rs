@@ -41,6 +41,13 @@ impl Table<'_> {
         }
     }
 
+    /// The attempt has taken too long.
+    pub(crate) fn time_out(&mut self, index: u32) {
+        self.emit_step(index, EventKind::TimedOut);
+        self.wake_up(index);
+        self.go(index, Phase::TimedOut);
+    }
+
     /// From the end of a failed attempt to the delay before the next one.
     pub(crate) fn back_off(&mut self, index: u32, delay: u64) {
         self.go(index, Phase::Retrying);

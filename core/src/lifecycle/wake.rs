@@ -21,7 +21,12 @@ impl Table<'_> {
             return;
         }
         match hot.phase {
-            Phase::Waiting => self.go(index, Phase::Running),
+            Phase::Waiting => {
+                if marks & mark::LIMITED != 0 {
+                    hot.set(mark::FRESH);
+                }
+                self.go(index, Phase::Running);
+            }
             Phase::Aborting if marks & mark::TURN == 0 && self.cold[index].live == 0 => {}
             _ => return,
         }
@@ -31,12 +36,10 @@ impl Table<'_> {
     /// The time has come until which a node waits or sleeps.
     pub(crate) fn wake_up(&mut self, index: u32) {
         let hot = &self.hot[index];
-        if hot.phase == Phase::Sleeping {
+        if matches!(hot.phase, Phase::Waiting | Phase::Sleeping) {
             let marks = hot.marks;
             self.go(index, Phase::Running);
             self.wait_is_over(index, marks);
-        } else {
-            self.wake(index);
         }
     }
 

@@ -80,6 +80,7 @@ impl Model {
         node.paused = false;
         node.settling = None;
         node.timed_out = false;
+        (node.fresh, node.late) = (false, false);
         node.asleep = false;
         node.woken = false;
         node.turn = false;

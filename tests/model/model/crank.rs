@@ -65,18 +65,14 @@ impl Model {
             State::Aborting if limit => self.force(key),
             State::Aborting if untimed => self.begin_drain(key),
             State::Aborting => self.ask_turn(key),
+            // The wake came first.
+            _ if limit && self.nodes[key].fresh => self.nodes[key].late = true,
             _ if limit => {
-                self.emit(key, EventKind::TimedOut);
-                self.nodes[key].timed_out = true;
-                self.nodes[key].asleep = false;
-                self.wake(key);
+                self.time_out(key);
                 self.ask_turn(key);
             }
             _ if delayed => self.retry_now(key),
-            _ => {
-                self.nodes[key].asleep = false;
-                self.wake(key);
-            }
+            _ => self.wake_up(key),
         }
     }
 
@@ -163,8 +159,29 @@ impl Model {
         self.begin_attempt(key);
     }
 
+    fn time_out(&mut self, key: Key) {
+        self.emit(key, EventKind::TimedOut);
+        self.wake_up(key);
+        self.nodes[key].timed_out = true;
+    }
+
     /// The node's own turn. True if the crank may go on to a child.
     fn own_turn(&mut self, key: Key) -> bool {
+        self.nodes[key].fresh = false;
+        let late = std::mem::take(&mut self.nodes[key].late);
+        let goes_on = self.turn(key);
+        let node = &self.nodes[key];
+        let waits = node.state == State::Waiting && !node.delayed;
+        if late && node.settling.is_none() && (node.state == State::Running || waits) {
+            self.time_out(key);
+            self.blame(key, Reason::TIMEOUT);
+            self.settle(key, Verdict::Failure(None), AbortCause::Timeout);
+            return false;
+        }
+        goes_on
+    }
+
+    fn turn(&mut self, key: Key) -> bool {
         let node = &self.nodes[key];
         if node.state == State::Aborting {
             self.turn_to_abort(key);

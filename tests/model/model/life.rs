@@ -28,6 +28,22 @@ impl Model {
         if !waits {
             return;
         }
+        if self.nodes[key].state == State::Waiting {
+            self.nodes[key].fresh = true;
+        }
+        self.wait_is_over(key);
+    }
+
+    /// The time has come until which it waits or sleeps.
+    pub(super) fn wake_up(&mut self, key: Key) {
+        let node = &mut self.nodes[key];
+        if node.state == State::Waiting && !node.delayed {
+            node.asleep = false;
+            self.wait_is_over(key);
+        }
+    }
+
+    fn wait_is_over(&mut self, key: Key) {
         self.metrics.totals.wakes += 1;
         self.nodes[key].wake_at = Instant::MAX;
         self.rearm(key);
@@ -104,6 +120,7 @@ impl Model {
         node.turn = false;
         node.woken = false;
         node.timed_out = false;
+        (node.fresh, node.late) = (false, false);
         node.asleep = false;
         self.rearm(key);
         self.refresh(key);
@@ -209,6 +226,7 @@ impl Model {
         node.woken = false;
         node.abort_asked = false;
         node.timed_out = false;
+        (node.fresh, node.late) = (false, false);
         node.asleep = false;
         node.untimed = false;
         node.delayed = false;

@@ -124,6 +124,10 @@ struct Node {
     /// Aborted in a hook of its end.
     abort_asked: bool,
     timed_out: bool,
+    /// Woken, and not had its turn since.
+    fresh: bool,
+    /// Its limit has passed, but it was woken before.
+    late: bool,
     /// It waits, and no wake ends that.
     asleep: bool,
     skipped: bool,
@@ -419,6 +423,8 @@ impl Node {
             woken: false,
             abort_asked: false,
             timed_out: false,
+            fresh: false,
+            late: false,
             asleep: false,
             skipped: false,
             untimed: false,
