@@ -41,6 +41,9 @@ pub trait Tasks<A: Audit = Off, D = Ring<<A as Audit>::Tag>>: Send + Sync + 'sta
     fn enter(&self, worker: &Rc<Worker<A, D>>) {
         let _ = worker;
     }
+
+    /// Called by a worker's thread that has found nothing to run, before it searches on and sleeps.
+    fn idle(&self) {}
 }
 
 impl<A, D, F> Tasks<A, D> for F
@@ -228,7 +231,11 @@ impl<A: Audit, D: Deque<A::Tag>> Core<A, D> {
         let worker = Rc::new(Worker::new(Arc::clone(&self.hub), number));
         tasks.enter(&worker);
         while !self.hub.is_closed() {
-            let Some(id) = worker.next().or_else(|| worker.wait(None)) else { continue };
+            let wait = || {
+                tasks.idle();
+                worker.wait(None)
+            };
+            let Some(id) = worker.next().or_else(wait) else { continue };
             if self.hub.is_closed() {
                 worker.release(id);
                 self.drop_one(id);
