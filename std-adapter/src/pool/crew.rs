@@ -277,8 +277,8 @@ impl<A: Audit, D: Deque<A::Tag>> Core<A, D> {
 
 fn run<A: Audit, D: Deque<A::Tag>, T: Tasks<A, D>>(tasks: &T, id: u64, worker: &Worker<A, D>) {
     match catch_unwind(AssertUnwindSafe(|| tasks.run(id, worker))) {
-        Ok(Ran::Again) if worker.finish(id, Finish::Pending) => worker.put_again(id),
-        Ok(_) => worker.end(id),
+        Ok(Ran::Again) => worker.put_again(id),
+        Ok(Ran::Done) => worker.end(id),
         Err(payload) => {
             worker.finish(id, Finish::Panicked);
             discard(payload);
