@@ -27,10 +27,8 @@ pub(crate) use std::thread;
 ///
 /// Outside the models it is released by a store, and so costs one locked instruction where a [`Mutex`] costs two.
 #[cfg(not(any(loom, shuttle)))]
-#[derive(Default)]
 pub(crate) struct TryLock<T>(spin::mutex::SpinMutex<T>);
 #[cfg(any(loom, shuttle))]
-#[derive(Default)]
 pub(crate) struct TryLock<T>(Mutex<T>);
 
 #[cfg(not(any(loom, shuttle)))]
@@ -39,6 +37,13 @@ pub(crate) type TryLockGuard<'a, T> = spin::mutex::SpinMutexGuard<'a, T>;
 pub(crate) type TryLockGuard<'a, T> = MutexGuard<'a, T>;
 
 impl<T> TryLock<T> {
+    pub(crate) fn new(value: T) -> Self {
+        #[cfg(not(any(loom, shuttle)))]
+        return Self(spin::mutex::SpinMutex::new(value));
+        #[cfg(any(loom, shuttle))]
+        return Self(Mutex::new(value));
+    }
+
     /// None if a thread has it, against the agreement.
     #[inline]
     pub(crate) fn try_lock(&self) -> Option<TryLockGuard<'_, T>> {

@@ -141,36 +141,41 @@ impl Jobs {
         }
     }
 
-    /// Puts a job in line, as the task that `write` makes of it, if there are fewer than `most`.
-    #[inline]
-    pub(crate) fn put<J, R>(
-        self: &Arc<Self>,
-        line: &dyn Line,
-        most: u64,
-        job: J,
-        write: impl FnOnce(J, &mut Task) -> R,
-    ) -> Result<R, Rejected<J>> {
+    /// A free place for a job, if there are fewer than `most`, and the pool is not closed.
+    ///
+    /// What puts a job in is in two halves that do not know its type, so that the part between them is small enough to be
+    /// compiled into the caller: the job is moved once, from where it is made to where it stays.
+    #[inline(never)]
+    pub(crate) fn open(self: &Arc<Self>, most: u64) -> Option<Held<'_, Task>> {
         if self.is_closed() {
-            return Err(Rejected::Closed(job));
+            return None;
         }
-        here(self, |desk| {
-            let slot = match desk {
-                Some(desk) => desk.admit(most),
-                None => self.admit(most),
-            };
-            let Some(slot) = slot else { return Err(Rejected::Full(job)) };
-            let (id, owner) = self.table.fill(slot, |task| write(job, task));
-            match desk {
-                None => line.put(id),
-                Some(desk) => {
-                    desk.worker.put(id);
-                    if self.is_closed() {
-                        line.drain();
-                    }
+        let slot = here(self, |desk| match desk {
+            Some(desk) => desk.admit(most),
+            None => self.admit(most),
+        });
+        Some(self.table.free_place(slot?))
+    }
+
+    /// Why a job found no place.
+    #[cold]
+    pub(crate) fn reject<J>(&self, job: J) -> Rejected<J> {
+        if self.is_closed() { Rejected::Closed(job) } else { Rejected::Full(job) }
+    }
+
+    /// Puts the job that is in this place in line.
+    #[inline(never)]
+    pub(crate) fn enqueue(self: &Arc<Self>, line: &dyn Line, place: Held<'_, Task>) {
+        let id = place.publish();
+        here(self, |desk| match desk {
+            None => line.put(id),
+            Some(desk) => {
+                desk.worker.put(id);
+                if self.is_closed() {
+                    line.drain();
                 }
             }
-            Ok(owner)
-        })
+        });
     }
 
     /// Room for one more, from a thread that is no worker, if there are fewer than `most`.
@@ -256,7 +261,7 @@ impl<A: Audit> Tasks<A> for Runner {
             token: CancelToken(Arc::clone(&self.0) as Arc<dyn Flag>),
         };
         // It is the thread's first and only.
-        HERE.with(|here| drop(here.set(Rc::new(desk))));
+        HERE.with(|here| drop(here.set(desk)));
     }
 }
 
@@ -308,7 +313,11 @@ impl<A: Audit> AtWork<'_, A> {
                 self.held = None;
                 return Ran::Again;
             }
-            Turn::Spent => self.end(),
+            Turn::Spent => {
+                self.end();
+                // Its drop would find nothing to do.
+                std::mem::forget(self);
+            }
             Turn::Over => {}
         }
         Ran::Done
@@ -414,7 +423,8 @@ impl Desk {
         fetched > 0
     }
 
-    fn return_permits(&self, count: u64) {
+    #[inline(never)]
+    fn return_some(&self, count: u64) {
         self.held.set(self.held.get().wrapping_sub(count));
         self.jobs.return_permits(count);
     }
@@ -425,20 +435,20 @@ impl Desk {
         add(&self.tally.ended);
         let most = if self.jobs.wide { 2 * HANDFUL } else { 1 };
         if self.permits() >= most {
-            self.return_permits(most.div_ceil(2));
+            self.return_some(most.div_ceil(2));
         }
     }
 
     fn ended_at_once(&self) {
         add(&self.tally.ended);
-        self.return_permits(1);
+        self.return_some(1);
     }
 
     /// Keeps no permits.
     fn return_all(&self) {
         let kept = self.permits();
         if kept > 0 {
-            self.return_permits(kept);
+            self.return_some(kept);
         }
     }
 }
@@ -455,14 +465,13 @@ impl<A: Audit> Local for Worker<A> {
 }
 
 thread_local! {
-    static HERE: OnceCell<Rc<Desk>> = const { OnceCell::new() };
+    static HERE: OnceCell<Desk> = const { OnceCell::new() };
 }
 
-/// Calls `call` with the desk of the calling thread, if it is one that runs these jobs.
+/// Calls `call` once, with the desk of the calling thread, if it is one that runs these jobs.
 #[inline]
-pub(crate) fn here<R>(jobs: &Arc<Jobs>, call: impl FnOnce(Option<&Desk>) -> R) -> R {
-    let mine = |here: &OnceCell<Rc<Desk>>| here.get().filter(|desk| Arc::ptr_eq(&desk.jobs, jobs)).cloned();
-    // None, too, if the thread is about to end, and its desk is gone.
-    let desk = HERE.try_with(mine).ok().flatten();
-    call(desk.as_deref())
+pub(crate) fn here<R>(jobs: &Arc<Jobs>, call: impl Fn(Option<&Desk>) -> R) -> R {
+    HERE.try_with(|here| call(here.get().filter(|desk| Arc::ptr_eq(&desk.jobs, jobs))))
+        // The thread is about to end, and its desk is gone.
+        .unwrap_or_else(|_| call(None))
 }

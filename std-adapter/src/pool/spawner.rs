@@ -216,11 +216,19 @@ impl Spawner {
     ///
     /// # Errors
     /// As [`Spawner::spawn`].
+    #[inline]
     pub fn detach<F>(&self, job: F) -> Result<(), Rejected<F>>
     where
         F: FnOnce(&CancelToken) + Send + 'static,
     {
-        self.jobs.put(&*self.line, self.most, job, |job, task| task.set_once(job))
+        match self.jobs.open(self.most) {
+            Some(mut place) => {
+                place.content().set_once(job);
+                self.jobs.enqueue(&*self.line, place);
+                Ok(())
+            }
+            None => Err(self.jobs.reject(job)),
+        }
     }
 
     /// As [`Spawner::detach`], for a job that runs in several turns: after [`Ran::Again`] it runs again, when those
@@ -252,11 +260,19 @@ impl Spawner {
     ///
     /// # Errors
     /// As [`Spawner::spawn`].
+    #[inline]
     pub fn detach_turns<F>(&self, job: F) -> Result<(), Rejected<F>>
     where
         F: FnMut(&CancelToken) -> Ran + Send + 'static,
     {
-        self.jobs.put(&*self.line, self.most, job, |job, task| task.set_turns(job))
+        match self.jobs.open(self.most) {
+            Some(mut place) => {
+                place.content().set_turns(job);
+                self.jobs.enqueue(&*self.line, place);
+                Ok(())
+            }
+            None => Err(self.jobs.reject(job)),
+        }
     }
 
     /// As [`Spawner::spawn`], past the bound: for leaves, which the node table bounds.
@@ -273,11 +289,15 @@ impl Spawner {
         T: Send + 'static,
         F: FnOnce(&CancelToken) -> T + Send + 'static,
     {
-        self.jobs.put(&*self.line, most, job, |job, task| {
-            let cell = Arc::new(Closure::new(job, wake, Arc::clone(&self.line)));
-            *task = Task::Owned(Arc::clone(&cell) as Arc<dyn Owned>);
-            Job::new(cell)
-        })
+        match self.jobs.open(most) {
+            Some(mut place) => {
+                let cell = Arc::new(Closure::new(job, wake, Arc::clone(&self.line)));
+                *place.content() = Task::Owned(Arc::clone(&cell) as Arc<dyn Owned>);
+                self.jobs.enqueue(&*self.line, place);
+                Ok(Job::new(cell))
+            }
+            None => Err(self.jobs.reject(job)),
+        }
     }
 
     /// How many jobs are in line and how many at work.

@@ -38,14 +38,12 @@ pub(crate) struct Kept {
 pub(crate) struct Slot(u32);
 
 /// The place of an id, for as long as this is there.
-pub(crate) struct Held<'a, T> {
-    place: TryLockGuard<'a, Place<T>>,
-    slot: u32,
-}
+pub(crate) struct Held<'a, T>(TryLockGuard<'a, Place<T>>);
 
 type Piece<T> = Box<[TryLock<Place<T>>]>;
 
 struct Place<T> {
+    slot: u32,
     /// Of the id that is here, or will be. Beyond 32 bits if these are used up.
     generation: u64,
     /// The task; or whatever the last one has left, while the slot is free.
@@ -72,8 +70,11 @@ fn place(slot: u32) -> (usize, usize) {
     (piece as usize, (slot - (FIRST << piece)) as usize)
 }
 
-fn piece<T: Default>(places: u32) -> Piece<T> {
-    (0..places).map(|_| TryLock::default()).collect()
+/// The places of so many slots from `first` on.
+fn piece<T: Default>(first: u32, places: u32) -> Piece<T> {
+    (0..places)
+        .map(|n| TryLock::new(Place { slot: first + n, generation: 0, content: T::default() }))
+        .collect()
 }
 
 impl<T: Default> Table<T> {
@@ -81,7 +82,7 @@ impl<T: Default> Table<T> {
     /// slots for themselves, which they do only if there are plenty.
     pub(crate) fn new(workers: usize, limit: u32) -> Self {
         Self {
-            first: piece(FIRST.min(limit)),
+            first: piece(0, FIRST.min(limit)),
             pieces: (0..=place(u32::MAX).0).map(|_| OnceLock::new()).collect(),
             free: Mutex::default(),
             limit,
@@ -92,10 +93,15 @@ impl<T: Default> Table<T> {
     /// A slot for a task; none if all are in use. `kept` is the calling worker's.
     #[inline]
     pub(crate) fn allot(&self, kept: Option<&Kept>) -> Option<Slot> {
-        let Some(kept) = kept.filter(|_| self.plenty) else {
-            return lock(&self.free).next(self.limit).map(Slot);
-        };
-        kept.pop().or_else(|| self.fetch(kept)).map(Slot)
+        match kept.filter(|_| self.plenty) {
+            Some(kept) => kept.pop().or_else(|| self.fetch(kept)).map(Slot),
+            None => self.next().map(Slot),
+        }
+    }
+
+    #[inline(never)]
+    fn next(&self) -> Option<u32> {
+        lock(&self.free).next(self.limit)
     }
 
     #[cold]
@@ -108,34 +114,37 @@ impl<T: Default> Table<T> {
         Some(first)
     }
 
-    /// Keeps a task in a free slot, and says its id. `write` makes it of what the last task there has left.
+    /// The place of a free slot, with whatever the last task there has left.
     #[inline]
-    pub(crate) fn fill<R>(&self, Slot(slot): Slot, write: impl FnOnce(&mut T) -> R) -> (u64, R) {
-        let mut place = self.make(slot).try_lock().expect("a free slot is nobody else's");
-        let written = write(&mut place.content);
-        (place.generation << 32 | u64::from(slot), written)
+    pub(crate) fn free_place(&self, Slot(slot): Slot) -> Held<'_, T> {
+        Held(self.make(slot).try_lock().expect("a free slot is nobody else's"))
     }
 
     /// The place of an id; none if the id is dead.
     #[inline]
     pub(crate) fn hold(&self, id: u64) -> Option<Held<'_, T>> {
-        let slot = id as u32;
-        let place = self.place(slot)?.try_lock()?;
-        (place.generation == id >> 32).then_some(Held { place, slot })
+        let place = self.place(id as u32)?.try_lock()?;
+        (place.generation == id >> 32).then_some(Held(place))
     }
 
     /// Lets a slot be used again. `kept` is the calling worker's.
     #[inline]
     pub(crate) fn give_back(&self, kept: Option<&Kept>, Slot(slot): Slot) {
-        let Some(kept) = kept.filter(|_| self.plenty) else {
-            return lock(&self.free).line.push_back(slot);
-        };
-        if !kept.push(slot) {
-            self.pass_on(kept, slot);
+        match kept.filter(|_| self.plenty) {
+            Some(kept) if kept.push(slot) => {}
+            kept => self.give_to_all(kept, slot),
         }
     }
 
-    #[cold]
+    #[inline(never)]
+    fn give_to_all(&self, kept: Option<&Kept>, slot: u32) {
+        match kept {
+            Some(kept) => self.pass_on(kept, slot),
+            None => lock(&self.free).line.push_back(slot),
+        }
+    }
+
+    /// Passes the older half of what is kept to everybody.
     fn pass_on(&self, kept: &Kept, slot: u32) {
         let mut free = lock(&self.free);
         free.line.extend(kept.slots[..HANDFUL].iter().map(Cell::get));
@@ -165,7 +174,7 @@ impl<T: Default> Table<T> {
     #[cold]
     fn grow(&self, slot: u32) -> &TryLock<Place<T>> {
         let (number, place) = place(slot);
-        &self.pieces[number].get_or_init(|| piece(FIRST << number))[place]
+        &self.pieces[number].get_or_init(|| piece(FIRST << number, FIRST << number))[place]
     }
 }
 
@@ -198,22 +207,22 @@ impl Default for Kept {
 impl<T> Held<'_, T> {
     #[inline]
     pub(crate) fn content(&mut self) -> &mut T {
-        &mut self.place.content
+        &mut self.0.content
+    }
+
+    /// The id of what is here, which others may come to from now on.
+    #[inline]
+    pub(crate) fn publish(self) -> u64 {
+        self.0.generation << 32 | u64::from(self.0.slot)
     }
 
     /// The id is dead from now on. Its slot is still in use, until it is given back; it is none if its generations are
     /// used up.
     #[inline]
     pub(crate) fn leave(mut self) -> Option<Slot> {
-        self.place.generation += 1;
+        self.0.generation += 1;
         // After its last generation a slot would repeat an id.
-        (self.place.generation <= u64::from(u32::MAX)).then_some(Slot(self.slot))
-    }
-}
-
-impl<T: Default> Default for Place<T> {
-    fn default() -> Self {
-        Self { generation: 0, content: T::default() }
+        (self.0.generation <= u64::from(u32::MAX)).then_some(Slot(self.0.slot))
     }
 }
 
@@ -257,7 +266,11 @@ mod tests {
     /// As the pool does it.
     fn insert<T: Default>(table: &Table<T>, kept: Option<&Kept>, task: T) -> Result<u64, T> {
         match table.allot(kept) {
-            Some(slot) => Ok(table.fill(slot, |content| *content = task).0),
+            Some(slot) => {
+                let mut place = table.free_place(slot);
+                *place.content() = task;
+                Ok(place.publish())
+            }
             None => Err(task),
         }
     }

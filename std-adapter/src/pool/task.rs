@@ -65,7 +65,7 @@ impl Task {
     pub(crate) fn set_once<F: FnOnce(&CancelToken) + Send + 'static>(&mut self, job: F) {
         match self.spent() {
             Some(Once(spent)) => *spent = Some(job),
-            None => *self = Self::Detached(Box::new(Once(Some(job)))),
+            None => self.replace(Box::new(Once(Some(job)))),
         }
     }
 
@@ -74,8 +74,13 @@ impl Task {
     pub(crate) fn set_turns<F: FnMut(&CancelToken) -> Ran + Send + 'static>(&mut self, job: F) {
         match self.spent() {
             Some(Turns(spent)) => *spent = Some(job),
-            None => *self = Self::Detached(Box::new(Turns(Some(job)))),
+            None => self.replace(Box::new(Turns(Some(job)))),
         }
+    }
+
+    #[inline(never)]
+    fn replace(&mut self, job: Box<dyn Detached>) {
+        *self = Self::Detached(job);
     }
 
     #[inline]
