@@ -546,3 +546,56 @@ fn a_wide_bound_is_exact_once_its_threads_have_nothing_to_do() {
     }
     clean(&pool);
 }
+
+#[test]
+fn jobs_of_every_kind_at_once_are_all_over_in_the_end_and_leave_nothing() {
+    for bound in [40, 20_000] {
+        let pool = pool_of(3, bound);
+        let (owned, ran) = (Arc::new(()), Arc::new(AtomicUsize::new(0)));
+        let put = |n: usize| {
+            let (spawner, own, ran) = (pool.spawner(), Arc::clone(&owned), Arc::clone(&ran));
+            let mut left = n % 4;
+            match n % 3 {
+                // It puts in others, as far as there is room.
+                0 => {
+                    let job = move |_: &CancelToken| {
+                        for _ in 0..left {
+                            let inner = Arc::clone(&own);
+                            drop(spawner.detach(move |_| drop(inner)));
+                            drop(spawner.spawn(None, |_| ()));
+                        }
+                        ran.fetch_add(1, Ordering::Relaxed);
+                    };
+                    pool.spawner().detach(job).is_ok()
+                }
+                1 => {
+                    let turn = move |_: &CancelToken| {
+                        let _ = &own;
+                        if left > 0 {
+                            left -= 1;
+                            return Ran::Again;
+                        }
+                        ran.fetch_add(1, Ordering::Relaxed);
+                        assert!(n % 50 != 1, "some end so");
+                        Ran::Done
+                    };
+                    pool.spawner().detach_turns(turn).is_ok()
+                }
+                _ => {
+                    // Cancelled in line, at work, or too late.
+                    drop(pool.spawn(None, move |_| drop(own)));
+                    false
+                }
+            }
+        };
+        let taken: usize = std::thread::scope(|scope| {
+            let producer = || (0..2_000).filter(|n| put(*n)).count();
+            let other = scope.spawn(producer);
+            producer() + other.join().unwrap()
+        });
+        until_none(&pool);
+        assert_eq!(ran.load(Ordering::SeqCst), taken);
+        assert_eq!(Arc::strong_count(&owned), 1);
+        assert!(pool.report(Moment::Live).is_clean());
+    }
+}

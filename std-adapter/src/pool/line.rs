@@ -323,7 +323,7 @@ impl<A: Audit> AtWork<'_, A> {
         Ran::Done
     }
 
-    #[inline]
+    #[inline(always)]
     fn end(&mut self) {
         let Some(held) = self.held.take() else { return };
         let slot = held.leave();
@@ -333,15 +333,22 @@ impl<A: Audit> AtWork<'_, A> {
         }
         self.desk.ended();
     }
+
+    /// It has panicked, or what is left of it is not worth being kept.
+    #[cold]
+    fn clear(&mut self) {
+        if let Some(held) = &mut self.held {
+            discard(std::mem::take(held.content()));
+            self.end();
+        }
+    }
 }
 
 impl<A: Audit> Drop for AtWork<'_, A> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(held) = &mut self.held {
-            // It has panicked, or is not worth being kept.
-            discard(std::mem::take(held.content()));
-            self.end();
+        if self.held.is_some() {
+            self.clear();
         }
     }
 }
