@@ -578,7 +578,7 @@ impl<const K: usize> Probe for FlightProbe<K> {
     type Tag = u64;
     type Ticket = Ticket;
 
-    #[inline]
+    #[inline(always)]
     fn enqueue(&mut self, id: u64, queue: QueueId) -> u64 {
         self.note(|cells| &cells.enqueued, What::Enqueue, Some(id), Some(queue));
         if let Some(slot) = self.slots.get(slot(id)) {
@@ -613,7 +613,7 @@ impl<const K: usize> Probe for FlightProbe<K> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn popped(&mut self, queue: QueueId, found: Option<(u64, u64)>) -> Verdict {
         let Some((id, tag)) = found else {
             self.note(|cells| &cells.found_empty, What::FoundEmpty, None, Some(queue));
