@@ -263,7 +263,7 @@ pub(crate) const ALL: &[Workload] = &[
         title: "pool of 1, 256 tasks x 1,000",
         n: stealing::TURNING as u64 * stealing::TURNS as u64,
         unit: "run",
-        about: "256 tasks each run a thousand times, in turns, on one thread; where a task cannot run again (rayon, Pool), it spawns its successor.",
+        about: "256 tasks each run a thousand times, in turns, on one thread; where a task cannot run again (rayon), it spawns its successor.",
         rounds: 21,
         contenders: || stealing::again(1),
         explain: "",
