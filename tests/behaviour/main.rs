@@ -37,6 +37,7 @@ mod parallel;
 mod parents;
 mod pause;
 mod quorum;
+mod real_time;
 mod restart;
 mod retry;
 mod sequence;
