@@ -18,7 +18,7 @@ use crate::spec::Spec;
 use crate::state::{State, Status};
 use crate::store::{Inline, Store, Tables};
 use crate::table::Table;
-use crate::time::{Instant, micros_ceil};
+use crate::time::{Instant, UNLIMITED, micros, micros_ceil};
 use crate::tree::Tree;
 use crate::view::{NodeView, View};
 use crate::work::Work;
@@ -119,6 +119,15 @@ impl<S: Store, O: Observer> Scheduler<S, O> {
     /// due, and whoever was woken, is heard at once, and the poll ends after the crank in which the time is over. It does not shorten a crank.
     pub fn set_time_budget(&mut self, time: Duration) {
         self.root.globals.time_budget = micros_ceil(time).max(1);
+    }
+
+    /// What [`Scheduler::set_time_budget`] set.
+    #[must_use]
+    pub const fn time_budget(&self) -> Option<Duration> {
+        match self.root.globals.time_budget {
+            0 | UNLIMITED => None,
+            budget => Some(micros(budget)),
+        }
     }
 
     /// Sets the seed of the retry jitter; the default is 0. The same seed gives the same delays on every target.

@@ -38,7 +38,7 @@ pub const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
 /// in time.
 ///
 /// * After each poll the other tasks of the executor get their turn. [`Scheduler::set_budget`] says how many cranks a
-///   poll may make before that.
+///   poll may make before that, and [`Scheduler::set_time_budget`] how long they may take.
 /// * Cancel-safe: dropped at any `await` and called again, it goes on where it was. Deadlines that passed meanwhile are
 ///   late, wakes are kept.
 /// * A node that waits for a wake that nobody will ever send keeps it for ever;
@@ -64,7 +64,7 @@ where
         if let Some(by) = bell.take_shutdown() {
             scheduler.shutdown(by);
         }
-        match scheduler.poll_work_with(now(), app) {
+        match scheduler.poll_work_with(now, app) {
             Next::Done => return,
             next => rest(next, bell).await,
         }

@@ -30,6 +30,9 @@ use crate::report::{End, Report};
 use crate::seat::Seat;
 use crate::shared::{Shared, Stop};
 
+/// How long one poll may take, unless the scheduler says otherwise; between two polls, a driver hears requests.
+const TIME_BUDGET: Duration = Duration::from_millis(1);
+
 /// The longest single sleep: far below what any operating system's timers can hold. A later deadline is slept towards
 /// in pieces.
 const PIECE: Duration = Duration::from_secs(3_600);
@@ -98,7 +101,8 @@ pub(crate) enum Step {
 impl<S: Store, O: Observer> Driver<S, O> {
     /// Takes a scheduler into hand, with the monotonic clock and the calling thread's sleep.
     ///
-    /// Gives the scheduler a wake set, in place of one it may have had: handles made before are dead.
+    /// Gives the scheduler a wake set, in place of one it may have had: handles made before are dead. Unless the scheduler has a [time
+    /// budget](Scheduler::set_time_budget), it gets one of a millisecond, so that a request to stop is heard after the crank that is going on.
     #[must_use]
     pub fn new(scheduler: Scheduler<S, O>) -> Self {
         Self::with_clock(scheduler, Monotonic::new(), Signal::default())
@@ -128,6 +132,9 @@ impl<S: Store, O: Observer> Driver<S, O> {
             seat,
         };
         driver.scheduler.set_wakes(driver.seat.wakes());
+        if driver.scheduler.time_budget().is_none() {
+            driver.scheduler.set_time_budget(TIME_BUDGET);
+        }
         driver
     }
 
@@ -390,7 +397,9 @@ impl<S: Store, O: Observer> Driver<S, O> {
         self.stats.polls += 1;
         // The engine keeps its tables whole; what a half-done work is worth, its node's failure says.
         catch_unwind(AssertUnwindSafe(|| {
-            let _ = self.scheduler.poll_work_with(now, app);
+            let (mut first, shared) = (Some(now), &*self.shared);
+            let clock = || first.take().unwrap_or_else(|| shared.now());
+            let _ = self.scheduler.poll_work_with(clock, app);
         }))
     }
 }

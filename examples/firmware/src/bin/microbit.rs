@@ -39,7 +39,7 @@ fn main() -> ! {
 fn play(scene: &Scene, engine: &mut Engine<Tables>, update: &mut Job) -> Result<bool, Error> {
     let nodes = scene.begin(engine, update, clock::now())?;
     loop {
-        match engine.poll_work_with(clock::now(), update) {
+        match engine.poll_work_with(clock::now, update) {
             Next::Now => {}
             Next::At(_) | Next::OnWake => sleep(), // a millisecond at most, until the next tick
             Next::Done => return scene.end(engine, update, nodes),
