@@ -476,7 +476,8 @@ impl<'a> Checker<'a> {
                 Timer::Wake => matches!(hot.phase, Phase::Waiting | Phase::Sleeping),
                 Timer::Retry => hot.phase == Phase::BackingOff,
                 Timer::AttemptLimit => matches!(hot.phase, Phase::Running | Phase::Waiting | Phase::Sleeping),
-                Timer::CleanUp | Timer::DrainBegin | Timer::DrainLimit => hot.phase == Phase::Aborting,
+                Timer::CleanUp | Timer::DrainBegin => hot.phase == Phase::Aborting,
+                Timer::DrainLimit => hot.phase.is_ending(),
             };
             ensure(fits, "it has a deadline of another phase")?;
         }

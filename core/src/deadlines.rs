@@ -7,7 +7,6 @@
 
 use crate::marks::mark;
 use crate::node::Cold;
-use crate::phase::Phase;
 use crate::table::Table;
 use crate::time::UNLIMITED;
 
@@ -61,7 +60,7 @@ impl Table<'_> {
 
     /// What the limit of a node means.
     fn limit_of(&self, index: u32) -> Timer {
-        if self.hot[index].phase == Phase::Aborting { Timer::DrainLimit } else { Timer::AttemptLimit }
+        if self.hot[index].phase.is_ending() { Timer::DrainLimit } else { Timer::AttemptLimit }
     }
 
     /// Sets the time at which the node goes on; the limit stays.

@@ -108,10 +108,15 @@ fn aborting(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>, now: Instant) -> fm
     } else {
         f.write_str(", waiting to be woken")?;
     }
-    if node.cold().limit_at != UNLIMITED {
-        write!(f, ", by force in {}", Human(Instant::from_micros(node.cold().limit_at) - now))?;
+    by_force(f, node, now)
+}
+
+/// When the clean-up is over whatever happens, if it has a limit.
+fn by_force(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>, now: Instant) -> fmt::Result {
+    match node.cold().limit_at {
+        UNLIMITED => Ok(()),
+        limit => write!(f, ", by force in {}", Human(Instant::from_micros(limit) - now)),
     }
-    Ok(())
 }
 
 fn paused_at<'a>(node: &NodeView<'a>) -> Option<NodeView<'a>> {
@@ -178,7 +183,8 @@ fn live(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>, now: Instant) -> fmt::R
     let counts = node.child_counts();
     if hot.phase == Phase::Settling {
         f.write_str("ending, waiting for ")?;
-        return list(f, node.children().filter(|child| !child.state().is_done()));
+        list(f, node.children().filter(|child| !child.state().is_done()))?;
+        return by_force(f, node, now);
     }
     if node.kind().is_gate() {
         return gate(f, node, now);

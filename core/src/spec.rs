@@ -250,7 +250,8 @@ impl<W> Spec<W> {
         self
     }
 
-    /// The longest time an abort of this node may take; then the node and all below it are ended by force. Rounded up as the times of [`Retry`] are; `Duration::MAX` is no limit.
+    /// The longest time a clean-up of this node may take: its abort, and, when it ends or its attempt does, the abort of the children that are left. Then they
+    /// are ended by force, and in an abort the node too. Rounded up as the times of [`Retry`] are; `Duration::MAX` is no limit.
     pub const fn cleanup_timeout(mut self, timeout: Duration) -> Self {
         self.settings.drain = Span::ceil(timeout);
         self

@@ -1,6 +1,8 @@
 //! How long cleaning up may take: drain limits, deadlines of aborts and shutdowns, and forced ends.
 
-use windlass::{AbortCause, AbortStep, Error, EventKind, Instant, Next, NodeId, Outcome, Spec, State};
+use windlass::{
+    AbortCause, AbortStep, Error, EventKind, Instant, Next, NodeId, Outcome, Reason, Retry, Spec, State,
+};
 use windlass_tests::{Rig, Script, parent, secs};
 
 /// A work that never finishes its abort by itself.
@@ -202,4 +204,39 @@ fn a_shutdown_of_nothing_is_done_at_once() {
     rig.s.shutdown(Instant::MAX);
     assert_eq!(rig.s.next(), Next::Done);
     assert_eq!(rig.s.poll_work_with(Instant::from_secs(1), &mut rig.world), Next::Done);
+}
+
+/// A clean-up has an end however it began: a timeout, a failed member, a success that leaves children behind, a retry.
+#[test]
+fn every_clean_up_of_a_node_is_bounded() {
+    let stubborn_child = |rig: &mut Rig, parent| rig.add_below(parent, stubborn().spec("stubborn"));
+    // The attempt of a sequence has taken too long.
+    let mut rig = Rig::new(8);
+    let q = rig.add(Spec::sequence("q").timeout(secs(5)).cleanup_timeout(secs(1)));
+    let child = stubborn_child(&mut rig, q);
+    rig.run_until(|rig| rig.elapsed() == secs(5) && rig.is_idle());
+    assert_eq!(rig.node(q).explain(rig.now()).to_string(), "ending, waiting for stubborn, by force in 1 s");
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(q), rig.state(child), rig.elapsed()), (State::Failure, State::Aborted, secs(6)));
+    assert!(rig.node(child).was_forced() && !rig.node(q).was_forced());
+    assert_eq!(rig.node(q).failure().unwrap().reason, Reason::TIMEOUT);
+
+    // A member has failed, and the attempt is made again.
+    let mut rig = Rig::new(8);
+    let retry = Retry::times(1).constant(secs(10));
+    let p = rig.add(Spec::parallel("p").cleanup_timeout(secs(1)).retry(retry));
+    let child = stubborn_child(&mut rig, p);
+    rig.add_below(p, Script::fails().spec("fails"));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(p), rig.state(child), rig.elapsed()), (State::Failure, State::Aborted, secs(12)));
+
+    // A work succeeds and leaves a child behind.
+    let mut rig = Rig::new(8);
+    let work =
+        Script::lines(&[Outcome::WaitFor(secs(1)), Outcome::Success]).spec("w").cleanup_timeout(secs(2));
+    let w = rig.add(work);
+    let child = stubborn_child(&mut rig, w);
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(w), rig.elapsed()), (State::Success, secs(3)));
+    assert!(rig.node(child).was_forced());
 }

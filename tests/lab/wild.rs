@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use windlass::{
-    AbortStep, Check, Cx, Generated, Jitter, NodeId, OnFailure, Outcome, Reason, Retry, Spec, Work,
+    AbortStep, Check, Cx, Generated, Jitter, Kind, NodeId, OnFailure, Outcome, Reason, Retry, Spec, Work,
 };
 use windlass_lab::Outside;
 
@@ -72,17 +72,24 @@ impl World {
             1 => spec.retry(Retry::ONCE.jitter(Jitter::Full).within(Duration::from_secs(2))),
             _ => spec,
         };
+        let shape = spec.kind();
+        let wide = matches!(
+            shape,
+            Kind::Work | Kind::Parallel | Kind::Quorum | Kind::Race | Kind::Batch | Kind::Graph
+        );
+        let forgiving = !matches!(shape, Kind::Work | Kind::Callback | Kind::Quorum | Kind::Race);
         let spec = match self.draw(8) {
-            0 => spec.concurrency(1),
-            1 => spec.concurrency(2),
-            2 => spec.on_failure(OnFailure::Ignore),
-            3 => spec.on_failure(OnFailure::Finish),
+            0 if wide => spec.concurrency(1),
+            1 if wide => spec.concurrency(2),
+            2 if forgiving => spec.on_failure(OnFailure::Ignore),
+            3 if forgiving => spec.on_failure(OnFailure::Finish),
             4 => spec.timeout(Duration::from_millis(4)),
             _ => spec,
         };
         match self.draw(12) {
             0 => spec.cleanup_timeout(Duration::from_millis(2)),
-            1 => spec.detached(),
+            // Of use at the top alone; below, it is refused.
+            1 if self.draw(4) == 0 => spec.detached(),
             2 => spec.paused(),
             _ => spec,
         }

@@ -45,6 +45,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         self.table.cold[index].verdict = verdict;
         self.table.hot[index].clear(mark::TURN);
         self.table.go(index, Phase::Settling);
+        self.table.limit_settling(index);
         let by = self.table.id(index);
         self.table.abort_children(index, cause, Some(by));
         self.table.refresh(index);
@@ -144,6 +145,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     }
 
     fn retry(&mut self, index: u32, delay: u64) {
+        self.table.stop_timer(index);
         self.hook(index, W::on_failure_retry);
         self.hook(index, W::on_reset);
         self.table.globals.call.hook = index;

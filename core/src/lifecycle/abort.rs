@@ -165,6 +165,26 @@ impl Table<'_> {
         self.tell(ended);
     }
 
+    /// A node is ending, and its children have just been asked to: they have as long as its clean-up may take.
+    pub(crate) fn limit_settling(&mut self, index: u32) {
+        if self.hot[index].has(mark::DRAINED) {
+            let now = self.ask_time();
+            let limit = self.cold[index].drain.after(now);
+            self.set_limit(index, limit);
+        }
+    }
+
+    /// The clean-up below a node that is ending has taken too long: ends its children and everything below them.
+    pub(crate) fn force_children(&mut self, parent: u32) {
+        let mut child = self.cold[parent].children.first();
+        while child != ROOT {
+            if !self.hot[child].phase.is_done() {
+                self.force(child);
+            }
+            child = self.next_sibling(child);
+        }
+    }
+
     /// Ends what has not ended at and below `top`, children first, after `prepare` has made it `Aborting`.
     fn end_subtree(&mut self, top: u32, prepare: impl Fn(&mut Self, u32)) -> Ended {
         let mut index = self.first_leaf(top);

@@ -128,6 +128,15 @@ impl Model {
         self.tell_parent(self.nodes[key].parent);
     }
 
+    /// The clean-up below a node that ends has taken too long.
+    pub(super) fn force_children(&mut self, key: Key) {
+        for child in self.nodes[key].children.clone() {
+            if !self.nodes[child].state.is_done() {
+                self.force(child);
+            }
+        }
+    }
+
     fn force_below(&mut self, key: Key) {
         for child in self.nodes[key].children.clone() {
             if !self.nodes[child].state.is_done() {

@@ -65,6 +65,7 @@ impl Model {
             State::Aborting if limit => self.force(key),
             State::Aborting if untimed => self.begin_drain(key),
             State::Aborting => self.ask_turn(key),
+            _ if limit && self.nodes[key].settling.is_some() => self.force_children(key),
             // The wake came first.
             _ if limit && self.nodes[key].fresh => self.nodes[key].late = true,
             _ if limit => {
@@ -343,6 +344,8 @@ impl Model {
             node.turn = false;
             node.timed_out = false;
             node.settling = Some(verdict);
+            node.limit_at = node.plan.drain.map_or(Instant::MAX, |drain| self.now + drain);
+            self.rearm(key);
             self.abort_children(key, cause);
             self.refresh(key);
         }
@@ -402,6 +405,8 @@ impl Model {
     }
 
     fn retry(&mut self, key: Key, delay: Duration) {
+        self.nodes[key].limit_at = Instant::MAX;
+        self.rearm(key);
         self.hook(key, Method::FailureRetry);
         self.hook(key, Method::Reset);
         self.nodes[key].in_hook = true;
