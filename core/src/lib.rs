@@ -40,18 +40,20 @@
 //!     }
 //! }
 //!
-//! let mut s = Scheduler::<Inline<Update, 16>>::new(); // 16 nodes inside; `const`, so it could be a static
-//! let job = s.add(Spec::sequence("update"))?;
-//! s.add_below(job, Spec::work("fetch", Update::Fetch { failures: 2 }).retry(Retry::A_FEW))?;
-//! s.add_below(job, Spec::work("flash", Update::Flash { pages: 3 }).timeout(Duration::from_secs(30)))?;
+//! fn main() -> Result<(), windlass::Error> {
+//!     let mut s = Scheduler::<Inline<Update, 16>>::new(); // 16 nodes inside; `const`, so it could be a static
+//!     let job = s.add(Spec::sequence("update"))?;
+//!     s.add_below(job, Spec::work("fetch", Update::Fetch { failures: 2 }).retry(Retry::A_FEW))?;
+//!     s.add_below(job, Spec::work("flash", Update::Flash { pages: 3 }).timeout(Duration::from_secs(30)))?;
 //!
-//! let end = s.fast_forward(Instant::ZERO, Instant::MAX); // virtual time: a driver polls, and sleeps as it is told
-//! assert_eq!(s.tree(end).to_string(), "\
+//!     let end = s.fast_forward(Instant::ZERO, Instant::MAX); // virtual time: a driver polls, and sleeps as it is told
+//!     assert_eq!(s.tree(end).to_string(), "\
 //! └─ ✔ update (sequence): succeeded
 //!    ├─ ✔ fetch, attempt 3: succeeded
 //!    └─ ✔ flash: succeeded
 //! ");
-//! # Ok::<(), windlass::Error>(())
+//!     Ok(())
+//! }
 //! ```
 //!
 //! A driver is a loop around [`Scheduler::poll_work`], which answers when it wants to be called again:
