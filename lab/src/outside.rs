@@ -112,7 +112,7 @@ where
         self.addition(spec, Scheduler::add)
     }
 
-    /// As [`Scheduler::add_child`].
+    /// As [`Scheduler::add_below`].
     ///
     /// # Errors
     /// As there.

@@ -14,14 +14,16 @@ use crate::pool::{CancelToken, Job, JobError, Rejected, Spawner};
 
 /// A work that runs a closure in a [`Pool`](crate::Pool), once per attempt.
 ///
-/// * While all threads are busy it stands in line. The pool's bound is not for leaves: each has at most one job, so
-///   the node table bounds them. [`Spec::concurrency`](windlass::Spec::concurrency) of a composite keeps the line short.
+/// * While all threads are busy it waits in the pool's queue. The queue's bound does not count these works: each has at
+///   most one job, so the node table bounds them. [`Spec::concurrency`](windlass::Spec::concurrency) of a composite keeps
+///   the queue short.
 /// * What the closure returns becomes the outcome: a value is success (and goes to [`Blocking::deliver`]'s closure),
 ///   a [`Reason`] is a failure that is retried within the node's budget, [`Failed`] says more. A panic is a failure
 ///   for good with [`Reason::PANICKED`]; its message shows in
 ///   [`Scheduler::described_tree`](windlass::Scheduler::described_tree).
-/// * An abort takes the job out of the line, or tells it through its [`CancelToken`] and waits until it has ended,
-///   however long that takes: give the node a [`Spec::drain`](windlass::Spec::drain) if the closure may not ask.
+/// * An abort takes the job out of the queue, or tells it through its [`CancelToken`] and waits until it has ended,
+///   however long that takes: if the closure may not ask, give the node a
+///   [`Spec::cleanup_timeout`](windlass::Spec::cleanup_timeout).
 ///   A job may still start between the request and the leaf's crank. After a forced end the closure goes on unseen,
 ///   and its thread is busy until it returns. What an aborted job returns is dropped.
 ///

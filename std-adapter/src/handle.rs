@@ -77,7 +77,7 @@ where
         self.offer(spec, Scheduler::add)
     }
 
-    /// Adds a node below another, as [`Scheduler::add_child`]. Children that belong together are better added in one
+    /// Adds a node below another, as [`Scheduler::add_below`]. Children that belong together are better added in one
     /// [`Handle::with`], so that none runs before the last is there.
     ///
     /// # Errors

@@ -11,6 +11,8 @@
 //!   nothing else can be done.
 
 mod corpus;
+#[cfg(doctest)]
+mod guide;
 mod journal;
 mod rig;
 mod script;
