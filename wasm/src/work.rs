@@ -7,7 +7,8 @@ use core::time::Duration;
 
 use windlass::{AbortStep, Cx, Instant, OnFailure, Outcome, Reason, Work};
 
-use crate::asks::{Ask, Asks};
+use crate::asks::Asks;
+use crate::numbers::ask;
 
 #[derive(Clone, Copy, Debug)]
 enum Stage {
@@ -101,7 +102,7 @@ impl JsWork {
             return Some(until - cx.now());
         }
         *nap = None;
-        Asks::push(Ask::Woke, self.label, *ticket, cx);
+        Asks::push(ask::WOKE, self.label, *ticket, cx);
         None
     }
 
@@ -125,7 +126,7 @@ impl Work<Self, Asks> for JsWork {
             Stage::Asked { .. } => return self.doze(cx).map_or(Outcome::Waiting, Outcome::WaitFor),
             Stage::Idle | Stage::Aborting { .. } | Stage::Clean => {
                 let ticket = cx.app().next_ticket();
-                (self.seen, self.poked) = (Asks::push(Ask::Run, self.label, ticket, cx), false);
+                (self.seen, self.poked) = (Asks::push(ask::RUN, self.label, ticket, cx), false);
                 self.stage = Stage::Asked { ticket, nap: None };
                 return Outcome::Waiting;
             }
@@ -147,7 +148,7 @@ impl Work<Self, Asks> for JsWork {
             Stage::Idle | Stage::Answered(_) if !self.hooks.aborts => AbortStep::Done,
             Stage::Idle | Stage::Answered(_) | Stage::Asked { .. } => {
                 let ticket = cx.app().next_ticket();
-                Asks::push(Ask::Abort, self.label, ticket, cx);
+                Asks::push(ask::ABORT, self.label, ticket, cx);
                 self.stage = Stage::Aborting { ticket, nap: None };
                 AbortStep::Waiting
             }
@@ -156,11 +157,11 @@ impl Work<Self, Asks> for JsWork {
 
     fn on_reset(&mut self, cx: &mut Cx<'_, Self, Asks>) {
         if let Stage::Asked { ticket, .. } | Stage::Aborting { ticket, .. } = self.stage {
-            Asks::push(Ask::Drop, self.label, ticket, cx);
+            Asks::push(ask::DROP, self.label, ticket, cx);
         }
         self.stage = Stage::Idle;
         if self.hooks.resets {
-            Asks::push(Ask::Reset, self.label, 0, cx);
+            Asks::push(ask::RESET, self.label, 0, cx);
         }
     }
 }
