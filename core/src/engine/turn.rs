@@ -13,15 +13,26 @@ use crate::work::{Abort, Outcome, Work};
 
 impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     /// Starts a node, or gives it its own turn. True if the crank may go on from it.
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn own_turn(&mut self, index: u32) -> bool {
         self.table.globals.call.disturbed = false;
-        let hot = &self.table.hot[index];
-        if hot.phase == Phase::Pending {
-            self.start(index);
-            return self.is_reachable(index);
+        if self.table.hot[index].phase == Phase::Pending {
+            self.first_turn(index)
+        } else {
+            self.later_turn(index)
         }
-        if hot.ring.is_over() {
+    }
+
+    #[cfg_attr(not(target_os = "none"), inline(never))]
+    fn first_turn(&mut self, index: u32) -> bool {
+        self.start(index);
+        self.is_reachable(index)
+    }
+
+    #[cfg_attr(not(target_os = "none"), inline(never))]
+    fn later_turn(&mut self, index: u32) -> bool {
+        if self.table.hot[index].ring.is_over() {
             run_queue::begin_pass(&mut self.table.hot, index);
         }
         self.turn(index) && self.is_reachable(index) && !self.table.hot[index].ring.is_empty()
