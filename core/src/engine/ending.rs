@@ -23,6 +23,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         }
     }
 
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     pub(crate) fn fail(&mut self, index: u32, reason: Reason, verdict: Verdict, cause: AbortCause) {
         self.blame(index, reason);
         self.settle(index, verdict, cause);
@@ -182,6 +183,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     }
 
     /// Frees the ended children that `parent` has seen.
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     pub(crate) fn sweep(&mut self, parent: u32) {
         loop {
             let child = self.table.cold[parent].ended.first();

@@ -256,7 +256,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
             Timer::CleanUp => self.table.ask_turn(index),
             Timer::DrainBegin => self.table.begin_drain(index),
             Timer::DrainLimit if self.table.hot[index].phase == Phase::Settling => {
-                self.table.force_children(index)
+                self.table.force_children(index);
             }
             Timer::DrainLimit => self.table.force(index),
         }

@@ -15,15 +15,26 @@ use crate::work::{AbortStep, Outcome, Work};
 
 impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     /// Starts a node, or gives it its own turn. True if the crank may go on from it.
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn own_turn(&mut self, index: u32) -> bool {
         self.table.globals.call.disturbed = false;
-        let hot = &self.table.hot[index];
-        if hot.phase == Phase::Pending {
-            self.start(index);
-            return self.is_reachable(index);
+        if self.table.hot[index].phase == Phase::Pending {
+            self.first_turn(index)
+        } else {
+            self.later_turn(index)
         }
-        if hot.ring.is_over() {
+    }
+
+    #[cfg_attr(not(target_os = "none"), inline(never))]
+    fn first_turn(&mut self, index: u32) -> bool {
+        self.start(index);
+        self.is_reachable(index)
+    }
+
+    #[cfg_attr(not(target_os = "none"), inline(never))]
+    fn later_turn(&mut self, index: u32) -> bool {
+        if self.table.hot[index].ring.is_over() {
             run_queue::begin_pass(&mut self.table.hot, index);
         }
         self.turn(index) && self.is_reachable(index) && !self.table.hot[index].ring.is_empty()
@@ -131,11 +142,11 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
             Outcome::Waiting | Outcome::WaitFor(_) if woken => {}
             Outcome::Waiting => self.wait(index, UNLIMITED),
             Outcome::WaitFor(time) => {
-                let until = self.from_now(time);
+                let until = self.after(time);
                 self.wait(index, until);
             }
             Outcome::Sleep(time) => {
-                let until = self.from_now(time);
+                let until = self.after(time);
                 self.sleep(index, until);
             }
             Outcome::SleepUntil(time) => self.sleep(index, time.as_micros()),
@@ -153,7 +164,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         }
     }
 
-    fn from_now(&mut self, time: Duration) -> u64 {
+    fn after(&mut self, time: Duration) -> u64 {
         self.table.ask_time().saturating_add(micros_ceil(time))
     }
 
@@ -196,7 +207,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
             AbortStep::Waiting | AbortStep::WaitFor(_) if woken => {}
             AbortStep::Waiting => self.rest(index, UNLIMITED, Timer::CleanUp),
             AbortStep::WaitFor(time) => {
-                let until = self.from_now(time);
+                let until = self.after(time);
                 self.rest(index, until, Timer::CleanUp);
             }
         }

@@ -41,8 +41,7 @@ impl Table<'_> {
         hot.clear(mark::OF_A_LIFE);
         // A leaf that has just run is in its parent's ring and in nothing else.
         if marks & (mark::ARMED | mark::QUEUED) != 0 {
-            self.stop_timer(index);
-            self.leave_queue(parent, index);
+            self.wait_no_more(parent, index);
         }
         if marks & mark::IN_RING != 0 {
             self.enter_or_leave_ring(index, false);
@@ -79,6 +78,13 @@ impl Table<'_> {
             self.open_watchers(index);
         }
         Ended { index }
+    }
+
+    /// Takes away what it may have waited for: a time, or a place.
+    #[cfg_attr(not(target_os = "none"), inline(never))]
+    fn wait_no_more(&mut self, parent: u32, index: u32) {
+        self.stop_timer(index);
+        self.leave_queue(parent, index);
     }
 
     /// What follows from an end, as far as it needs no user code: dependents are released or blocked. Then says who the parent is, and what it has to do;
@@ -145,6 +151,7 @@ impl Table<'_> {
 
     // ---- children that have ended, for a parent that looks at them ----
 
+    #[cfg_attr(not(target_os = "none"), inline(never))]
     fn join_ended(&mut self, parent: u32, index: u32) {
         let ended = &mut self.cold[parent].ended;
         let first = ended.is_empty();
