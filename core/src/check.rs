@@ -420,7 +420,8 @@ impl<'a> Checker<'a> {
             return Ok(());
         }
         let awaits = hot.kind.is_gate() && !hot.has(mark::OPEN);
-        let other = cold.live > 0 || awaits || hot.has(mark::HANDLE | mark::QUEUED);
+        let hungry = self.view.at(index).waits_for_a_slot();
+        let other = cold.live > 0 || awaits || hungry || hot.has(mark::HANDLE | mark::QUEUED);
         let source = armed || other && !matches!(hot.phase, Phase::BackingOff | Phase::Sleeping);
         let listed = self.view.at(index).is_stalled();
         self.ensure(

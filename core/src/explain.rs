@@ -206,6 +206,7 @@ fn live(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>, now: Instant) -> fmt::R
         _ => return f.write_str("running"),
     };
     match node.timer() {
+        _ if node.waits_for_a_slot() => f.write_str("waiting for a free place in the table"),
         None if node.is_stalled() => f.write_str("waiting, and nothing will wake it"),
         None => f.write_str("waiting to be woken"),
         Some((Timer::AttemptLimit, at)) => {

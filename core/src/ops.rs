@@ -3,6 +3,7 @@
 use crate::error::{Error, Refused};
 use crate::id::NodeId;
 use crate::kind::Kind;
+use crate::marks::mark;
 use crate::node::ROOT;
 use crate::phase::Phase;
 use crate::reason::AbortCause;
@@ -29,6 +30,10 @@ fn insert<W>(
     parent: u32,
     spec: Spec<W>,
 ) -> Result<u32, Refused<W>> {
+    // Nodes that nobody can see any more give their slots back, if they are needed before the next poll does it.
+    if table.free_slots() == 0 && table.hot.root_mut().has(mark::UNSEEN) && table.accepts(parent).is_ok() {
+        slots.sweep(table, ROOT);
+    }
     let index = match table.insert(parent, &spec.settings) {
         Ok(index) => index,
         Err(error) => return Err(Refused { error, spec }),
@@ -155,6 +160,6 @@ pub(crate) fn remove<W>(
 pub(crate) fn wake_handle(table: &mut Table<'_>, id: NodeId) -> Result<crate::wake::WakeHandle, Error> {
     let index = table.resolve(id)?;
     let handle = table.globals.wakes.and_then(|wakes| wakes.handle(id)).ok_or(Error::NoWakeSet)?;
-    table.hot[index].set(crate::marks::mark::HANDLE);
+    table.hot[index].set(mark::HANDLE);
     Ok(handle)
 }

@@ -67,6 +67,18 @@ impl<'a, W> Slots<'a, W> {
         }
     }
 
+    /// Frees the ended children that `parent` has seen, or at the top those that nobody asks about.
+    pub(crate) fn sweep(&mut self, table: &mut Table<'_>, parent: u32) {
+        loop {
+            let child = table.cold[parent].ended.first();
+            if child == ROOT {
+                return;
+            }
+            table.leave_ended(parent, child);
+            drop(self.free(table, child));
+        }
+    }
+
     /// Makes everything below `top` as new: what a work or a generator added is freed, and the members of composites are pending again.
     pub(crate) fn renew_below(&mut self, table: &mut Table<'_>, top: u32) {
         let mut index = top;

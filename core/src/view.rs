@@ -180,7 +180,12 @@ impl<'a> View<'a> {
             && self.globals.timers.is_empty()
             && !self.nodes().any(waits_for_outside);
         let is_shut = |node: &NodeView<'_>| {
-            node.kind().is_gate() && node.state() == State::Waiting && !node.hot().has(mark::OPEN)
+            let hungry = node.waits_for_a_slot() && !node.hot().has(mark::TURN);
+            match node.state() {
+                State::Waiting => node.kind().is_gate() && !node.hot().has(mark::OPEN) || hungry,
+                State::Aborting => hungry && node.cold().live == 0,
+                _ => false,
+            }
         };
         self.nodes().filter(move |node| node.is_stalled() || still && is_shut(node))
     }
@@ -404,6 +409,11 @@ impl<'a> NodeView<'a> {
         cold.retry.budget().saturating_sub(cold.retries_used)
     }
 
+    /// Whether it found the table full, and will be woken when a slot is free.
+    pub(crate) fn waits_for_a_slot(&self) -> bool {
+        self.kind() == Kind::Work && self.cold().next_watcher != NONE
+    }
+
     pub(crate) fn is_backing_off(&self) -> bool {
         self.hot().phase == Phase::BackingOff
     }
@@ -469,7 +479,10 @@ impl<'a> NodeView<'a> {
             Phase::BackingOff | Phase::Sleeping => true,
             Phase::Aborting if hot.has(mark::TURN) => false,
             Phase::Waiting | Phase::Aborting => {
-                self.cold().live == 0 && !hot.has(mark::HANDLE) && !hot.kind.is_gate()
+                self.cold().live == 0
+                    && !hot.has(mark::HANDLE)
+                    && !hot.kind.is_gate()
+                    && !self.waits_for_a_slot()
             }
             _ => false,
         }

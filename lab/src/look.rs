@@ -134,8 +134,9 @@ fn look_for_wakers(view: View<'_>, next: Next) -> Result<(), Violation> {
     }
     let named = view.nodes().any(|node| {
         let gate = node.kind().is_gate() && node.state() == State::Waiting;
-        gate || node.is_stalled() || node.is_paused() || node.has_wake_handle()
+        gate || node.is_paused() || node.has_wake_handle()
     });
+    let named = named || view.stalled().next().is_some();
     ensure(named, Oracle::WakeSource, None, "all wait for a wake, and no node is stalled or paused")
 }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use windlass::{Boxed, Cx, Error, Instant, Next, Outcome, Scheduler, Spec, State, Work};
-use windlass_tests::{Rig, Script, parent};
+use windlass_tests::{Rig, Script, parent, secs};
 
 /// A detached node frees its slot when it has ended, however it ends; the id is stale from then on.
 #[test]
@@ -179,4 +179,51 @@ fn a_child_that_lived_for_one_crank_frees_its_slot() {
         rig.step();
         assert_eq!(rig.s.metrics().nodes, 1);
     }
+}
+
+/// A node that nobody can see any more does not keep its slot: a detached work that is aborted before its first poll makes room for the next.
+#[test]
+fn a_detached_node_that_has_ended_makes_room() {
+    let mut rig = Rig::new(1);
+    for _ in 0..3 {
+        let gone = rig.s.add(Script::steps(1).spec("gone").detached()).expect("the last one is gone");
+        rig.s.abort(gone).unwrap();
+        assert_eq!(rig.s.next(), Next::Done);
+    }
+    let stays = rig.s.add(Script::steps(1).spec("stays")).unwrap();
+    let refused = rig.s.add(Script::steps(1).spec("more")).unwrap_err();
+    assert_eq!(refused.error, Error::Full);
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(rig.state(stays), State::Success);
+}
+
+/// A work that found the table full and waits is woken when a slot is free, first come, first served, and is not taken for one that nothing will wake.
+#[test]
+fn whoever_found_the_table_full_hears_of_a_free_slot() {
+    let mut rig = Rig::new(5);
+    let spawner = |name| {
+        Script::new(move |cx| match cx.add_child(Script::steps(1).spec("child")) {
+            Ok(_) => Outcome::Success,
+            Err(_) => Outcome::Waiting,
+        })
+        .spec(name)
+    };
+    let blocker = rig.add(Script::says(Outcome::Sleep(secs(5))).spec("blocker").detached());
+    let filler = [rig.add(Script::waits().spec("filler")), rig.add(Script::waits().spec("filler"))];
+    let (first, second) = (rig.add(spawner("first")), rig.add(spawner("second")));
+    rig.run_until_idle();
+    assert_eq!(rig.node(first).explain(rig.now()).to_string(), "waiting for a free place in the table");
+    assert!(!rig.s.view().stalled().any(|node| node.id() == first));
+    rig.s.abort(blocker).unwrap();
+    rig.run_until(|rig| rig.state(first).is_done());
+    // Its child has the place; the second is told when that is free again.
+    rig.run_until(|rig| rig.s.next() != Next::Now);
+    assert_eq!(rig.state(second), State::Waiting);
+    for filler in filler {
+        rig.s.abort(filler).unwrap();
+        let _ = rig.run();
+        rig.s.remove(filler).unwrap();
+    }
+    let _ = rig.run();
+    assert_eq!(rig.state(second), State::Success);
 }

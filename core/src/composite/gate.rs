@@ -8,7 +8,7 @@ use crate::id::NodeId;
 use crate::kind::Kind;
 use crate::links::NONE;
 use crate::marks::mark;
-use crate::node::Verdict;
+use crate::node::{ROOT, Verdict};
 use crate::observe::EventKind;
 use crate::phase::Phase;
 use crate::reason::{AbortCause, Failure, Reason};
@@ -123,8 +123,10 @@ impl Table<'_> {
     /// A gate is going. Cost: how many others wait for the same node.
     pub(crate) fn unwatch(&mut self, gate: u32) {
         if watchers::is_in_list(&self.cold, gate) {
-            if let Some(awaited) = self.awaited(gate) {
-                watchers::remove(&mut self.cold, awaited, gate);
+            // A work in such a list waits for a slot, and is in the root's.
+            let of = if self.hot[gate].kind == Kind::Work { Some(ROOT) } else { self.awaited(gate) };
+            if let Some(of) = of {
+                watchers::remove(&mut self.cold, of, gate);
             }
         }
     }

@@ -183,15 +183,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     }
 
     /// Frees the ended children that `parent` has seen.
-    #[cfg_attr(not(target_os = "none"), inline(never))]
     pub(crate) fn sweep(&mut self, parent: u32) {
-        loop {
-            let child = self.table.cold[parent].ended.first();
-            if child == ROOT {
-                return;
-            }
-            self.table.leave_ended(parent, child);
-            Slots::all(self.works).free(&mut self.table, child);
-        }
+        Slots::all(self.works).sweep(&mut self.table, parent);
     }
 }

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::id::NodeId;
 use crate::kind::Kind;
+use crate::links::NONE;
 use crate::marks::mark;
 use crate::node::{self, Cold, Hot, Note, ROOT};
 use crate::observe::EventKind;
@@ -10,6 +11,7 @@ use crate::phase::Phase;
 use crate::run_queue;
 use crate::spec::Settings;
 use crate::table::Table;
+use crate::watchers;
 
 impl Table<'_> {
     /// Whether a child could be added below `parent`.
@@ -40,6 +42,7 @@ impl Table<'_> {
         let awaited = self.awaited_by_new(parent, settings)?;
         let Some((index, generation)) = self.globals.slab.take(&mut self.hot) else {
             self.globals.totals.refused += 1;
+            self.wait_for_a_slot();
             if parent != ROOT {
                 self.emit_step(parent, EventKind::Full);
             }
@@ -108,6 +111,36 @@ impl Table<'_> {
         }
         self.hot[index].marks = 0;
         self.globals.slab.give_back(&mut self.hot, index);
+        if self.cold.root_mut().watchers != NONE {
+            self.wake_those_who_wait_for_a_slot();
+        }
+    }
+
+    /// The running work has found the table full: it will be woken when a slot is free. It is listed among the watchers of the root, which no gate can wait for.
+    fn wait_for_a_slot(&mut self) {
+        let running = self.globals.call.running;
+        if running != ROOT && self.hot[running].kind == Kind::Work {
+            watchers::add(&mut self.cold, ROOT, running);
+        }
+    }
+
+    /// First come, first served.
+    #[cold]
+    fn wake_those_who_wait_for_a_slot(&mut self) {
+        let mut latest = self.cold.root_mut().watchers;
+        let mut first = NONE;
+        // Turned around, for the latest is the first in the list.
+        while latest != NONE {
+            let next = watchers::after(&self.cold, latest);
+            self.cold[latest].next_watcher = first;
+            first = core::mem::replace(&mut latest, next);
+        }
+        self.cold.root_mut().watchers = NONE;
+        while first != NONE {
+            let next = core::mem::replace(&mut self.cold[first].next_watcher, NONE);
+            self.wake(first);
+            first = next;
+        }
     }
 }
 

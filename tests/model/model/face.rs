@@ -59,7 +59,11 @@ impl Model {
                 && deadline == Instant::MAX
                 && (node.delayed
                     || node.asleep
-                    || live == 0 && !node.handle && !self.is_queued(key) && !node.is_gate()),
+                    || live == 0
+                        && !node.handle
+                        && !self.is_queued(key)
+                        && !node.is_gate()
+                        && !self.hungry.contains(&key)),
         }
     }
 
@@ -214,11 +218,18 @@ impl Side for Model {
         let for_outside = |node: &Node| node.paused || node.state == State::Waiting && node.handle;
         let still =
             self.nodes[ROOT].order.is_empty() && self.first_alarm().is_none() && !all().any(for_outside);
-        let shut = |node: &Node| still && node.is_gate() && !node.open && node.state == State::Waiting;
+        let shut = |key: Key| {
+            let node = &self.nodes[key];
+            let hungry = self.hungry.contains(&key) && !node.turn;
+            still
+                && match node.state {
+                    State::Waiting => node.is_gate() && !node.open || hungry,
+                    State::Aborting => hungry && self.live(key) == 0,
+                    _ => false,
+                }
+        };
         let keys = self.below(ROOT).into_iter();
-        keys.filter(|key| self.seen(*key).stalled || shut(&self.nodes[*key]))
-            .map(|key| self.nodes[key].id)
-            .collect()
+        keys.filter(|key| self.seen(*key).stalled || shut(*key)).map(|key| self.nodes[key].id).collect()
     }
 
     fn metrics(&self) -> Metrics {

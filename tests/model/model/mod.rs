@@ -53,6 +53,8 @@ pub(crate) struct Model {
     now: Instant,
     /// Slots that were given back; the last one is used first.
     free: Vec<u32>,
+    /// Works that have found the table full, first come, first served.
+    hungry: Vec<Key>,
     /// How many tenants each slot has had.
     tenants: Vec<u32>,
     /// How many deadlines were armed.
@@ -177,6 +179,7 @@ impl Model {
             seed: program.seed,
             now: Instant::ZERO,
             free: vec![],
+            hungry: vec![],
             tenants: vec![],
             armed: 0,
             running: None,
@@ -291,6 +294,9 @@ impl Model {
     fn insert(&mut self, parent: Key, newcomer: Newcomer<'_>) -> Result<Key, Error> {
         let plan = newcomer.plan;
         self.accepts(parent)?;
+        if self.used_slots() == self.capacity {
+            self.sweep(ROOT);
+        }
         if plan.width == Some(0) {
             return Err(Error::ZeroConcurrency);
         }
@@ -314,6 +320,7 @@ impl Model {
         }
         let Some(id) = self.take_slot() else {
             self.metrics.totals.refused += 1;
+            self.wait_for_a_slot();
             if parent != ROOT {
                 self.emit(parent, EventKind::Full);
             }
@@ -371,6 +378,19 @@ impl Model {
             self.running = None;
         }
         self.free.push(slot);
+        self.hungry.retain(|hungry| *hungry != key);
+        for hungry in std::mem::take(&mut self.hungry) {
+            self.wake(hungry);
+        }
+    }
+
+    /// A running work has found the table full.
+    fn wait_for_a_slot(&mut self) {
+        if let Some(running) = self.running {
+            if self.nodes[running].kind == Kind::Work && !self.hungry.contains(&running) {
+                self.hungry.push(running);
+            }
+        }
     }
 
     /// Frees the ended children that a node has seen.

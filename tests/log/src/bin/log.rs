@@ -118,7 +118,12 @@ fn values() {
     let policy = Retry::times(3).constant(time).jitter(Jitter::PlusMinus(5)).within(time);
     info!("{} {}", NodeId::from_bits(2 << 32 | 7), NodeId::from_bits(0));
     info!("{} {} {}", Outcome::WaitFor(time), Outcome::RetryAfter(time, reason), Outcome::Fatal(reason));
-    info!("{} {} {}", AbortStep::WaitFor(time), AbortStep::Again, Children { live: 1, ..Children::default() });
+    info!(
+        "{} {} {}",
+        AbortStep::WaitFor(time),
+        AbortStep::Again,
+        Children { live: 1, ..Children::default() }
+    );
     info!(
         "{} {} {}",
         Next::At(Instant::from_micros(12_500_000)),
