@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use windlass::{AbortCause, Next, Outcome, Reason, Retry, Spec, State, Status};
+use windlass::{AbortCause, Boxed, Instant, Next, Outcome, Reason, Retry, Scheduler, Spec, State, Status};
 use windlass_tests::{Cx, Hook, Rig, Script, WRONG, parent};
 
 /// Panics without a word on the terminal.
@@ -48,6 +48,38 @@ fn panicking(at: Hook, act: Script) -> Script {
         }),
         _ => act.on_hook(hook),
     }
+}
+
+/// With no observer, leaves at the top are cranked by a loop of their own: a panic there is still attributed to the leaf that panicked, and the cranks
+/// are counted, that one too.
+#[test]
+fn a_panic_in_a_row_of_leaves_that_nobody_observes_is_its_leafs() {
+    struct Leaf {
+        left: u32,
+        panics: bool,
+    }
+
+    impl windlass::Work for Leaf {
+        fn on_run(&mut self, _: &mut windlass::Cx<'_, Self>) -> Outcome {
+            self.left -= 1;
+            if self.left > 0 {
+                return Outcome::Running;
+            }
+            if self.panics {
+                panics();
+            }
+            Outcome::Success
+        }
+    }
+
+    let mut s: Scheduler<Boxed<Leaf>> = Scheduler::with_capacity(2);
+    let good = s.add(Spec::work("good", Leaf { left: 5, panics: false })).unwrap();
+    let bad = s.add(Spec::work("bad", Leaf { left: 3, panics: true })).unwrap();
+    assert!(catch_unwind(AssertUnwindSafe(|| s.poll_work(Instant::ZERO))).is_err());
+    assert_eq!((s.interrupted(), s.metrics().cranks), (Some(bad), 6));
+    assert_eq!(s.poll_work(Instant::ZERO), Next::Done);
+    assert_eq!((s.state(good), s.state(bad)), (Ok(State::Success), Ok(State::Failure)));
+    assert_eq!(s.metrics().cranks, 8);
 }
 
 /// In each method of a work: the node fails with that reason, no more of its hooks are called, and its neighbour is not touched.

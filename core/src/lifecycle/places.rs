@@ -43,6 +43,9 @@ impl Table<'_> {
             self.refresh(index);
             return;
         }
+        debug_assert!(
+            self.hot[index].is_runnable() == runnable && self.hot[index].has(mark::IN_RING) != runnable
+        );
         let parent = self.change_ring(index, runnable);
         self.refresh_above(parent);
     }
@@ -73,7 +76,9 @@ impl Table<'_> {
         // The root is in nobody's ring; no index but its own is out of range.
         let node = self.hot.get(index)?;
         let runnable = node.is_runnable();
-        if runnable == node.has(mark::IN_RING) || to == Some(!runnable) {
+        let is_right = runnable == node.has(mark::IN_RING);
+        debug_assert!(is_right || to != Some(!runnable));
+        if is_right || to == Some(!runnable) {
             return None;
         }
         self.change_ring(index, runnable)
