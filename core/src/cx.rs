@@ -224,7 +224,20 @@ impl<W, A: ?Sized> Cx<'_, W, A> {
         u32::from(self.lend.view().cold.at(self.index()).retries_used) + 1
     }
 
-    /// How much longer this attempt may take; none without a timeout.
+    /// Stops the time limit of this attempt until [`Cx::restart_timeout`]: for a work that waits for its turn somewhere else (a thread, a permit), which is no
+    /// attempt yet. Does nothing without a timeout, and in an abort.
+    pub fn stop_timeout(&mut self) {
+        let index = self.index();
+        self.lend.table().stop_timeout(index);
+    }
+
+    /// Lets the time limit of this attempt count from now on.
+    pub fn restart_timeout(&mut self) {
+        let index = self.index();
+        self.lend.table().restart_timeout(index);
+    }
+
+    /// How much longer this attempt may take; none without a timeout, or while it is stopped.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
         let limit = self.lend.view().cold.at(self.index()).limit_at;

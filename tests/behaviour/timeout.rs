@@ -151,3 +151,33 @@ fn a_timeout_does_not_strike_a_node_that_is_ending() {
         assert!(!rig.s.observer().events.iter().any(|event| event.kind == EventKind::TimedOut));
     }
 }
+
+/// A work that waits for its turn elsewhere stops its limit; it counts from when it is let go on, and each attempt has a limit of its own again.
+#[test]
+fn a_limit_that_is_stopped_counts_from_its_restart() {
+    let mut rig = Rig::new(2);
+    let mut step = 0;
+    let work = Script::new(move |cx| {
+        step += 1;
+        match step {
+            1 => {
+                cx.stop_timeout();
+                assert_eq!(cx.time_left(), None);
+                Outcome::WaitFor(secs(100)) // for a thread, say
+            }
+            2 => {
+                cx.restart_timeout();
+                assert_eq!(cx.time_left(), Some(secs(3)));
+                Outcome::Waiting // for what the thread does
+            }
+            _ => Outcome::Waiting,
+        }
+    });
+    let retry = Retry::times(1).constant(secs(10));
+    let w = rig.add(work.spec("w").timeout(secs(3)).retry(retry));
+    rig.run_until(|rig| rig.node(w).failure().is_some());
+    assert_eq!(rig.elapsed(), secs(103));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(w), rig.elapsed()), (State::Failure, secs(103 + 10 + 3)));
+    assert_eq!(rig.node(w).attempt(), 2);
+}

@@ -9,7 +9,7 @@ use crate::observe::EventKind;
 use crate::phase::Phase;
 use crate::reason::Failure;
 use crate::table::Table;
-use crate::time::micros;
+use crate::time::{UNLIMITED, micros};
 
 impl Table<'_> {
     /// What begins an attempt, after the phase has become `Running`.
@@ -22,10 +22,29 @@ impl Table<'_> {
             self.clear_failure(index);
         }
         if limited {
+            self.restart_timeout(index);
+        }
+    }
+
+    /// The limit of the attempt that is going on is off.
+    pub(crate) fn stop_timeout(&mut self, index: u32) {
+        if self.has_limited_attempt(index) {
+            self.set_limit(index, UNLIMITED);
+        }
+    }
+
+    /// The limit of the attempt that is going on counts from now.
+    pub(crate) fn restart_timeout(&mut self, index: u32) {
+        if self.has_limited_attempt(index) {
             let now = self.ask_time();
             let limit = self.cold[index].timeout.after(now);
             self.set_limit(index, limit);
         }
+    }
+
+    fn has_limited_attempt(&self, index: u32) -> bool {
+        let hot = &self.hot[index];
+        hot.has(mark::LIMITED) && hot.phase == Phase::Running && self.globals.call.hook != index
     }
 
     pub(crate) fn set_failure(&mut self, index: u32, failure: Failure) {
