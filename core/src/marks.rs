@@ -40,6 +40,8 @@ pub(crate) mod mark {
 
     /// It has a failure: its own, or the first among its children.
     pub(crate) const BLAMED: u32 = 1 << 10;
+    /// It, or a member of it, has failed for good: it is not tried again.
+    pub(crate) const FATAL: u32 = 1 << 28;
 
     // ---- until it ends ----
 
@@ -115,6 +117,7 @@ mod tests {
             TAGGED,
             STARTED,
             BLAMED,
+            FATAL,
             TURN,
             ACTIVE,
             IN_RING,

@@ -129,8 +129,8 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    pub(crate) const fn is_retryable(self) -> bool {
-        matches!(self, Self::Failure | Self::FailureAfter)
+    pub(crate) const fn is_failure(self) -> bool {
+        !matches!(self, Self::Success | Self::Aborted)
     }
 }
 

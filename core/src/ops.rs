@@ -134,7 +134,7 @@ pub(crate) fn pause(table: &mut Table<'_>, id: NodeId, paused: bool) -> Result<(
 pub(crate) fn restart<W>(table: &mut Table<'_>, slots: &mut Slots<'_, W>, id: NodeId) -> Result<(), Error> {
     let index = table.resolve(id)?;
     table.restart(index)?;
-    slots.renew_below(table, index);
+    slots.renew_below(table, index, true);
     Ok(())
 }
 

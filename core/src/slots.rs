@@ -80,15 +80,21 @@ impl<'a, W> Slots<'a, W> {
     }
 
     /// Makes everything below `top` as new: what a work or a generator added is freed, and the members of composites are pending again.
-    pub(crate) fn renew_below(&mut self, table: &mut Table<'_>, top: u32) {
+    ///
+    /// A member that somebody has aborted stays so, unless somebody has also asked for the new life.
+    pub(crate) fn renew_below(&mut self, table: &mut Table<'_>, top: u32, restart: bool) {
         let mut index = top;
         while index != ROOT {
-            self.renew_children(table, index);
-            index = table.next_in_tree(top, index, true);
+            // What stays as it is, stays so with all below it.
+            let renewed = !table.hot[index].phase.is_done();
+            if renewed {
+                self.renew_children(table, index, restart);
+            }
+            index = table.next_in_tree(top, index, renewed);
         }
     }
 
-    fn renew_children(&mut self, table: &mut Table<'_>, parent: u32) {
+    fn renew_children(&mut self, table: &mut Table<'_>, parent: u32, restart: bool) {
         let kind = table.hot[parent].kind;
         table.hot[parent].clear(mark::OPEN);
         let cold = &mut table.cold[parent];
@@ -104,6 +110,8 @@ impl<'a, W> Slots<'a, W> {
                 if kind.is_dynamic() {
                     table.leave_ended(parent, child);
                     self.free(table, child);
+                } else if !restart && table.was_aborted_by_a_user(child) {
+                    table.cold[parent].aborted += 1;
                 } else {
                     table.cold[parent].live += 1;
                     table.make_new(child);

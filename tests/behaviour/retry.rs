@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use windlass::{EventKind, Instant, Next, NodeId, Outcome, Reason, Retry, Spec, State};
-use windlass_tests::{Hook, Rig, STEP, Script, WRONG, secs};
+use windlass_tests::{Hook, Rig, STEP, Script, WRONG, parent, secs};
 
 /// "BasicWork test", section "work retries and fails".
 ///
@@ -66,7 +66,7 @@ fn a_work_may_choose_its_delay() {
     assert_eq!((rig.run(), rig.state(b), rig.world.of("b").runs), (Next::Done, State::Failure, 1));
 }
 
-/// `Fatal` is not retried whatever the budget; the parent's own budget goes on.
+/// `Fatal` is not retried whatever the budget, not by the composites above either; a work decides itself.
 #[test]
 fn a_fatal_failure_is_not_retried() {
     let mut rig = Rig::new(4);
@@ -75,8 +75,55 @@ fn a_fatal_failure_is_not_retried() {
     assert_eq!(rig.run(), Next::Done);
     assert_eq!((rig.state(a), rig.state(q)), (State::Failure, State::Failure));
     let c = rig.world.of("a");
-    assert_eq!((c.runs, c.retries, c.failures), (2, 0, 2));
-    assert_eq!(rig.elapsed(), secs(1), "only the sequence has waited");
+    assert_eq!((c.runs, c.retries, c.failures), (1, 0, 1));
+    assert_eq!(rig.elapsed(), Duration::ZERO);
+
+    let mut rig = Rig::new(8);
+    let top = rig.add(Spec::parallel("top").retry(Retry::A_LOT));
+    let gate = rig.add_below(top, Script::asks(|_| windlass::Check::Yes).gate("gate").retry(Retry::A_LOT));
+    let graph = rig.add_below(gate, Spec::graph("graph").retry(Retry::A_LOT));
+    rig.add_below(graph, Script::says(Outcome::Fatal(WRONG)).spec("b"));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(top), rig.world.of("b").runs), (State::Failure, 1));
+
+    let mut rig = Rig::new(8);
+    let work = rig.add(parent("work").retry(Retry::ONCE));
+    rig.add_below(work, Script::says(Outcome::Fatal(WRONG)).spec("c"));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(rig.node(work).attempt(), 2, "a work decides itself");
+
+    let mut rig = Rig::new(8);
+    let any = rig.add(Spec::any("any").retry(Retry::ONCE));
+    rig.add_below(any, Script::says(Outcome::Fatal(WRONG)).spec("d"));
+    rig.add_below(any, Script::fails_at(1).spec("e"));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(rig.node(any).attempt(), 2, "another one may still succeed");
+}
+
+/// A member that somebody has aborted does not run again when its composite is tried again; a restart that somebody asks for runs it.
+#[test]
+fn an_abort_that_somebody_asked_for_is_final() {
+    let mut rig = Rig::new(8);
+    let p = rig.add(Spec::parallel("p").retry(Retry::ONCE).on_failure(windlass::OnFailure::Finish));
+    let a = rig.add_below(p, Script::waits().spec("a"));
+    rig.add_below(p, Script::steps(3).spec("b"));
+    rig.run_until(|rig| rig.state(a) == State::Waiting);
+    rig.s.abort(a).unwrap();
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(p), rig.world.of("a").runs, rig.node(p).attempt()), (State::Failure, 1, 1));
+    rig.s.restart(p).unwrap();
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(p), rig.world.of("a").runs > 1), (State::Success, true));
+
+    // A quorum can go on without it.
+    let mut rig = Rig::new(8);
+    let any = rig.add(Spec::any("any").retry(Retry::ONCE));
+    let a = rig.add_below(any, Script::waits().spec("a"));
+    rig.add_below(any, Script::fails().spec("b"));
+    rig.run_until(|rig| rig.state(a) == State::Waiting);
+    rig.s.abort(a).unwrap();
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(a), rig.world.of("a").runs, rig.world.of("b").runs), (State::Aborted, 1, 2));
 }
 
 /// A limit on all attempts together: a retry that could start only later is not waited for.

@@ -76,8 +76,9 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     /// A child of a composite has ended: its verdict, if it ends now too.
     fn decide_anew(&mut self, parent: u32) -> Option<Verdict> {
         let decision = self.decide(parent);
-        let retries = decision.is_some_and(|(verdict, _)| verdict.is_retryable());
-        if self.table.hot[parent].kind == Kind::Batch && !retries {
+        // A batch that has failed keeps its last children, so that they can be looked at.
+        let failed = decision.is_some_and(|(verdict, _)| verdict.is_failure());
+        if self.table.hot[parent].kind == Kind::Batch && !failed {
             self.sweep(parent);
             self.table.ask_turn(parent);
         }
@@ -109,8 +110,10 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
                     None => Some(self.raise(index, true)),
                 }
             }
-            Verdict::Fatal => Some(self.raise(index, true)),
-            Verdict::Panicked => Some(self.raise(index, false)),
+            Verdict::Fatal | Verdict::Panicked => {
+                self.table.hot[index].set(mark::FATAL);
+                Some(self.raise(index, verdict == Verdict::Fatal))
+            }
         }
     }
 
@@ -162,7 +165,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
             self.table.abort(index, cause, by, deadline);
             return;
         }
-        Slots::all(self.works).renew_below(&mut self.table, index);
+        Slots::all(self.works).renew_below(&mut self.table, index, false);
         self.table.back_off(index, delay);
     }
 

@@ -19,6 +19,7 @@ impl Table<'_> {
         let (blamed, limited) = (hot.has(mark::BLAMED), hot.has(mark::LIMITED));
         if blamed && self.cold[index].failed == 0 && self.cold[index].aborted == 0 {
             // The last attempt's; a child of this one may have been aborted already.
+            self.hot[index].clear(mark::FATAL);
             self.clear_failure(index);
         }
         if limited {

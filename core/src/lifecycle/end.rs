@@ -139,7 +139,14 @@ impl Table<'_> {
     fn remember_failure(&mut self, parent: u32, child: u32) {
         let (hot, cold) = (&self.hot[parent], &self.cold[parent]);
         let first = cold.failed.saturating_add(cold.aborted) == 1;
-        if parent == ROOT || hot.phase.is_ending() || !first && hot.has(mark::BLAMED) {
+        if parent == ROOT || hot.phase.is_ending() {
+            return;
+        }
+        let known = !first && hot.has(mark::BLAMED);
+        if hot.kind != Kind::Work && self.is_final(child) {
+            self.hot[parent].set(mark::FATAL);
+        }
+        if known {
             return;
         }
         let failure = match self.notes[child].failure() {
@@ -147,6 +154,17 @@ impl Table<'_> {
             _ => Failure { reason: Reason::CHILD_ABORTED, origin: self.id(child) },
         };
         self.set_failure(parent, failure);
+    }
+
+    /// Whether an end is meant for good: a failure that says so, or an abort that somebody has asked for.
+    fn is_final(&self, index: u32) -> bool {
+        let hot = &self.hot[index];
+        hot.has(mark::FATAL) || self.was_aborted_by_a_user(index)
+    }
+
+    pub(crate) fn was_aborted_by_a_user(&self, index: u32) -> bool {
+        let hot = &self.hot[index];
+        hot.phase == Phase::Aborted && hot.cause() == AbortCause::User
     }
 
     // ---- children that have ended, for a parent that looks at them ----

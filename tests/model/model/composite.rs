@@ -10,33 +10,35 @@ impl Model {
     /// How a composite ends, and why its other children are aborted; none if it goes on.
     pub(super) fn decide(&mut self, key: Key) -> Option<(Verdict, AbortCause)> {
         const SUCCESS: Option<(Verdict, AbortCause)> = Some((Verdict::Success, AbortCause::SiblingWon));
-        const FAILURE: Option<(Verdict, AbortCause)> =
-            Some((Verdict::Failure(None), AbortCause::ParentFailed));
         let live = self.live(key);
         let node = &self.nodes[key];
         let bad = node.failed + node.aborted;
+        // A quorum may come about without the one that has failed for good.
+        let for_good = node.fatal && node.kind != Kind::Quorum;
+        let failure = if for_good { Verdict::Fatal } else { Verdict::Failure(None) };
+        let failure = Some((failure, AbortCause::ParentFailed));
         match node.plan.shape {
             Shape::Quorum(needed) if node.succeeded >= needed => SUCCESS,
             Shape::Quorum(needed) if node.succeeded + live >= needed => None,
             Shape::Quorum(_) => {
                 self.miss_quorum(key);
-                FAILURE
+                failure
             }
             Shape::Race if node.succeeded > 0 => SUCCESS,
-            Shape::Race if bad > 0 => FAILURE,
+            Shape::Race if bad > 0 => failure,
             // Nobody runs.
             Shape::Race if live == 0 => {
                 self.miss_quorum(key);
-                FAILURE
+                failure
             }
             Shape::Race => None,
-            _ if bad > 0 && node.on_failure == OnFailure::Stop => FAILURE,
+            _ if bad > 0 && node.on_failure == OnFailure::Stop => failure,
             _ if live > 0 => None,
             // There may be more to come.
             Shape::Batch { .. } if !node.open => None,
             // The condition may come true; but not for a child that was aborted meanwhile.
             _ if node.is_gate() && !node.open && bad == 0 => None,
-            _ if bad > 0 && node.on_failure == OnFailure::Finish => FAILURE,
+            _ if bad > 0 && node.on_failure == OnFailure::Finish => failure,
             _ => SUCCESS,
         }
     }

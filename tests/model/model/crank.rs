@@ -373,8 +373,10 @@ impl Model {
                 }
                 self.raise(key, true);
             }
-            Verdict::Fatal => self.raise(key, true),
-            Verdict::Panicked => self.raise(key, false),
+            Verdict::Fatal | Verdict::Panicked => {
+                self.nodes[key].fatal = true;
+                self.raise(key, matches!(verdict, Verdict::Fatal));
+            }
         }
         self.release_dependents(key);
         self.child_ended(self.nodes[key].parent);
@@ -419,7 +421,7 @@ impl Model {
             self.abort(key, request);
             return;
         }
-        self.renew_below(key);
+        self.renew_below(key, false);
         self.go(key, State::Retrying);
         self.wait_for_retry(key, delay);
     }
@@ -458,7 +460,7 @@ impl Model {
             State::Aborting if live == 0 && kind != Kind::Work => self.conclude(parent, Verdict::Aborted),
             State::Running if kind != Kind::Work => {
                 let decision = self.decide(parent);
-                if kind == Kind::Batch && !matches!(decision, Some((Verdict::Failure(_), _))) {
+                if kind == Kind::Batch && !matches!(decision, Some((Verdict::Failure(_) | Verdict::Fatal, _))) {
                     self.sweep(parent);
                     self.ask_turn(parent);
                 }

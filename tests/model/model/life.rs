@@ -101,6 +101,7 @@ impl Model {
         let node = &mut self.nodes[key];
         // What the last attempt failed for. A child of this one may have been aborted before the start.
         if node.failed == 0 && node.aborted == 0 {
+            node.fatal &= node.failure.is_none();
             node.failure = None;
         }
         node.limit_at = node.plan.timeout.map_or(Instant::MAX, |timeout| self.now + timeout);
@@ -166,7 +167,7 @@ impl Model {
         if self.running != Some(parent) {
             self.wake(parent);
         }
-        self.renew_below(key);
+        self.renew_below(key, true);
         Ok(())
     }
 
@@ -178,24 +179,33 @@ impl Model {
         node.open = false;
         node.forced = false;
         node.skipped = false;
+        node.fatal = false;
         node.retries_used = 0;
         node.failure = None;
         node.aborted_by = None;
     }
 
     /// Makes everything below a node as new: what a work or a generator added is freed, the members of composites are pending again.
-    pub(super) fn renew_below(&mut self, key: Key) {
+    ///
+    /// Members that somebody has aborted stay so, but in a restart.
+    pub(super) fn renew_below(&mut self, key: Key, restart: bool) {
         let earlier = self.total(key) - self.live(key);
         let node = &mut self.nodes[key];
         node.open = false;
         node.earlier += earlier;
         (node.succeeded, node.failed, node.aborted) = (0, 0, 0);
         let dynamic = node.is_dynamic();
-        let children = self.nodes[key].children.clone();
+        let mut children = self.nodes[key].children.clone();
         assert!(
             children.iter().all(|child| self.nodes[*child].state.is_done()),
             "nothing lives below an end"
         );
+        if !dynamic && !restart {
+            let stays = |node: &super::Node| node.state == State::Aborted && node.cause == AbortCause::User;
+            let stay = children.iter().filter(|child| stays(&self.nodes[**child])).count();
+            self.nodes[key].aborted = u32::try_from(stay).unwrap();
+            children.retain(|child| !stays(&self.nodes[*child]));
+        }
         for child in &children {
             if dynamic {
                 self.free(*child);
@@ -209,7 +219,7 @@ impl Model {
         }
         for child in children {
             self.offer(child);
-            self.renew_below(child);
+            self.renew_below(child, restart);
         }
     }
 
@@ -247,6 +257,13 @@ impl Model {
             State::Failure => self.metrics.totals.failed += 1,
             _ if blocked => self.metrics.totals.blocked += 1,
             _ => self.metrics.totals.aborted += 1,
+        }
+        // What was meant for good is so for the composite, too.
+        let node = &self.nodes[key];
+        let meant = node.fatal || to == State::Aborted && node.cause == AbortCause::User;
+        let above = &mut self.nodes[parent];
+        if to != State::Success && parent != ROOT && !above.is_ending() && above.kind != Kind::Work && meant {
+            above.fatal = true;
         }
         // The first failure of an attempt is the parent's, if that fails for its children's sake.
         let above = &self.nodes[parent];

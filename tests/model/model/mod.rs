@@ -133,6 +133,8 @@ struct Node {
     /// It waits, and no wake ends that.
     asleep: bool,
     skipped: bool,
+    /// It, or a member of it, has failed for good in this attempt.
+    fatal: bool,
     /// Its abort was asked for between two polls: its drain is counted from the next one.
     untimed: bool,
     /// The gate is open; the generator is exhausted.
@@ -447,6 +449,7 @@ impl Node {
             late: false,
             asleep: false,
             skipped: false,
+            fatal: false,
             untimed: false,
             open: false,
             forced: false,
