@@ -49,6 +49,10 @@ macro_rules! dynamic {
                 self.0.on_failure_raise(cx);
             }
 
+            fn rewinds(&self) -> bool {
+                self.0.rewinds()
+            }
+
             fn on_next(&mut self, cx: &mut Cx<'_, Self, A>) -> Generated {
                 self.0.on_next(cx)
             }

@@ -38,6 +38,8 @@ impl Reason {
     pub const REFUSED: Self = Self::new("callback refused");
     /// The table had no room for what a batch wanted to add.
     pub const TABLE_FULL: Self = Self::new("table full");
+    /// A batch was to begin again, and its generator cannot; see [`Work::rewinds`](crate::Work::rewinds).
+    pub const NOT_REWOUND: Self = Self::new("generator cannot begin again");
     /// A batch's generator said that it added a child and did not.
     pub const NOTHING_ADDED: Self = Self::new("generator added nothing");
     /// An async work's node has no wake set, or no cell of that set's row; see [`Cx::waker`](crate::Cx::waker).

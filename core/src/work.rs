@@ -216,6 +216,12 @@ pub trait Work<W = Self, A: ?Sized = ()> {
         Generated::Exhausted
     }
 
+    /// Whether [`Work::on_reset`] takes the generator of a batch back to its first item. If not (the default), a batch that has asked it for items is not tried
+    /// again, and fails for good if something above it is: what the first attempt took out would be missing from the second, which would succeed without it.
+    fn rewinds(&self) -> bool {
+        false
+    }
+
     /// Asked as the predicate of a gate (until it says yes) or as a callback (once).
     fn on_check(&mut self, cx: &mut Cx<'_, W, A>) -> Check {
         let _ = cx;

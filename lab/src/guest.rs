@@ -102,6 +102,10 @@ where
         self.call(cx, W::on_failure_raise);
     }
 
+    fn rewinds(&self) -> bool {
+        self.work.rewinds()
+    }
+
     fn on_next(&mut self, cx: &mut Host<'_, W, A>) -> Generated {
         if let Some(Fault::FailForGood) = self.enter(cx, Call::Next) {
             return Generated::Added;

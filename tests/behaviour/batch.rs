@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use windlass::{Error, Generated, Instant, Next, NodeId, OnFailure, Outcome, Reason, Retry, Spec, State};
 use windlass_tests::{Any, Cx, Rig, Script, WRONG, leaf, name};
@@ -428,4 +429,40 @@ fn a_generator_may_abort_its_batch() {
     assert_eq!(rig.run(), Next::Done, "{}", rig.tree());
     assert_eq!((rig.state(b), rig.world.of("item").runs), (State::Aborted, 0));
     assert_eq!(rig.node(b).aborted_by(), Some(b));
+}
+
+/// A generator that cannot begin again, as one over an iterator: after a failed item the batch is not tried again, for the second attempt would succeed without
+/// what the first has taken out.
+#[test]
+fn a_batch_over_an_iterator_does_not_succeed_without_its_items() {
+    let over_an_iterator = || {
+        let mut items = ["a", "b", "c"].into_iter();
+        Script::yields(move |cx| {
+            let Some(name) = items.next() else { return Generated::Exhausted };
+            let item = if name == "b" { Script::fails() } else { Script::steps(1) };
+            cx.add_child(item.spec(name)).unwrap();
+            Generated::Added
+        })
+    };
+    let mut rig = Rig::new(16);
+    let b = rig.add(over_an_iterator().one_way().batch("batch").retry(Retry::A_LOT));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(b), rig.node(b).attempt(), rig.elapsed()), (State::Failure, 1, Duration::ZERO));
+    assert_eq!(rig.node(b).failure().unwrap().reason, WRONG);
+
+    // As a member of a composite that is tried again, and in a new life, it says that it cannot.
+    let mut rig = Rig::new(16);
+    let mut empty = ["x"].into_iter();
+    let generator = Script::yields(move |cx| {
+        let Some(name) = empty.next() else { return Generated::Exhausted };
+        cx.add_child(Script::steps(1).spec(name)).unwrap();
+        Generated::Added
+    });
+    let q = rig.add(Spec::sequence("q").retry(Retry::ONCE));
+    let b = rig.add_below(q, generator.one_way().batch("batch"));
+    rig.add_below(q, Script::fails().spec("fails"));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(q), rig.state(b)), (State::Failure, State::Failure));
+    assert_eq!(rig.node(b).failure().unwrap().reason, Reason::NOT_REWOUND);
+    assert_eq!(rig.world.of("fails").runs, 1);
 }

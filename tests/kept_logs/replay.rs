@@ -114,6 +114,10 @@ impl Work<Self, Yard> for Hand {
         }
     }
 
+    fn rewinds(&self) -> bool {
+        true
+    }
+
     fn on_next(&mut self, cx: &mut Cx<'_, Self, Yard>) -> Generated {
         self.1 += 1;
         if self.1 > 2 || cx.add_child(Spec::work("item", hand(Job::Steps(2)))).is_err() {

@@ -196,6 +196,10 @@ impl Work<Self, World> for Wild {
         Self::meddle(cx);
     }
 
+    fn rewinds(&self) -> bool {
+        true
+    }
+
     fn on_next(&mut self, cx: &mut Context<'_>) -> Generated {
         let spec = cx.app().spec();
         if cx.app().is_ending() || cx.app().draw(4) == 0 {

@@ -129,6 +129,10 @@ impl Work<Self, Yard> for Hand {
         cx.app().held.remove(&id);
     }
 
+    fn rewinds(&self) -> bool {
+        true
+    }
+
     fn on_next(&mut self, cx: &mut Context<'_>) -> Generated {
         self.step += 1;
         if self.step > 3 || cx.add_child(work("item", Job::Steps(2))).is_err() {

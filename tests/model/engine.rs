@@ -328,6 +328,10 @@ impl Work<Self, World> for Scripted {
         script::hook(&mut Running { cx, work: self }, self.me, Method::FailureRaise);
     }
 
+    fn rewinds(&self) -> bool {
+        self.me.rewinds()
+    }
+
     fn on_next(&mut self, cx: &mut Cx<'_, Self, World>) -> Generated {
         script::on_next(&mut Running { cx, work: self }, self.me)
     }

@@ -112,6 +112,7 @@ fn must() -> Vec<String> {
         Reason::REFUSED,
         Reason::TABLE_FULL,
         Reason::NOTHING_ADDED,
+        Reason::NOT_REWOUND,
     ] {
         must.push(format!("failed: {}", reason.text()));
     }

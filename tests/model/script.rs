@@ -88,6 +88,13 @@ pub(crate) struct Me {
     pub(crate) ordinal: usize,
 }
 
+impl Me {
+    /// Whether it can begin again as the generator of a batch: two in three can.
+    pub(crate) const fn rewinds(self) -> bool {
+        self.ordinal % 3 > 0
+    }
+}
+
 /// A node that was added.
 #[derive(Clone, Copy, Debug)]
 struct Born {

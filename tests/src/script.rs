@@ -40,6 +40,7 @@ pub struct Script {
     abort: Call<AbortStep>,
     check: Call<Check>,
     next: Call<Generated>,
+    rewinds: bool,
     hook: Listener,
     _holds: Option<Rc<()>>,
 }
@@ -58,6 +59,7 @@ impl Script {
             abort: Box::new(|_| AbortStep::Done),
             check: Box::new(|_| Check::Yes),
             next: Box::new(|_| Generated::Exhausted),
+            rewinds: true,
             hook: Box::new(|_, _| {}),
             _holds: None,
         }
@@ -169,6 +171,13 @@ impl Script {
         self
     }
 
+    /// As a generator, cannot begin again.
+    #[must_use]
+    pub fn one_way(mut self) -> Self {
+        self.rewinds = false;
+        self
+    }
+
     /// Yields this.
     #[must_use]
     pub fn on_next(mut self, next: impl FnMut(&mut Cx<'_>) -> Generated + 'static) -> Self {
@@ -277,6 +286,10 @@ impl Work<Any, World> for Script {
     fn on_failure_raise(&mut self, cx: &mut Cx<'_>) {
         note(cx, Hook::Raise);
         (self.hook)(Hook::Raise, cx);
+    }
+
+    fn rewinds(&self) -> bool {
+        self.rewinds
     }
 
     fn on_next(&mut self, cx: &mut Cx<'_>) -> Generated {

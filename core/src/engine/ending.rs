@@ -131,10 +131,14 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     /// The delay before the next attempt, if there is one: what the work asked for, or what the policy says.
     fn next_delay(&mut self, index: u32, asked: bool) -> Option<u64> {
         let cold = &self.table.cold[index];
-        let used = cold.retries_used;
-        if used >= cold.retry.budget() {
+        if cold.retries_used >= cold.retry.budget() {
             return None;
         }
+        if self.table.hot[index].kind == Kind::Batch && !self.rewinds(index) {
+            return None;
+        }
+        let cold = &self.table.cold[index];
+        let used = cold.retries_used;
         let delay = if asked {
             cold.param
         } else {

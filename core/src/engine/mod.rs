@@ -208,6 +208,15 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         self.call_for(index, index, none, call)
     }
 
+    /// Whether a batch's generator can begin again.
+    pub(crate) fn rewinds(&mut self, index: u32) -> bool {
+        let Some(Some(work)) = self.works.get(index as usize) else { return true };
+        self.table.globals.call.running = index;
+        let rewinds = work.rewinds();
+        self.table.globals.call.running = ROOT;
+        rewinds
+    }
+
     /// Calls a hook of a node that is ending.
     pub(crate) fn hook(&mut self, index: u32, call: impl FnOnce(&mut W, &mut Cx<'_, W, A>)) {
         self.table.globals.call.hook = index;

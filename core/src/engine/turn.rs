@@ -58,6 +58,10 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
             self.table.cold[index].set_started_at(now);
         }
         self.table.begin_attempt(index);
+        let earlier = self.table.cold[index].earlier;
+        if earlier > 0 && self.table.hot[index].kind == Kind::Batch && !self.rewinds(index) {
+            self.fail(index, Reason::NOT_REWOUND, Verdict::Fatal, AbortCause::ParentFailed);
+        }
     }
 
     /// The node's own turn. True if the crank may go on to a child of it.

@@ -135,6 +135,10 @@ impl<B: Board, W: From<Step>> Work<W, Update<B>> for Step {
         }
     }
 
+    fn rewinds(&self) -> bool {
+        matches!(self, Self::Pages { .. })
+    }
+
     fn on_next(&mut self, cx: &mut Context<'_, B, W>) -> Generated {
         let Self::Pages { begun } = self else { return Generated::Exhausted };
         if cx.app().offer().is_none_or(|offer| *begun >= offer.pages) {

@@ -129,6 +129,10 @@ impl<'o> Work<Self, Pen<'o>> for Act {
         self.hook(cx, "on_failure_raise");
     }
 
+    fn rewinds(&self) -> bool {
+        true
+    }
+
     fn on_next(&mut self, cx: &mut Context<'_, 'o>) -> Generated {
         let next = (self.next)(self, cx);
         self.step += 1;

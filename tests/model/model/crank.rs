@@ -158,6 +158,10 @@ impl Model {
         node.turn = true;
         node.woken = false;
         self.begin_attempt(key);
+        let node = &self.nodes[key];
+        if node.kind == Kind::Batch && node.earlier > 0 && !node.me.rewinds() {
+            self.fail(key, Reason::NOT_REWOUND, Verdict::Fatal);
+        }
     }
 
     fn time_out(&mut self, key: Key) {
@@ -396,7 +400,7 @@ impl Model {
     /// The delay before the next attempt, if there is one.
     fn next_delay(&self, key: Key, asked: Option<Duration>) -> Option<Duration> {
         let node = &self.nodes[key];
-        if node.retries_used >= node.retry.budget() {
+        if node.retries_used >= node.retry.budget() || node.kind == Kind::Batch && !node.me.rewinds() {
             return None;
         }
         let delay =
@@ -460,7 +464,8 @@ impl Model {
             State::Aborting if live == 0 && kind != Kind::Work => self.conclude(parent, Verdict::Aborted),
             State::Running if kind != Kind::Work => {
                 let decision = self.decide(parent);
-                if kind == Kind::Batch && !matches!(decision, Some((Verdict::Failure(_) | Verdict::Fatal, _))) {
+                if kind == Kind::Batch && !matches!(decision, Some((Verdict::Failure(_) | Verdict::Fatal, _)))
+                {
                     self.sweep(parent);
                     self.ask_turn(parent);
                 }

@@ -48,6 +48,13 @@ impl<'a> Work<Node<'a>, Job> for Node<'a> {
         }
     }
 
+    fn rewinds(&self) -> bool {
+        match self {
+            Self::Update(step) => Work::<Self, Job>::rewinds(step),
+            Self::Lamp(_) => false,
+        }
+    }
+
     fn on_next(&mut self, cx: &mut Cx<'_, Self, Job>) -> Generated {
         match self {
             Self::Update(step) => step.on_next(cx),
