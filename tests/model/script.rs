@@ -91,7 +91,7 @@ pub(crate) struct Me {
 impl Me {
     /// Whether it can begin again as the generator of a batch: two in three can.
     pub(crate) const fn rewinds(self) -> bool {
-        self.ordinal % 3 > 0
+        !self.ordinal.is_multiple_of(3)
     }
 }
 
