@@ -62,6 +62,7 @@ impl Table<'_> {
 
     /// The time at this moment, for what is counted from now on; between two polls, the time of the last one. User code may have taken its time, so
     /// what was known when the poll began is too early.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn ask_time(&mut self) -> u64 {
         self.globals.now = self.time();
         self.globals.now

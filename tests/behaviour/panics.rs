@@ -323,3 +323,74 @@ fn a_hundred_panics_are_each_accounted_for() {
     assert_eq!((counts.failed, counts.live), (99, 0));
     assert_eq!(rig.node(p).failure().unwrap().reason, WRONG);
 }
+
+/// A work whose drop panics, once.
+struct Fragile(std::rc::Rc<std::cell::Cell<bool>>);
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        if !self.0.replace(true) {
+            panics();
+        }
+    }
+}
+
+/// A child's drop panics while its parent is tried again: the parent has failed, and does not stay between two attempts.
+#[test]
+fn a_drop_that_panics_while_the_parent_is_tried_again_fails_the_parent() {
+    let mut rig = Rig::new(8);
+    let dropped = std::rc::Rc::default();
+    let fragile = Fragile(std::rc::Rc::clone(&dropped));
+    let mut child = Some(Script::new(move |_| {
+        let _ = &fragile;
+        Outcome::Failure(WRONG)
+    }));
+    let w = Script::new(move |cx| {
+        if let Some(child) = child.take() {
+            cx.add_child(child.spec("child")).unwrap();
+        }
+        cx.children().outcome()
+    });
+    let w = rig.add(w.spec("w").retry(Retry::times(3)));
+    let other = rig.add(Script::steps(9).spec("other"));
+    assert_eq!(tick(&mut rig), 1);
+    assert!(dropped.get());
+    assert_eq!((rig.state(w), rig.state(other)), (State::Failure, State::Success));
+    assert_eq!(rig.node(w).failure().unwrap().reason, Reason::PANICKED);
+}
+
+/// A child's drop panics when its parent has seen its end: what the parent has said in this step is not lost, for it has failed.
+#[test]
+fn a_drop_that_panics_in_its_parents_turn_fails_the_parent() {
+    let mut rig = Rig::new(8);
+    let dropped = std::rc::Rc::default();
+    let fragile = Fragile(std::rc::Rc::clone(&dropped));
+    let mut child = Some(Script::new(move |_| {
+        let _ = &fragile;
+        Outcome::Success
+    }));
+    let w = Script::new(move |cx| {
+        if let Some(child) = child.take() {
+            cx.add_child(child.spec("child")).unwrap();
+        }
+        cx.children().outcome()
+    });
+    let w = rig.add(w.spec("w"));
+    assert_eq!(tick(&mut rig), 1);
+    assert_eq!((rig.state(w), rig.world.of("w").runs), (State::Failure, 2));
+}
+
+/// Runs to the end, and says how often somebody panicked.
+fn tick(rig: &mut Rig) -> u32 {
+    let mut panics = 0;
+    loop {
+        match catch_unwind(AssertUnwindSafe(|| rig.run())) {
+            Ok(next) => {
+                assert_eq!(next, Next::Done);
+                return panics;
+            }
+            Err(_) => panics += 1,
+        }
+        assert!(panics < 10, "no end in sight");
+    }
+}

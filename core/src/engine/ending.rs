@@ -16,6 +16,7 @@ use crate::work::Work;
 
 impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     /// Notes why a node fails. A work that only says that a child failed keeps that child's reason and origin.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn blame(&mut self, index: u32, reason: Reason) {
         let origin = self.table.id(index);
         if reason != Reason::CHILD_FAILED || !self.table.hot[index].has(mark::BLAMED) {
@@ -30,6 +31,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     }
 
     /// Ends a node whose verdict is known: aborts what still lives below it, and concludes when that has drained.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn settle(&mut self, index: u32, verdict: Verdict, cause: AbortCause) {
         if !self.table.hot[index].has(mark::ARMED | mark::PARENT) || self.drain(index, verdict, cause) {
             self.conclude(index, verdict);
@@ -45,7 +47,9 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         }
         self.table.cold[index].verdict = verdict;
         self.table.hot[index].clear(mark::TURN);
-        self.table.go(index, Phase::Settling);
+        if self.table.hot[index].phase != Phase::Settling {
+            self.table.go(index, Phase::Settling);
+        }
         self.table.limit_settling(index);
         let by = self.table.id(index);
         self.table.abort_children(index, cause, Some(by));
@@ -74,6 +78,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     }
 
     /// A child of a composite has ended: its verdict, if it ends now too.
+    #[cfg_attr(target_os = "none", inline(never))]
     fn decide_anew(&mut self, parent: u32) -> Option<Verdict> {
         let decision = self.decide(parent);
         // A batch that has failed keeps its last children, so that they can be looked at.
@@ -117,6 +122,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn raise(&mut self, index: u32, hooks: bool) -> Ended {
         if hooks {
             self.hook(index, W::on_failure_raise);
@@ -129,6 +135,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     }
 
     /// The delay before the next attempt, if there is one: what the work asked for, or what the policy says.
+    #[cfg_attr(target_os = "none", inline(never))]
     fn next_delay(&mut self, index: u32, asked: bool) -> Option<u64> {
         let cold = &self.table.cold[index];
         if cold.retries_used >= cold.retry.budget() {
@@ -152,6 +159,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         retry.lasts(elapsed.saturating_add(delay)).then_some(delay)
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn retry(&mut self, index: u32, delay: u64) {
         self.table.stop_timer(index);
         self.hook(index, W::on_failure_retry);
@@ -169,7 +177,10 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
             self.table.abort(index, cause, by, deadline);
             return;
         }
+        // Works are dropped on the way; a panic of theirs is this node's, which would else stay between two attempts.
+        self.table.globals.call.running = index;
         Slots::all(self.works).renew_below(&mut self.table, index, false);
+        self.table.globals.call.running = ROOT;
         self.table.back_off(index, delay);
     }
 
@@ -191,6 +202,9 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
 
     /// Frees the ended children that `parent` has seen.
     pub(crate) fn sweep(&mut self, parent: u32) {
+        // At the top, nobody is to blame for what a drop does.
+        self.table.globals.call.running = parent;
         Slots::all(self.works).sweep(&mut self.table, parent);
+        self.table.globals.call.running = ROOT;
     }
 }

@@ -209,6 +209,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     }
 
     /// Whether a batch's generator can begin again.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn rewinds(&mut self, index: u32) -> bool {
         let Some(Some(work)) = self.works.get(index as usize) else { return true };
         self.table.globals.call.running = index;
@@ -218,6 +219,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     }
 
     /// Calls a hook of a node that is ending.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn hook(&mut self, index: u32, call: impl FnOnce(&mut W, &mut Cx<'_, W, A>)) {
         self.table.globals.call.hook = index;
         self.call_for(index, index, (), call);

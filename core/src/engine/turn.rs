@@ -168,17 +168,20 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn after(&mut self, time: Duration) -> u64 {
         self.table.ask_time().saturating_add(micros_ceil(time))
     }
 
     /// No turn before a wake or `until`.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn wait(&mut self, index: u32, until: u64) {
         self.table.go(index, Phase::Waiting);
         self.rest(index, until, Timer::Wake);
     }
 
     /// No turn before `until`, whatever wakes it.
+    #[cfg_attr(target_os = "none", inline(never))]
     fn sleep(&mut self, index: u32, until: u64) {
         if until > self.table.ask_time() {
             self.table.go(index, Phase::Sleeping);
@@ -186,6 +189,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn rest(&mut self, index: u32, until: u64, timer: Timer) {
         if until != UNLIMITED {
             self.table.set_time(index, until, timer);
