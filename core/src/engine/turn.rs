@@ -130,7 +130,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     pub(super) fn ran(&mut self, index: u32, outcome: Outcome) {
         self.table.globals.call.stirred = false;
         let hot = &mut self.table.hot[index];
-        let (woken, unseen) = (hot.has(mark::WOKEN), hot.has(mark::UNSEEN));
+        let (mut woken, unseen) = (hot.has(mark::WOKEN), hot.has(mark::UNSEEN));
         hot.clear(mark::WOKEN);
         // A work that aborted itself is not asked what it thinks of that.
         if hot.phase != Phase::Running {
@@ -140,6 +140,11 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         let failed = matches!(outcome, Outcome::Failure(_) | Outcome::Fatal(_) | Outcome::RetryAfter(..));
         if unseen && !failed {
             self.sweep(index);
+            // It may have found the table full, and waits for just such a slot.
+            let hot = &mut self.table.hot[index];
+            woken |= hot.has(mark::WOKEN);
+            hot.clear(mark::WOKEN);
+            self.table.globals.call.stirred = false;
         }
         match outcome {
             Outcome::Running => {}

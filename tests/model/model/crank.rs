@@ -248,7 +248,7 @@ impl Model {
 
     fn run(&mut self, key: Key) {
         let Some(outcome) = self.crank_work(key, |hands, me| script::on_run(hands, me)) else { return };
-        let woken = std::mem::take(&mut self.nodes[key].woken);
+        let mut woken = std::mem::take(&mut self.nodes[key].woken);
         // A work that aborted itself is not asked what it thinks of that.
         if self.nodes[key].state != State::Running {
             return;
@@ -269,6 +269,7 @@ impl Model {
         }
         // It has seen its ended children, and only a failed work keeps them to look at.
         self.sweep(key);
+        woken |= std::mem::take(&mut self.nodes[key].woken);
         match outcome {
             Outcome::Waiting if !woken => self.wait(key, Instant::MAX),
             Outcome::WaitFor(time) if !woken => self.wait(key, self.now + time),

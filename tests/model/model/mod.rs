@@ -397,9 +397,15 @@ impl Model {
 
     /// Frees the ended children that a node has seen.
     fn sweep(&mut self, parent: Key) {
+        // What is woken by a free slot while it looks at its children is woken in its turn.
+        let before = self.running;
+        if parent != ROOT {
+            self.running = Some(parent);
+        }
         for child in std::mem::take(&mut self.nodes[parent].ended) {
             self.free(child);
         }
+        self.running = before;
     }
 }
 
