@@ -77,7 +77,7 @@ impl Work for Job {
             Self::Waits(_, turns) if *turns < 2 => {
                 *turns += 1;
                 assert!(cx.abort_cause().is_some());
-                if *turns == 1 { AbortStep::Again } else { AbortStep::WaitFor(Duration::from_millis(5)) }
+                if *turns == 1 { AbortStep::Running } else { AbortStep::WaitFor(Duration::from_millis(5)) }
             }
             Self::Stubborn => AbortStep::Waiting,
             _ => AbortStep::Done,

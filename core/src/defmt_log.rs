@@ -150,7 +150,7 @@ impl Format for AbortStep {
     fn format(&self, f: Formatter<'_>) {
         match self {
             Self::Done => write!(f, "Done"),
-            Self::Again => write!(f, "Again"),
+            Self::Running => write!(f, "Running"),
             Self::Waiting => write!(f, "Waiting"),
             Self::WaitFor(time) => write!(f, "WaitFor({})", Time(*time)),
         }

@@ -206,7 +206,10 @@ pub use work::{AbortStep, Check, Generated, Outcome, Work};
 pub mod prelude {
     pub use core::time::Duration;
 
-    pub use crate::{Cx, Inline, Instant, Next, Outcome, Reason, Retry, Scheduler, Spec, State, Work};
+    pub use crate::{
+        AbortStep, Check, Cx, Generated, Inline, Instant, Next, Outcome, Reason, Retry, Scheduler, Spec,
+        State, Work,
+    };
 }
 
 /// The code of the project's front page, as tests.

@@ -36,7 +36,7 @@
 //! | 9 | a wake: a deadline, a handle, a child | none |
 //! | 11 | the second half of 7: the delay begins | none |
 //! | 12, 13, 16 | a restart, or a parent that tries again | none; 1 follows when the node is cranked |
-//! | 14 | [`AbortStep::Again`](crate::AbortStep::Again), `Waiting` or `WaitFor`; a second abort | none |
+//! | 14 | [`AbortStep::Running`](crate::AbortStep::Running), `Waiting` or `WaitFor`; a second abort | none |
 //! | 15 | [`AbortStep::Done`](crate::AbortStep::Done), or the clean-up has taken too long | `on_reset`; none if forced or never started |
 //!
 //! There is no Retrying → Aborting: a node leaves Retrying in the call that enters it, and is seen as waiting during the delay.

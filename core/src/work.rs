@@ -83,7 +83,7 @@ pub enum AbortStep {
     /// Clean: the node is aborted.
     Done,
     /// More to do: crank me again in the next pass.
-    Again,
+    Running,
     /// Nothing to do before a wake.
     Waiting,
     /// As `Waiting`, but no longer than this.

@@ -301,7 +301,7 @@ fn a_stop_reaches_a_sleeping_driver_and_abort_hooks_run() {
 
 #[test]
 fn a_work_that_never_finishes_its_abort_is_ended_by_force_and_named() {
-    for answer in [AbortStep::Again, AbortStep::Waiting, AbortStep::WaitFor(HOUR)] {
+    for answer in [AbortStep::Running, AbortStep::Waiting, AbortStep::WaitFor(HOUR)] {
         let world = World::new();
         world.set(Instant::from_secs(5));
         let mut scheduler = table();

@@ -237,7 +237,7 @@ fn a_work_that_never_finishes_its_abort_does_not_hold_up_the_end() {
 fn a_single_abort_has_a_drain_of_its_own() {
     let server = serve(8);
     let handle = server.handle();
-    let stubborn = Do::new(|_| Outcome::Waiting).on_abort(|_| AbortStep::Again);
+    let stubborn = Do::new(|_| Outcome::Waiting).on_abort(|_| AbortStep::Running);
     let id = handle.add(Spec::work("stubborn", SendWork::new(stubborn))).unwrap();
     handle.abort_within(id, Duration::from_millis(1)).unwrap();
     let end = handle.wait_done(id).unwrap();

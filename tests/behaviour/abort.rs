@@ -234,8 +234,12 @@ fn a_failure_aborts_grandchildren_that_never_started() {
 #[test]
 fn an_abort_may_take_several_steps() {
     let mut rig = Rig::new(4);
-    let answers =
-        [AbortStep::Again, AbortStep::Waiting, AbortStep::WaitFor(Duration::from_secs(5)), AbortStep::Again];
+    let answers = [
+        AbortStep::Running,
+        AbortStep::Waiting,
+        AbortStep::WaitFor(Duration::from_secs(5)),
+        AbortStep::Running,
+    ];
     let a = rig.add(Script::waits().aborts(&answers).spec("a"));
     rig.add(Script::says(Outcome::Running).spec("busy"));
     rig.step();
@@ -297,7 +301,7 @@ fn a_wake_during_an_abort_is_not_lost() {
 #[test]
 fn asking_for_an_abort_again_changes_nothing() {
     let mut rig = Rig::new(2);
-    let a = rig.add(Script::waits().aborts(&[AbortStep::Again, AbortStep::Again]).spec("a"));
+    let a = rig.add(Script::waits().aborts(&[AbortStep::Running, AbortStep::Running]).spec("a"));
     rig.step();
     for _ in 0..4 {
         rig.s.abort(a).unwrap();
@@ -329,7 +333,7 @@ fn an_abort_leaves_what_has_ended_as_it_is() {
 fn children_clean_up_before_their_parents_at_every_level() {
     let mut rig = Rig::new(16);
     let p = rig.add(parent("p"));
-    let slow = |name| Script::waits().aborts(&[AbortStep::Again, AbortStep::Again]).spec(name);
+    let slow = |name| Script::waits().aborts(&[AbortStep::Running, AbortStep::Running]).spec(name);
     rig.add_below(p, slow("a"));
     let q = rig.add_below(p, parent("q"));
     rig.add_below(q, slow("b"));

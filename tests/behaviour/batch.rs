@@ -175,7 +175,7 @@ fn the_first_failure_fails_the_batch_once_the_others_are_aborted() {
         }
     };
     let b = rig
-        .add(items(100, move |n| act(n).aborts(&[windlass::AbortStep::Again]).spec("item")).concurrency(4));
+        .add(items(100, move |n| act(n).aborts(&[windlass::AbortStep::Running]).spec("item")).concurrency(4));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.state(b), State::Failure);
     assert_eq!(rig.node(b).failure().unwrap().reason, WRONG);

@@ -43,7 +43,7 @@ fn a_deadline_reaches_all_below_and_who_was_forced_is_named() {
     let p = rig.add(parent("p"));
     let q = rig.add_below(p, Spec::sequence("q"));
     rig.add_below(q, stubborn().spec("a"));
-    rig.add_below(p, Script::waits().aborts(&[AbortStep::Again]).spec("b"));
+    rig.add_below(p, Script::waits().aborts(&[AbortStep::Running]).spec("b"));
     rig.run_until_idle();
     rig.s.abort_by(p, Instant::from_secs(9)).unwrap();
     assert_eq!(rig.node(p).deadline(), Some(Instant::from_secs(9)));
@@ -156,7 +156,7 @@ fn a_shutdown_is_done_by_its_deadline() {
         rig.add_below(p, Script::fails().spec("retrying").retry(windlass::Retry::A_LOT));
         let g = rig.add(Spec::after("g", p));
         rig.add_below(g, Script::steps(1).spec("never"));
-        let busy = rig.add(Script::says(Outcome::Running).on_abort(|_| AbortStep::Again).spec("busy"));
+        let busy = rig.add(Script::says(Outcome::Running).on_abort(|_| AbortStep::Running).spec("busy"));
         let paused = rig.add(Script::steps(1).spec("paused").paused());
         [p, g, busy, paused]
     };

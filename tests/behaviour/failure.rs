@@ -13,7 +13,7 @@ fn a_failure_keeps_its_reason_and_origin() {
     let any = rig.add_below(par, Spec::graph("graph"));
     let reason = Reason::new("disk full").with_code(28);
     let a = rig.add_below(any, Script::says(Outcome::Failure(reason)).spec("a"));
-    rig.add_below(par, Script::waits().aborts(&[AbortStep::Again]).spec("sibling"));
+    rig.add_below(par, Script::waits().aborts(&[AbortStep::Running]).spec("sibling"));
     assert_eq!(rig.run(), Next::Done);
     for id in [top, p, par, any, a] {
         let Ok(node) = rig.s.node(id) else { continue };

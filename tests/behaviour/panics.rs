@@ -167,7 +167,7 @@ fn a_panic_in_a_parent_aborts_its_children() {
         .retry(Retry::A_LOT),
     );
     rig.add_below(p, Script::steps(1).spec("a"));
-    rig.add_below(p, Script::says(Outcome::Waiting).aborts(&[windlass::AbortStep::Again; 3]).spec("b"));
+    rig.add_below(p, Script::says(Outcome::Waiting).aborts(&[windlass::AbortStep::Running; 3]).spec("b"));
     assert_eq!(run(&mut rig), 1);
     assert_eq!((rig.state(p), rig.world.of("b").aborts), (State::Failure, 4));
     assert_eq!(rig.node(p).failure().unwrap().reason, Reason::PANICKED);

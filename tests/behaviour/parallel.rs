@@ -200,7 +200,8 @@ fn an_empty_composite_is_done_when_all_of_nothing_is() {
 fn the_others_drain_before_a_parallel_fails() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::parallel("p"));
-    let slow = rig.add_below(p, Script::waits().aborts(&[AbortStep::Again, AbortStep::Waiting]).spec("slow"));
+    let slow =
+        rig.add_below(p, Script::waits().aborts(&[AbortStep::Running, AbortStep::Waiting]).spec("slow"));
     rig.add_below(p, Script::lines(&[Outcome::Running, Outcome::Failure(WRONG)]).spec("bad"));
     assert_eq!(rig.run(), Next::OnWake);
     assert_eq!((rig.state(p), rig.state(slow)), (State::Running, State::Aborting));

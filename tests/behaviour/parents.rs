@@ -211,7 +211,7 @@ fn a_work_may_succeed_before_its_children_end() {
     );
     rig.add_below(p, Script::steps(1).spec("quick"));
     let slow = rig.add_below(p, parent("slow"));
-    rig.add_below(slow, Script::waits().aborts(&[AbortStep::Again; 3]).spec("slowest"));
+    rig.add_below(slow, Script::waits().aborts(&[AbortStep::Running; 3]).spec("slowest"));
     let _ = rig.run();
     assert_eq!((rig.state(p), rig.last_state("slow")), (State::Success, State::Aborted));
     assert_eq!(rig.node(slow).abort_cause(), Some(AbortCause::ParentDone));

@@ -10,7 +10,7 @@ fn fill(rig: &mut Rig, p: NodeId, children: &[(&'static str, u32, bool)]) {
     for (name, steps, well) in children {
         let last = if *well { Outcome::Success } else { Outcome::Failure(WRONG) };
         let script: Vec<_> = (1..*steps).map(|_| Outcome::Running).chain([last]).collect();
-        rig.add_below(p, Script::lines(&script).aborts(&[AbortStep::Again]).spec(name));
+        rig.add_below(p, Script::lines(&script).aborts(&[AbortStep::Running]).spec(name));
     }
 }
 
@@ -175,7 +175,7 @@ fn losers_drain_before_the_parent_settles() {
         let p = rig.add_below(q, spec);
         rig.add_below(q, Script::steps(1).spec("next"));
         rig.add_below(p, Script::lines(&[Outcome::Running, Outcome::Success]).spec("winner"));
-        let loser = Script::waits().aborts(&[AbortStep::WaitFor(Duration::from_secs(7)), AbortStep::Again]);
+        let loser = Script::waits().aborts(&[AbortStep::WaitFor(Duration::from_secs(7)), AbortStep::Running]);
         rig.add_below(p, loser.spec("loser"));
         rig.run_until_idle();
         assert_eq!((rig.state(p), rig.last_state("winner")), (State::Running, State::Success));

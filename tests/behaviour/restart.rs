@@ -294,7 +294,7 @@ fn a_reset_hook_may_abort_the_composite_that_starts_again() {
             cx.abort(q).unwrap();
         }
     });
-    rig.add_below(q, act.aborts(&[AbortStep::Again]).spec("a"));
+    rig.add_below(q, act.aborts(&[AbortStep::Running]).spec("a"));
     assert_eq!(rig.run(), Next::Done);
     again.set(true);
     rig.s.restart(q).unwrap();

@@ -324,7 +324,7 @@ fn a_work_that_retries_lets_go_of_its_children() {
             assert_eq!(cx.children().earlier, 3 * (cx.attempt() - 1));
             for name in ["done", "waiting", "pending"] {
                 let act = if name == "done" { Script::steps(1) } else { Script::waits() };
-                let spec = act.aborts(&[windlass::AbortStep::Again]).spec(name);
+                let spec = act.aborts(&[windlass::AbortStep::Running]).spec(name);
                 cx.add_child(if name == "pending" { spec.paused() } else { spec }).unwrap();
             }
             return Outcome::Running;
@@ -350,7 +350,7 @@ fn children_end_before_the_retry_of_their_parent() {
     let mut rig = Rig::new(4);
     let act = Script::new(|cx| {
         if cx.children().total() == 0 {
-            cx.add_child(Script::waits().aborts(&[windlass::AbortStep::Again; 3]).spec("child")).unwrap();
+            cx.add_child(Script::waits().aborts(&[windlass::AbortStep::Running; 3]).spec("child")).unwrap();
             return Outcome::Running;
         }
         Outcome::Failure(WRONG)

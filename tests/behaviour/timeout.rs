@@ -68,7 +68,7 @@ fn a_composite_that_takes_too_long_aborts_its_children_and_fails() {
         let mut rig = Rig::new(8);
         let composite = spec.timeout(secs(10)).retry(Retry::ONCE);
         let p = rig.add(composite);
-        let child = Script::says(Outcome::Waiting).aborts(&[AbortStep::WaitFor(secs(3)), AbortStep::Again]);
+        let child = Script::says(Outcome::Waiting).aborts(&[AbortStep::WaitFor(secs(3)), AbortStep::Running]);
         rig.add_below(p, child.spec("child"));
         rig.run_until(|rig| rig.find("child").is_some_and(|node| node.state() == State::Aborting));
         assert_eq!(rig.find("child").unwrap().abort_cause(), Some(AbortCause::Timeout));

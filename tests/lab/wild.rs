@@ -173,7 +173,7 @@ impl Work<Self, World> for Wild {
         }
         Self::meddle(cx);
         match cx.app().draw(6) {
-            0 => AbortStep::Again,
+            0 => AbortStep::Running,
             1 => AbortStep::Waiting,
             2 => AbortStep::WaitFor(Duration::from_millis(1)),
             _ => AbortStep::Done,

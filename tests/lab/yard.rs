@@ -108,7 +108,7 @@ impl Work<Self, Yard> for Hand {
     fn on_abort(&mut self, _: &mut Context<'_>) -> AbortStep {
         self.clean += 1;
         match (self.job, self.clean) {
-            (Job::Tidy, 1) => AbortStep::Again,
+            (Job::Tidy, 1) => AbortStep::Running,
             (Job::Tidy, 2) => AbortStep::WaitFor(Duration::from_millis(5)),
             (Job::Leaky, 1) => AbortStep::Waiting,
             _ => AbortStep::Done,

@@ -121,7 +121,7 @@ impl Bytes<'_> {
                 _ => Say::This(Outcome::RetryAfter(self.time(), self.reason())),
             },
             abort: match self.below(6) {
-                3 => AbortStep::Again,
+                3 => AbortStep::Running,
                 4 => AbortStep::Waiting,
                 5 => AbortStep::WaitFor(self.time()),
                 _ => AbortStep::Done,

@@ -124,7 +124,7 @@ fn say() -> impl Strategy<Value = Say> {
 fn abort() -> impl Strategy<Value = AbortStep> {
     prop_oneof![
         3 => Just(AbortStep::Done),
-        1 => Just(AbortStep::Again),
+        1 => Just(AbortStep::Running),
         1 => Just(AbortStep::Waiting),
         1 => time().prop_map(AbortStep::WaitFor),
     ]

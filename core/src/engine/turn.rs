@@ -216,7 +216,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         }
         match answer {
             AbortStep::Done => self.conclude(index, Verdict::Aborted),
-            AbortStep::Again => {}
+            AbortStep::Running => {}
             AbortStep::Waiting | AbortStep::WaitFor(_) if woken => {}
             AbortStep::Waiting => self.rest(index, UNLIMITED, Timer::CleanUp),
             AbortStep::WaitFor(time) => {

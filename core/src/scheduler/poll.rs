@@ -60,9 +60,17 @@ impl<S: Store, O: Observer> Scheduler<S, O> {
     where
         S::Work: Work,
     {
+        self.fast_forward_with(start, end, &mut ())
+    }
+
+    /// As [`Scheduler::fast_forward`], for works that reach the application.
+    pub fn fast_forward_with<A: ?Sized>(&mut self, start: Instant, end: Instant, app: &mut A) -> Instant
+    where
+        S::Work: Work<S::Work, A>,
+    {
         let mut now = start;
         loop {
-            match self.poll_work(now) {
+            match self.poll_work_with(now, app) {
                 Next::Now => {}
                 Next::At(at) if at <= end => now = at,
                 Next::At(_) | Next::OnWake | Next::Done => return now,

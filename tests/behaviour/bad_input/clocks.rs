@@ -191,7 +191,8 @@ fn a_retry_delay_may_be_nothing_or_without_end() {
 #[test]
 fn a_drain_of_nothing_ends_an_abort_in_the_next_poll() {
     let mut rig = Rig::new(4);
-    let a = rig.add(Script::waits().on_abort(|_| AbortStep::Again).spec("a").cleanup_timeout(Duration::ZERO));
+    let a =
+        rig.add(Script::waits().on_abort(|_| AbortStep::Running).spec("a").cleanup_timeout(Duration::ZERO));
     rig.run_until_idle();
     rig.s.abort(a).unwrap();
     assert_eq!(rig.s.next(), Next::Now);

@@ -105,7 +105,7 @@ fn an_explanation_says_what_a_node_waits_for() {
     let upload = rig.add(Spec::parallel("upload"));
     let part = rig.add_below(
         upload,
-        Script::says(Outcome::Waiting).aborts(&[AbortStep::Again, AbortStep::Waiting]).spec("part"),
+        Script::says(Outcome::Waiting).aborts(&[AbortStep::Running, AbortStep::Waiting]).spec("part"),
     );
     rig.run_until_idle();
     rig.s.abort_by(upload, rig.s.view().now() + secs(30)).unwrap();

@@ -34,7 +34,7 @@ pub(super) fn release(rig: &mut Rig) -> [NodeId; 3] {
     rig.add_below(
         announce,
         Script::says(Outcome::Waiting)
-            .aborts(&[AbortStep::Again])
+            .aborts(&[AbortStep::Running])
             .spec("mail")
             .retry(Retry::ONCE)
             .timeout(secs(20)),

@@ -59,7 +59,7 @@ fn a_retry_delay_reads_in_whole_seconds() {
 fn an_abort_reads_aborting_and_then_aborted() {
     for act in [Script::waits(), Script::fails()] {
         let mut rig = Rig::new(1);
-        let a = rig.add(act.aborts(&[AbortStep::Again, AbortStep::Waiting]).spec("N").retry(Retry::ONCE));
+        let a = rig.add(act.aborts(&[AbortStep::Running, AbortStep::Waiting]).spec("N").retry(Retry::ONCE));
         rig.step();
         rig.s.abort(a).unwrap();
         text(&rig, a, "Aborting: N");

@@ -192,7 +192,7 @@ impl fmt::Display for Said {
                 write!(f, "fails, {reason}, come back in {time:?}")
             }
             Self::Abort(AbortStep::Done) => f.write_str("clean"),
-            Self::Abort(AbortStep::Again) => f.write_str("cleans up, more to do"),
+            Self::Abort(AbortStep::Running) => f.write_str("cleans up, more to do"),
             Self::Abort(AbortStep::Waiting) => f.write_str("cleans up, waits for a wake"),
             Self::Abort(AbortStep::WaitFor(time)) => write!(f, "cleans up, sleeps for {time:?}"),
             Self::Check(Check::Yes) => f.write_str("yes"),

@@ -98,7 +98,7 @@ impl Work for Task {
     fn on_abort(&mut self, _cx: &mut Cx<'_, Self>) -> AbortStep {
         self.step += 1;
         match (self.does, self.step % 4) {
-            (Does::Linger, 0) => AbortStep::Again,
+            (Does::Linger, 0) => AbortStep::Running,
             (Does::Linger, 1) => AbortStep::WaitFor(MILLISECOND),
             (Does::Linger, _) => AbortStep::Waiting,
             _ => AbortStep::Done,

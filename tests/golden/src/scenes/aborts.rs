@@ -17,7 +17,7 @@ const fn tidy(script: &'static [Outcome], aborts: &'static [AbortStep]) -> Act {
 }
 
 pub(super) fn abort_by_user(stage: &mut Stage<'_>) -> Played {
-    let job = stage.add(tidy(&[WAITS], &[AbortStep::Again, AbortStep::Done]).spec("job"))?;
+    let job = stage.add(tidy(&[WAITS], &[AbortStep::Running, AbortStep::Done]).spec("job"))?;
     stage.child(job, tidy(&[ONE_MINUTE], &[CLEAN_IN_A_SECOND, AbortStep::Done]).spec("asleep"))?;
     stage.child(job, tidy(&[WAITS], &[AbortStep::Waiting, AbortStep::Done]).spec("waiting"))?;
     let steps = stage.child(job, Spec::sequence("steps"))?;
@@ -66,7 +66,7 @@ pub(super) fn abort_by_success(stage: &mut Stage<'_>) -> Played {
 
 pub(super) fn abort_by_timeout(stage: &mut Stage<'_>) -> Played {
     let job = stage.add(Spec::parallel("job").timeout(secs(3)))?;
-    stage.child(job, tidy(&[WAITS], &[AbortStep::Again, AbortStep::Done]).spec("waiting"))?;
+    stage.child(job, tidy(&[WAITS], &[AbortStep::Running, AbortStep::Done]).spec("waiting"))?;
     stage.child(job, Act::says(&[ONE_SECOND, DONE]).spec("in time"))?;
     stage.run();
     Ok(())
@@ -92,7 +92,7 @@ pub(super) fn abort_by_sibling(stage: &mut Stage<'_>) -> Played {
 
 pub(super) fn abort_by_force(stage: &mut Stage<'_>) -> Played {
     let job = stage.add(Spec::parallel("job"))?;
-    stage.child(job, tidy(&[WAITS], &[AbortStep::Again, AbortStep::Done]).spec("tidy"))?;
+    stage.child(job, tidy(&[WAITS], &[AbortStep::Running, AbortStep::Done]).spec("tidy"))?;
     stage.child(job, tidy(&[WAITS], &[AbortStep::Waiting]).spec("stubborn").cleanup_timeout(secs(5)))?;
     stage.child(job, tidy(&[WAITS], &[CLEAN_IN_A_MINUTE]).spec("slow"))?;
     let _ = stage.poll();

@@ -132,7 +132,7 @@ pub(super) fn hooks(stage: &mut Stage<'_>) -> Played {
     stage.add(Act::says(&[Outcome::Failure(BROKEN), DONE]).tells().spec("succeeds").retry(retry))?;
     stage.add(Act::says(&[Outcome::Fatal(BROKEN)]).tells().spec("fails").retry(retry))?;
     let aborted = stage
-        .add(Act::says(&[WAITS]).aborts(&[AbortStep::Again, AbortStep::Done]).tells().spec("is aborted"))?;
+        .add(Act::says(&[WAITS]).aborts(&[AbortStep::Running, AbortStep::Done]).tells().spec("is aborted"))?;
     let _ = stage.poll();
     stage.outside("the third is aborted", |stage| stage.s.abort(aborted))?;
     stage.run();

@@ -30,7 +30,7 @@ pub(super) fn release(stage: &mut Stage<'_>) -> Result<(), Error> {
     )?;
 
     let announce = stage.add(Spec::after_success("announce", release))?;
-    let mail = Act::says(&[WAITS]).aborts(&[AbortStep::Again, AbortStep::Done]).spec("mail");
+    let mail = Act::says(&[WAITS]).aborts(&[AbortStep::Running, AbortStep::Done]).spec("mail");
     stage.child(announce, mail.retry(Retry::ONCE).timeout(secs(20)))?;
 
     let watch = Act::asked(&[Check::No, Check::No, Check::Yes]);

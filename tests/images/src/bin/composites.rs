@@ -46,7 +46,7 @@ impl Work for Task {
 
     fn on_abort(&mut self, _cx: &mut Cx<'_, Self>) -> AbortStep {
         match board::ticks() % 4 {
-            0 => AbortStep::Again,
+            0 => AbortStep::Running,
             1 => AbortStep::Waiting,
             2 => AbortStep::WaitFor(Duration::from_millis(1)),
             _ => AbortStep::Done,

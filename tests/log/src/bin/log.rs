@@ -121,7 +121,7 @@ fn values() {
     info!(
         "{} {} {}",
         AbortStep::WaitFor(time),
-        AbortStep::Again,
+        AbortStep::Running,
         Children { live: 1, ..Children::default() }
     );
     info!(
