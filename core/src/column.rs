@@ -24,13 +24,13 @@ impl<'a, T> Column<'a, T> {
 
     /// The same column as a value of the caller's, whose parts stay in registers whatever else is written. On bare metal, where the copy would cost
     /// flash, the column itself.
-    #[cfg(not(target_os = "none"))]
+    #[cfg(not(small))]
     #[inline(always)]
     pub(crate) fn local(&mut self) -> Column<'_, T> {
         self.reborrow()
     }
 
-    #[cfg(target_os = "none")]
+    #[cfg(small)]
     #[inline(always)]
     pub(crate) fn local(&mut self) -> &mut Self {
         self
@@ -73,16 +73,16 @@ impl<'a, T> Column<'a, T> {
 impl<T> Index<u32> for Column<'_, T> {
     type Output = T;
 
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(small), inline)]
+    #[cfg_attr(small, inline(never))]
     fn index(&self, index: u32) -> &T {
         self.nodes.get(index as usize).unwrap_or(self.root)
     }
 }
 
 impl<T> IndexMut<u32> for Column<'_, T> {
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(small), inline)]
+    #[cfg_attr(small, inline(never))]
     fn index_mut(&mut self, index: u32) -> &mut T {
         self.nodes.get_mut(index as usize).unwrap_or(self.root)
     }

@@ -64,7 +64,7 @@ impl Table<'_> {
     }
 
     /// Sets the time at which the node goes on; the limit stays.
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn set_time(&mut self, index: u32, at: u64, timer: Timer) {
         let limit = self.cold[index].limit_at;
         if at < limit {
@@ -75,7 +75,7 @@ impl Table<'_> {
     }
 
     /// Takes away the time at which the node goes on; the limit stays.
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn forget_time(&mut self, index: u32) {
         let limit = self.cold[index].limit_at;
         if limit != UNLIMITED {
@@ -87,7 +87,7 @@ impl Table<'_> {
     }
 
     /// Sets the limit; the other time stays.
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn set_limit(&mut self, index: u32, at: u64) {
         self.cold[index].limit_at = at;
         let timer = self.cold[index].timer;

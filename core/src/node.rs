@@ -228,8 +228,8 @@ impl Cold {
 
     /// What a new node begins with, to be copied. On bare metal the compiler must not see through it: a copy is a third of the code of writing
     /// each field.
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(small), inline)]
+    #[cfg_attr(small, inline(never))]
     pub(crate) const fn empty() -> &'static Self {
         &Self::EMPTY
     }

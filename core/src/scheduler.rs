@@ -153,8 +153,8 @@ impl<S: Store, O: Observer> Scheduler<S, O> {
 }
 
 impl<S: Store, O: Observer> Scheduler<S, O> {
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(small), inline)]
+    #[cfg_attr(small, inline(never))]
     fn parts(&mut self) -> (Table<'_>, &mut [Option<S::Work>]) {
         if !self.root.has_begun() {
             self.root.begin();

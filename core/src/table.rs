@@ -62,7 +62,7 @@ impl Table<'_> {
 
     /// The time at this moment, for what is counted from now on; between two polls, the time of the last one. User code may have taken its time, so
     /// what was known when the poll began is too early.
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn ask_time(&mut self) -> u64 {
         self.globals.now = self.time();
         self.globals.now
@@ -124,8 +124,8 @@ impl Table<'_> {
     // ---- events ----
 
     /// Something that belongs to [`Verbosity::Steps`](crate::Verbosity::Steps).
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(small), inline)]
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn emit_step(&mut self, index: u32, kind: EventKind) {
         if self.sink.is_some() {
             self.send_step(index, kind);
@@ -133,8 +133,8 @@ impl Table<'_> {
     }
 
     /// Something that belongs to [`Verbosity::Ends`](crate::Verbosity::Ends).
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(small), inline)]
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn emit(&mut self, index: u32, kind: EventKind) {
         if self.sink.is_some() {
             self.send(index, kind);

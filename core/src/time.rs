@@ -149,7 +149,7 @@ impl fmt::Display for Instant {
 ///
 /// A processor without a division of 64 bits would bring a kilobyte of library for it; there it is done bit by bit, in 64 steps.
 pub(crate) const fn divide(micros: u64, by: u32) -> (u64, u32) {
-    if cfg!(not(target_os = "none")) {
+    if cfg!(not(small)) {
         return (micros / by as u64, (micros % by as u64) as u32);
     }
     divide_bit_by_bit(micros, by)

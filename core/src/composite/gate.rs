@@ -109,7 +109,7 @@ impl Table<'_> {
     }
 
     /// A node has ended: every gate that waits for it notes how, and looks again.
-    #[cfg_attr(not(target_os = "none"), inline(never))]
+    #[cfg_attr(not(small), inline(never))]
     pub(crate) fn open_watchers(&mut self, index: u32) {
         let phase = self.hot[index].phase;
         let mut gate = self.cold[index].watchers;

@@ -16,7 +16,7 @@ use crate::work::Work;
 
 impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     /// Notes why a node fails. A work that only says that a child failed keeps that child's reason and origin.
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(small, inline(never))]
     pub(super) fn blame(&mut self, index: u32, reason: Reason) {
         let origin = self.table.id(index);
         if reason != Reason::CHILD_FAILED || !self.table.hot[index].has(mark::BLAMED) {
@@ -24,14 +24,14 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         }
     }
 
-    #[cfg_attr(not(target_os = "none"), inline(never))]
+    #[cfg_attr(not(small), inline(never))]
     pub(crate) fn fail(&mut self, index: u32, reason: Reason, verdict: Verdict, cause: AbortCause) {
         self.blame(index, reason);
         self.settle(index, verdict, cause);
     }
 
     /// Ends a node whose verdict is known: aborts what still lives below it, and concludes when that has drained.
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn settle(&mut self, index: u32, verdict: Verdict, cause: AbortCause) {
         if !self.table.hot[index].has(mark::ARMED | mark::PARENT) || self.drain(index, verdict, cause) {
             self.conclude(index, verdict);
@@ -78,7 +78,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     }
 
     /// A child of a composite has ended: its verdict, if it ends now too.
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(small, inline(never))]
     fn decide_anew(&mut self, parent: u32) -> Option<Verdict> {
         let decision = self.decide(parent);
         // A batch that has failed keeps its last children, so that they can be looked at.
@@ -122,7 +122,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         }
     }
 
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(small, inline(never))]
     fn raise(&mut self, index: u32, hooks: bool) -> Ended {
         if hooks {
             self.hook(index, W::on_failure_raise);
@@ -135,7 +135,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     }
 
     /// The delay before the next attempt, if there is one: what the work asked for, or what the policy says.
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(small, inline(never))]
     fn next_delay(&mut self, index: u32, asked: bool) -> Option<u64> {
         let cold = &self.table.cold[index];
         if cold.retries_used >= cold.retry.budget() {
@@ -159,7 +159,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         retry.lasts(elapsed.saturating_add(delay)).then_some(delay)
     }
 
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(small, inline(never))]
     fn retry(&mut self, index: u32, delay: u64) {
         self.table.stop_timer(index);
         self.hook(index, W::on_failure_retry);

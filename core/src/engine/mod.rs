@@ -45,7 +45,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         if self.table.hot.root_mut().has(mark::UNSEEN) {
             self.sweep(ROOT);
         }
-        while cfg!(target_os = "none") || self.table.is_timer_due() {
+        while cfg!(small) || self.table.is_timer_due() {
             let Some((index, timer)) = self.table.ring_next() else { break };
             self.table.globals.totals.expired += 1;
             self.expire(index, timer);
@@ -84,8 +84,8 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     /// Plain leaves at the top are cranked by a loop of their own, for they are what there are many of; whatever needs more, an observer's event
     /// included, is left to [`Engine::crank_below_top`].
     pub(crate) fn crank_up_to(&mut self, cranks: u32) -> u32 {
-        // On bare metal, flash counts for more.
-        let detour = cfg!(target_os = "none") || self.table.sink.is_some();
+        // Where code has to be small, not.
+        let detour = cfg!(small) || self.table.sink.is_some();
         let plain_turn = if detour { mark::NEVER } else { mark::TURN };
         let mut left = cranks;
         while left > 0 {
@@ -209,7 +209,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     }
 
     /// Whether a batch's generator can begin again.
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn rewinds(&mut self, index: u32) -> bool {
         let Some(Some(work)) = self.works.get(index as usize) else { return true };
         self.table.globals.call.running = index;
@@ -219,7 +219,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     }
 
     /// Calls a hook of a node that is ending.
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn hook(&mut self, index: u32, call: impl FnOnce(&mut W, &mut Cx<'_, W, A>)) {
         self.table.globals.call.hook = index;
         self.call_for(index, index, (), call);

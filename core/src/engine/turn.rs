@@ -15,8 +15,8 @@ use crate::work::{AbortStep, Outcome, Work};
 
 impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     /// Starts a node, or gives it its own turn. True if the crank may go on from it.
-    #[cfg_attr(not(target_os = "none"), inline(always))]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(small), inline(always))]
+    #[cfg_attr(small, inline(never))]
     pub(super) fn own_turn(&mut self, index: u32) -> bool {
         self.table.globals.call.disturbed = false;
         if self.table.hot[index].phase == Phase::Pending {
@@ -26,13 +26,13 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         }
     }
 
-    #[cfg_attr(not(target_os = "none"), inline(never))]
+    #[cfg_attr(not(small), inline(never))]
     fn first_turn(&mut self, index: u32) -> bool {
         self.start(index);
         self.is_reachable(index)
     }
 
-    #[cfg_attr(not(target_os = "none"), inline(never))]
+    #[cfg_attr(not(small), inline(never))]
     fn later_turn(&mut self, index: u32) -> bool {
         if self.table.hot[index].ring.is_over() {
             run_queue::begin_pass(&mut self.table.hot, index);
@@ -116,8 +116,8 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         false
     }
 
-    #[cfg_attr(not(target_os = "none"), inline(always))]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(small), inline(always))]
+    #[cfg_attr(small, inline(never))]
     pub(super) fn run(&mut self, index: u32) {
         let outcome = self.call(index, Outcome::Waiting, W::on_run);
         if !matches!(outcome, Outcome::Running) || self.table.globals.call.stirred {
@@ -173,20 +173,20 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         }
     }
 
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(small, inline(never))]
     fn after(&mut self, time: Duration) -> u64 {
         self.table.ask_time().saturating_add(micros_ceil(time))
     }
 
     /// No turn before a wake or `until`.
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn wait(&mut self, index: u32, until: u64) {
         self.table.go(index, Phase::Waiting);
         self.rest(index, until, Timer::Wake);
     }
 
     /// No turn before `until`, whatever wakes it.
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(small, inline(never))]
     fn sleep(&mut self, index: u32, until: u64) {
         if until > self.table.ask_time() {
             self.table.go(index, Phase::Sleeping);
@@ -194,7 +194,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         }
     }
 
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(small, inline(never))]
     fn rest(&mut self, index: u32, until: u64, timer: Timer) {
         if until != UNLIMITED {
             self.table.set_time(index, until, timer);

@@ -35,7 +35,7 @@ impl Table<'_> {
     }
 
     /// The limit of the attempt that is going on counts from now.
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn restart_timeout(&mut self, index: u32) {
         if self.has_limited_attempt(index) {
             let now = self.ask_time();
@@ -49,13 +49,13 @@ impl Table<'_> {
         hot.has(mark::LIMITED) && hot.phase == Phase::Running && self.globals.call.hook != index
     }
 
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn set_failure(&mut self, index: u32, failure: Failure) {
         self.notes[index].set_failure(Some(failure));
         self.hot[index].set(mark::BLAMED);
     }
 
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn clear_failure(&mut self, index: u32) {
         let hot = &mut self.hot[index];
         if hot.has(mark::BLAMED) {
@@ -65,7 +65,7 @@ impl Table<'_> {
     }
 
     /// The attempt has taken too long.
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn time_out(&mut self, index: u32) {
         self.emit_step(index, EventKind::TimedOut);
         self.wake_up(index);

@@ -81,7 +81,7 @@ impl Table<'_> {
     }
 
     /// Takes away what it may have waited for: a time, or a place.
-    #[cfg_attr(not(target_os = "none"), inline(never))]
+    #[cfg_attr(not(small), inline(never))]
     fn wait_no_more(&mut self, parent: u32, index: u32) {
         self.stop_timer(index);
         self.leave_queue(parent, index);
@@ -123,7 +123,7 @@ impl Table<'_> {
     }
 
     /// Lets those around an ended node know of it, without user code: what the parent has to do, it does in its next turn.
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn tell(&mut self, ended: Ended) {
         let Some((parent, reaction)) = self.follow(ended) else { return };
         match reaction {
@@ -137,7 +137,7 @@ impl Table<'_> {
     }
 
     /// Keeps the first failure among the children of an attempt as the parent's, unless the parent is ending anyway.
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(small, inline(never))]
     fn remember_failure(&mut self, parent: u32, child: u32) {
         let (hot, cold) = (&self.hot[parent], &self.cold[parent]);
         let first = cold.failed.saturating_add(cold.aborted) == 1;
@@ -171,8 +171,8 @@ impl Table<'_> {
 
     // ---- children that have ended, for a parent that looks at them ----
 
-    #[cfg_attr(not(target_os = "none"), inline(never))]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(small), inline(never))]
+    #[cfg_attr(small, inline(never))]
     fn join_ended(&mut self, parent: u32, index: u32) {
         let ended = &mut self.cold[parent].ended;
         let first = ended.is_empty();
@@ -183,7 +183,7 @@ impl Table<'_> {
         }
     }
 
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn leave_ended(&mut self, parent: u32, index: u32) {
         // An ended node that is linked at all is linked here.
         if self.hot[index].link.is_free() {

@@ -36,10 +36,10 @@ impl Table<'_> {
 
     /// As [`Table::refresh`], for a node that has just become runnable, or has just ceased to be, if that is known, and that is not in the ring, or is,
     /// accordingly.
-    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(not(small), inline(always))]
     pub(crate) fn enter_or_leave_ring(&mut self, index: u32, runnable: bool) {
-        // On bare metal, one code for all is smaller.
-        if cfg!(target_os = "none") {
+        // Where code has to be small, one for all.
+        if cfg!(small) {
             self.refresh(index);
             return;
         }
@@ -51,9 +51,9 @@ impl Table<'_> {
     }
 
     /// As [`Table::refresh`], for a node that can only have become runnable, or only have ceased to be.
-    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(not(small), inline(always))]
     fn refresh_to(&mut self, index: u32, to: bool) {
-        if cfg!(target_os = "none") {
+        if cfg!(small) {
             self.refresh(index);
             return;
         }
@@ -97,7 +97,7 @@ impl Table<'_> {
             self.globals.call.disturbed = true;
             run_queue::leave(hot, parent, index)
         };
-        (cfg!(target_os = "none") || concerned).then_some(parent)
+        (cfg!(small) || concerned).then_some(parent)
     }
 
     /// Gives a child a place if one is free, else puts it last in the queue. A graph's child with dependencies gets neither.

@@ -83,14 +83,14 @@ impl<S: Store, O: Observer> Scheduler<S, O> {
         S::Work: Work<S::Work, A>,
     {
         let now = clock.tell();
-        // Without a table: to put one together costs more than all else in an idle poll. On bare metal, flash counts for more.
-        if cfg!(not(target_os = "none")) && self.is_idle_at(now) {
+        // Without a table: to put one together costs more than all else in an idle poll. Where code has to be small, not.
+        if cfg!(not(small)) && self.is_idle_at(now) {
             return self.next();
         }
         self.busy_turn(now, clock, app, cranks)
     }
 
-    #[cfg_attr(not(target_os = "none"), inline(never))]
+    #[cfg_attr(not(small), inline(never))]
     fn busy_turn<A: ?Sized>(&mut self, now: Instant, clock: &dyn Tell, app: &mut A, cranks: u32) -> Next
     where
         S::Work: Work<S::Work, A>,
