@@ -15,7 +15,7 @@ pub enum Error {
     UnknownNode,
     /// The node table is full.
     Full,
-    /// The edge table is full.
+    /// There is no room for another dependency. `Inline<W, N>` has none at all: its third parameter says how many.
     EdgesFull,
     /// The node, or the whole scheduler, is aborting or has ended; nothing can start below it.
     Aborting,
@@ -49,7 +49,9 @@ impl Error {
         match self {
             Self::UnknownNode => "no such node",
             Self::Full => "the node table is full",
-            Self::EdgesFull => "the edge table is full",
+            Self::EdgesFull => {
+                "no room for another dependency: `Inline<W, N, E>` is made for E, `Boxed::with_edges` for as many as it says"
+            }
             Self::Aborting => "nothing can start here, it is being aborted",
             Self::Ended => "the parent has ended",
             Self::WrongState(_) => "not possible in the state that the node is in",

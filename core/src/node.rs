@@ -178,6 +178,8 @@ pub(crate) struct Cold {
     pub on_failure: OnFailure,
     /// What the node's timer means, if it has one.
     pub timer: Timer,
+    /// Counts the lives of this node, wrapping, so that each has retry delays of its own.
+    pub life: u16,
     pub retry: Retry,
 }
 
@@ -223,6 +225,7 @@ impl Cold {
         verdict: Verdict::Success,
         on_failure: OnFailure::Stop,
         timer: Timer::Wake,
+        life: 0,
         retry: Retry::NEVER,
     };
 

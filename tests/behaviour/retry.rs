@@ -362,3 +362,22 @@ fn children_end_before_the_retry_of_their_parent() {
     let retry = order.iter().position(|seen| *seen == ("p", Hook::Retry)).unwrap();
     assert!(last < retry, "{order:?}");
 }
+
+/// Two lives of a node do not wait alike, and a run with the same seed repeats both.
+#[test]
+fn each_life_of_a_node_draws_delays_of_its_own() {
+    let delays = |seed| {
+        let mut rig = Rig::new(1).seeded(seed);
+        let retry = Retry::times(2).constant(secs(1_000)).jitter(windlass::Jitter::Full);
+        let a = rig.add(Script::fails().spec("a").retry(retry));
+        assert_eq!(rig.run(), Next::Done);
+        let first = rig.elapsed();
+        rig.s.restart(a).unwrap();
+        assert_eq!(rig.run(), Next::Done);
+        (first, rig.elapsed() - first)
+    };
+    let (first, second) = delays(1);
+    assert_ne!(first, second);
+    assert_eq!(delays(1), (first, second));
+    assert_ne!(delays(2).0, first);
+}

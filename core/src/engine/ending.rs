@@ -149,7 +149,9 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         let delay = if asked {
             cold.param
         } else {
-            cold.retry.delay_micros(self.table.globals.seed, self.table.id(index).to_bits(), used)
+            // Another life of the node draws other delays.
+            let key = self.table.id(index).to_bits() ^ u64::from(cold.life).rotate_right(16);
+            cold.retry.delay_micros(self.table.globals.seed, key, used)
         };
         if cold.retry.elapsed_limit().is_none() {
             return Some(delay);

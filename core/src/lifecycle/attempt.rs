@@ -141,7 +141,9 @@ impl Table<'_> {
         let hot = &mut self.hot[index];
         hot.marks &= mark::INTO_A_NEW_LIFE;
         hot.set(mark::TURN);
-        self.cold[index].retries_used = 0;
+        let cold = &mut self.cold[index];
+        cold.retries_used = 0;
+        cold.life = cold.life.wrapping_add(1);
         self.clear_failure(index);
     }
 }

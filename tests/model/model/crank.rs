@@ -404,8 +404,10 @@ impl Model {
         if node.retries_used >= node.retry.budget() || node.kind == Kind::Batch && !node.me.rewinds() {
             return None;
         }
-        let delay =
-            asked.unwrap_or_else(|| node.retry.delay(self.seed, node.id.to_bits(), node.retries_used));
+        let delay = asked.unwrap_or_else(|| {
+            let key = node.id.to_bits() ^ u64::from(node.lives) << 48;
+            node.retry.delay(self.seed, key, node.retries_used)
+        });
         let after = (self.now - node.started_at).saturating_add(delay);
         let in_time = node.retry.elapsed_limit().is_none_or(|limit| after <= limit);
         in_time.then_some(delay)

@@ -180,6 +180,7 @@ impl Model {
         node.forced = false;
         node.skipped = false;
         node.fatal = false;
+        node.lives = node.lives.wrapping_add(1);
         node.retries_used = 0;
         node.failure = None;
         node.aborted_by = None;

@@ -133,6 +133,8 @@ struct Node {
     /// It waits, and no wake ends that.
     asleep: bool,
     skipped: bool,
+    /// Lives before this one.
+    lives: u16,
     /// It, or a member of it, has failed for good in this attempt.
     fatal: bool,
     /// Its abort was asked for between two polls: its drain is counted from the next one.
@@ -455,6 +457,7 @@ impl Node {
             late: false,
             asleep: false,
             skipped: false,
+            lives: 0,
             fatal: false,
             untimed: false,
             open: false,
