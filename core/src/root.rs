@@ -21,6 +21,16 @@ pub(crate) struct Root {
     pub globals: Globals,
 }
 
+/// The wake set may serve another scheduler.
+#[cfg(feature = "alloc")]
+impl Drop for Root {
+    fn drop(&mut self) {
+        if let Some(wakes) = self.globals.wakes {
+            wakes.set_held(false);
+        }
+    }
+}
+
 /// What there is once, less the scheduler's own node. What is needed most lies first, where the short instructions of a small processor reach it.
 #[derive(Debug)]
 #[repr(C)]
@@ -85,11 +95,14 @@ impl Root {
     };
 
     /// As [`Root::begin`] leaves it.
-    pub(crate) const EMPTY: Self = {
-        let mut root = Self::UNUSED;
-        root.begin();
-        root
-    };
+    pub(crate) fn empty() -> &'static Self {
+        static EMPTY: Root = {
+            let mut root = Root::UNUSED;
+            root.begin();
+            root
+        };
+        &EMPTY
+    }
 
     /// Whether [`Root::begin`] was called.
     #[inline]
