@@ -46,6 +46,8 @@ pub(crate) struct Globals {
     pub slice: u32,
     /// Shut down: nothing new.
     pub closed: bool,
+    /// Whether `seed` was set.
+    pub seeded: bool,
     pub timers: Timers,
     pub slab: Slab,
     pub edges: Edges,
@@ -85,6 +87,7 @@ impl Root {
             time_budget: 0,
             slice: 0,
             closed: false,
+            seeded: false,
             timers: Timers::EMPTY,
             slab: Slab::UNUSED,
             edges: Edges::UNUSED,

@@ -132,7 +132,13 @@ impl<S: Store, O: Observer> Scheduler<S, O> {
 
     /// Sets the seed of the retry jitter; the default is 0. The same seed gives the same delays on every target.
     pub fn set_seed(&mut self, seed: u64) {
-        self.root.globals.seed = seed;
+        (self.root.globals.seed, self.root.globals.seeded) = (seed, true);
+    }
+
+    /// What [`Scheduler::set_seed`] set. A driver that can get randomness sets a seed if there is none.
+    #[must_use]
+    pub fn seed(&self) -> Option<u64> {
+        self.root.globals.seeded.then_some(self.root.globals.seed)
     }
 
     /// Sets where wakes from interrupts, threads and callbacks arrive. One set serves one scheduler.

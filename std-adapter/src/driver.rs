@@ -17,6 +17,7 @@
 //! command but "stop"; see [`crate::spawn`].
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,6 +109,9 @@ impl<S: Store, O: Observer> Driver<S, O> {
     /// one. A set of your own should notify a [`Bell`](crate::Bell). If it does not, nothing ends the driver's sleep when a wake comes: it looks for
     /// wakes every 10 ms then.
     ///
+    /// Unless the scheduler has a [seed](Scheduler::set_seed), it gets a random one, so that programs that fail together do not retry together. Set one for
+    /// runs that can be repeated.
+    ///
     /// Unless the scheduler has a [time budget](Scheduler::set_time_budget), it gets one of a millisecond, so that a request to stop is heard after the
     /// crank that is going on.
     #[must_use]
@@ -138,6 +142,10 @@ impl<S: Store, O: Observer> Driver<S, O> {
             interrupt: None,
             seat,
         };
+        if driver.scheduler.seed().is_none() {
+            // Its keys come from the operating system.
+            driver.scheduler.set_seed(RandomState::new().hash_one(()));
+        }
         if driver.scheduler.time_budget().is_none() {
             driver.scheduler.set_time_budget(TIME_BUDGET);
         }
