@@ -21,6 +21,16 @@ pub(crate) struct Root {
     pub globals: Globals,
 }
 
+/// The wake set may serve another scheduler.
+#[cfg(feature = "alloc")]
+impl Drop for Root {
+    fn drop(&mut self) {
+        if let Some(wakes) = self.globals.wakes {
+            wakes.set_held(false);
+        }
+    }
+}
+
 /// What there is once, less the scheduler's own node. What is needed most lies first, where the short instructions of a small processor reach it.
 #[derive(Debug)]
 #[repr(C)]
@@ -36,6 +46,8 @@ pub(crate) struct Globals {
     pub slice: u32,
     /// Shut down: nothing new.
     pub closed: bool,
+    /// Whether `seed` was set.
+    pub seeded: bool,
     pub timers: Timers,
     pub slab: Slab,
     pub edges: Edges,
@@ -75,6 +87,7 @@ impl Root {
             time_budget: 0,
             slice: 0,
             closed: false,
+            seeded: false,
             timers: Timers::EMPTY,
             slab: Slab::UNUSED,
             edges: Edges::UNUSED,
@@ -85,11 +98,14 @@ impl Root {
     };
 
     /// As [`Root::begin`] leaves it.
-    pub(crate) const EMPTY: Self = {
-        let mut root = Self::UNUSED;
-        root.begin();
-        root
-    };
+    pub(crate) fn empty() -> &'static Self {
+        static EMPTY: Root = {
+            let mut root = Root::UNUSED;
+            root.begin();
+            root
+        };
+        &EMPTY
+    }
 
     /// Whether [`Root::begin`] was called.
     #[inline]

@@ -132,13 +132,32 @@ impl<S: Store, O: Observer> Scheduler<S, O> {
 
     /// Sets the seed of the retry jitter; the default is 0. The same seed gives the same delays on every target.
     pub fn set_seed(&mut self, seed: u64) {
-        self.root.globals.seed = seed;
+        (self.root.globals.seed, self.root.globals.seeded) = (seed, true);
+    }
+
+    /// What [`Scheduler::set_seed`] set. A driver that can get randomness sets a seed if there is none.
+    #[must_use]
+    pub fn seed(&self) -> Option<u64> {
+        self.root.globals.seeded.then_some(self.root.globals.seed)
     }
 
     /// Sets where wakes from interrupts, threads and callbacks arrive. One set serves one scheduler.
     #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
     pub fn set_wakes(&mut self, wakes: &'static crate::wake::WakeSet) {
+        #[cfg(feature = "alloc")]
+        if let Some(before) = self.root.globals.wakes {
+            before.set_held(false);
+        }
+        #[cfg(feature = "alloc")]
+        wakes.set_held(true);
         self.root.globals.wakes = Some(wakes);
+    }
+
+    /// What [`Scheduler::set_wakes`] set.
+    #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+    #[must_use]
+    pub const fn wakes(&self) -> Option<&'static crate::wake::WakeSet> {
+        self.root.globals.wakes
     }
 
     /// The observer.
@@ -330,7 +349,7 @@ impl<S: Store, O: Observer> Scheduler<S, O> {
     /// Everything there is to see.
     #[must_use]
     pub fn view(&self) -> View<'_> {
-        let root = if self.root.has_begun() { &self.root } else { &Root::EMPTY };
+        let root = if self.root.has_begun() { &self.root } else { Root::empty() };
         View::new(self.store.nodes(), root)
     }
 

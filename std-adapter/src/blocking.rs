@@ -2,7 +2,8 @@
 //!
 //! The invariant: *at most one run of its closure at a time*. A retry after a timeout waits until the run before has
 //! really ended, so two attempts never write to the same file. The leaf is cranked when it starts and when its job
-//! has ended, and not in between.
+//! has ended, and not in between, except once if it has a timeout: when its job starts, so that the timeout counts
+//! from then.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +18,9 @@ use crate::pool::{CancelToken, Job, JobError, Rejected, Spawner};
 /// * While all threads are busy it waits in the pool's queue. The queue's bound does not count these works: each has at
 ///   most one job, so the node table bounds them. [`Spec::concurrency`](windlass::Spec::concurrency) of a composite keeps
 ///   the queue short.
+/// * A [`Spec::timeout`](windlass::Spec::timeout) counts from when the closure starts on a thread. While the leaf waits for
+///   a thread, or for the run before to end, the timeout is stopped: waiting is not an attempt.
+///   [`Scheduler::described_tree`](windlass::Scheduler::described_tree) shows what it waits for.
 /// * What the closure returns becomes the outcome: a value is success (and goes to [`Blocking::deliver`]'s closure),
 ///   a [`Reason`] is a failure that is retried within the node's budget, [`Failed`] says more. A panic is a failure
 ///   for good with [`Reason::PANICKED`]; its message shows in
@@ -51,6 +55,8 @@ pub struct Blocking<T = (), D = Discard> {
     closure: Closure<T>,
     deliver: D,
     stage: Stage<T>,
+    /// Whether this attempt has a timeout.
+    limited: bool,
     panicked: Option<String>,
 }
 
@@ -96,6 +102,8 @@ impl<T, A: ?Sized, F: FnMut(&mut A, T)> Deliver<T, A> for F {
 
 enum Stage<T> {
     Idle,
+    /// The job of this attempt, not known to have started: the timeout is stopped.
+    InLine(Job<Result<T, Failed>>),
     /// The job of this attempt.
     Working(Job<Result<T, Failed>>),
     /// The job of an attempt that is over, which has not ended yet.
@@ -110,13 +118,13 @@ impl<T: Send + 'static> Blocking<T> {
         closure: impl Fn(&CancelToken) -> Result<T, E> + Send + Sync + 'static,
     ) -> Self {
         let closure = Arc::new(move |token: &CancelToken| closure(token).map_err(Into::into));
-        Self { spawner, closure, deliver: Discard, stage: Stage::Idle, panicked: None }
+        Self { spawner, closure, deliver: Discard, stage: Stage::Idle, limited: false, panicked: None }
     }
 
     /// Passes the value to `deliver`, together with the application, just before the node succeeds.
     pub fn deliver<D>(self, deliver: D) -> Blocking<T, D> {
-        let Self { spawner, closure, stage, panicked, .. } = self;
-        Blocking { spawner, closure, deliver, stage, panicked }
+        let Self { spawner, closure, stage, limited, panicked, .. } = self;
+        Blocking { spawner, closure, deliver, stage, limited, panicked }
     }
 }
 
@@ -125,9 +133,15 @@ impl<T: Send + 'static, D> Blocking<T, D> {
         let Ok(wake) = cx.own_wake_handle() else {
             return Outcome::Fatal(Reason::new("no wake set, so a job could not be waited for"));
         };
-        let closure = Arc::clone(&self.closure);
-        match self.spawner.spawn_leaf(wake, move |token| closure(token)) {
-            Ok(job) => self.stage = Stage::Working(job),
+        let (closure, limited) = (Arc::clone(&self.closure), self.limited);
+        let job = move |token: &CancelToken| {
+            if limited {
+                wake.wake();
+            }
+            closure(token)
+        };
+        match self.spawner.spawn_leaf(wake, job) {
+            Ok(job) => self.stage = if limited { Stage::InLine(job) } else { Stage::Working(job) },
             Err(Rejected::Closed(_)) => return Outcome::Fatal(Reason::new("the pool is shut down")),
             Err(Rejected::Full(_)) => {
                 return Outcome::Failure(Reason::new("the pool's audit tells no more jobs apart"));
@@ -135,6 +149,23 @@ impl<T: Send + 'static, D> Blocking<T, D> {
         }
         self.panicked = None;
         Outcome::Waiting
+    }
+
+    /// Until the closure runs, no time of this attempt passes.
+    fn stop_timeout<W, A: ?Sized>(&mut self, cx: &mut Cx<'_, W, A>) {
+        self.limited |= cx.time_left().is_some();
+        cx.stop_timeout();
+    }
+
+    /// From when the closure runs, the timeout counts.
+    fn note_start<W, A: ?Sized>(&mut self, cx: &mut Cx<'_, W, A>) {
+        self.stage = match std::mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::InLine(job) if !job.is_in_line() => {
+                cx.restart_timeout();
+                Stage::Working(job)
+            }
+            stage => stage,
+        };
     }
 }
 
@@ -145,13 +176,17 @@ where
     A: ?Sized,
 {
     fn on_run(&mut self, cx: &mut Cx<'_, W, A>) -> Outcome {
+        if matches!(self.stage, Stage::Idle | Stage::Leaving(_)) {
+            self.stop_timeout(cx);
+        }
         let result = match &mut self.stage {
             Stage::Leaving(job) if !job.is_ended() => return Outcome::Waiting,
             Stage::Idle | Stage::Leaving(_) => return self.start(cx),
-            Stage::Working(job) => match job.poll() {
-                Some(result) => result,
-                None => return Outcome::Waiting,
-            },
+            Stage::InLine(job) | Stage::Working(job) => job.poll(),
+        };
+        let Some(result) = result else {
+            self.note_start(cx);
+            return Outcome::Waiting;
         };
         self.stage = Stage::Idle;
         match result {
@@ -174,13 +209,16 @@ where
     }
 
     fn on_abort(&mut self, _: &mut Cx<'_, W, A>) -> AbortStep {
-        let (Stage::Working(job) | Stage::Leaving(job)) = &mut self.stage else { return AbortStep::Done };
+        let (Stage::InLine(job) | Stage::Working(job) | Stage::Leaving(job)) = &mut self.stage else {
+            return AbortStep::Done;
+        };
         job.cancel();
         if job.is_ended() { AbortStep::Done } else { AbortStep::Waiting }
     }
 
     fn on_reset(&mut self, _: &mut Cx<'_, W, A>) {
-        if let Stage::Working(mut job) | Stage::Leaving(mut job) =
+        self.limited = false;
+        if let Stage::InLine(mut job) | Stage::Working(mut job) | Stage::Leaving(mut job) =
             std::mem::replace(&mut self.stage, Stage::Idle)
         {
             job.cancel();
@@ -193,7 +231,10 @@ where
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.panicked, &self.stage) {
             (Some(message), _) => write!(f, "panicked: {message}"),
-            (None, Stage::Working(_)) => f.write_str("in the pool"),
+            (None, Stage::InLine(job) | Stage::Working(job)) if job.is_in_line() => {
+                f.write_str("waiting for a thread")
+            }
+            (None, Stage::InLine(_) | Stage::Working(_)) => f.write_str("in the pool"),
             (None, Stage::Leaving(_)) => f.write_str("the run before is still in the pool"),
             (None, Stage::Idle) => Ok(()),
         }
@@ -204,7 +245,7 @@ impl<T, D> fmt::Debug for Blocking<T, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.stage {
             Stage::Idle => "Blocking(idle)",
-            Stage::Working(_) => "Blocking(working)",
+            Stage::InLine(_) | Stage::Working(_) => "Blocking(working)",
             Stage::Leaving(_) => "Blocking(leaving)",
         })
     }

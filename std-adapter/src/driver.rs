@@ -17,6 +17,7 @@
 //! command but "stop"; see [`crate::spawn`].
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +37,9 @@ const TIME_BUDGET: Duration = Duration::from_millis(1);
 /// The longest single sleep: far below what any operating system's timers can hold. A later deadline is slept towards
 /// in pieces.
 const PIECE: Duration = Duration::from_secs(3_600);
+
+/// As `PIECE`, if the scheduler has a wake set of the user's that does not tell the driver of wakes.
+const UNTOLD_PIECE: Duration = Duration::from_millis(10);
 
 /// Drives one scheduler: knows the time, sleeps when there is nothing to do, is woken by
 /// [`WakeHandle`](windlass::WakeHandle)s.
@@ -101,8 +105,15 @@ pub(crate) enum Step {
 impl<S: Store, O: Observer> Driver<S, O> {
     /// Takes a scheduler into hand, with the monotonic clock and the calling thread's sleep.
     ///
-    /// Gives the scheduler a wake set, in place of one it may have had: handles made before are dead. Unless the scheduler has a [time
-    /// budget](Scheduler::set_time_budget), it gets one of a millisecond, so that a request to stop is heard after the crank that is going on.
+    /// The scheduler keeps its wake set, and with it all handles made before: one of your own, or that of an earlier driver. One that has none is given
+    /// one. A set of your own should notify a [`Bell`](crate::Bell). If it does not, nothing ends the driver's sleep when a wake comes: it looks for
+    /// wakes every 10 ms then.
+    ///
+    /// Unless the scheduler has a [seed](Scheduler::set_seed), it gets a random one, so that programs that fail together do not retry together. Set one for
+    /// runs that can be repeated.
+    ///
+    /// Unless the scheduler has a [time budget](Scheduler::set_time_budget), it gets one of a millisecond, so that a request to stop is heard after the
+    /// crank that is going on.
     #[must_use]
     pub fn new(scheduler: Scheduler<S, O>) -> Self {
         Self::with_clock(scheduler, Monotonic::new(), Signal::default())
@@ -119,8 +130,8 @@ impl<S: Store, O: Observer> Driver<S, O> {
     }
 
     /// As [`Driver::with_clock`], with what others have in hand already.
-    pub(crate) fn with_shared(scheduler: Scheduler<S, O>, shared: Arc<Shared>) -> Self {
-        let seat = Seat::take(scheduler.capacity(), Arc::clone(&shared));
+    pub(crate) fn with_shared(mut scheduler: Scheduler<S, O>, shared: Arc<Shared>) -> Self {
+        let seat = Seat::take(&mut scheduler, Arc::clone(&shared));
         let mut driver = Self {
             scheduler,
             shared,
@@ -131,7 +142,10 @@ impl<S: Store, O: Observer> Driver<S, O> {
             interrupt: None,
             seat,
         };
-        driver.scheduler.set_wakes(driver.seat.wakes());
+        if driver.scheduler.seed().is_none() {
+            // Its keys come from the operating system.
+            driver.scheduler.set_seed(RandomState::new().hash_one(()));
+        }
         if driver.scheduler.time_budget().is_none() {
             driver.scheduler.set_time_budget(TIME_BUDGET);
         }
@@ -266,11 +280,9 @@ impl<S: Store, O: Observer> Driver<S, O> {
         &self.scheduler
     }
 
-    /// Gives the scheduler back. Its wake handles are dead from now on, until another driver takes it and its works
-    /// make new ones.
+    /// Gives the scheduler back, with its wake set: what is woken from now on is cranked by whoever polls it next, another driver for instance.
     #[must_use]
-    pub fn into_scheduler(mut self) -> Scheduler<S, O> {
-        self.scheduler.set_wakes(Seat::nowhere());
+    pub fn into_scheduler(self) -> Scheduler<S, O> {
         self.scheduler
     }
 
@@ -349,8 +361,10 @@ impl<S: Store, O: Observer> Driver<S, O> {
             }
         };
         let first = wake_at.into_iter().chain(until).min();
+        let limit = first.map(|at| (at - now).min(PIECE));
+        let untold = !self.seat.is_told() && next != Next::Done;
         self.stats.parks += 1;
-        sleep(&self.shared, first.map(|at| (at - now).min(PIECE)));
+        sleep(&self.shared, if untold { Some(limit.unwrap_or(PIECE).min(UNTOLD_PIECE)) } else { limit });
         Step::Moved
     }
 

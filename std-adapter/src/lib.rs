@@ -76,6 +76,7 @@
 //!   process, as it asks for.)
 //! * **Everything has a bound**: threads, queued jobs, nodes. What does not fit is given back.
 //! * **No call waits for a thread that has ended**: every call of a [`Handle`] is answered.
+//! * **A scheduler may change its driver.** It keeps its wake set, so handles stay good and jobs in flight are heard; see [`Bell`].
 //! * Wake sets are never freed, because handles to them may still exist. They are used again, so a program leaks no more
 //!   than it needed at its busiest moment.
 //!
@@ -83,7 +84,7 @@
 //! [`Fleet`] moves roots between threads before they have started, and a [`Pool`] moves jobs. What blocks or computes for
 //! long belongs into the [`Pool`].
 //!
-//! The guide has chapters on [hosts] and on [futures], which need a loop of your own here.
+//! The guide has chapters on [hosts] and on [futures], which need a wake set of your own.
 //!
 //! [hosts]: https://github.com/windlass-rs/windlass/blob/main/docs/guide/hosts.md
 //! [futures]: https://github.com/windlass-rs/windlass/blob/main/docs/guide/futures.md
@@ -120,6 +121,7 @@ pub use interrupt::{Interrupt, InterruptError};
 pub use panics::Panic;
 pub use pool::{CancelToken, Job, JobError, Pool, Rejected, Spawner};
 pub use report::{End, Report};
+pub use seat::Bell;
 pub use shared::Stop;
 pub use snapshot::{NodeSnapshot, Snapshot};
 pub use spawn::{Finished, JoinError, Thread};

@@ -800,3 +800,21 @@ fn every_tree_ends_once_whatever_comes_together() {
         );
     }
 }
+
+#[test]
+fn each_worker_has_a_random_seed_unless_one_is_given() {
+    let seed_of = |options: FleetOptions| {
+        let (fleet, handle) = fleet(&options);
+        let (tell, told) = mpsc::channel();
+        let tree = handle.plant(move |scheduler| {
+            tell.send(scheduler.seed()).unwrap();
+            Ok(scheduler.add(says_spec([]))?)
+        });
+        assert!(tree.unwrap().wait().unwrap().is_success());
+        end(&fleet);
+        told.recv().unwrap()
+    };
+    let random = [(); 2].map(|()| seed_of(FleetOptions::new(1)).unwrap());
+    assert_ne!(random[0], random[1]);
+    assert_eq!(seed_of(FleetOptions { seed: Some(7), ..FleetOptions::new(1) }), Some(7));
+}

@@ -135,14 +135,14 @@ impl<W: 'static, A: Audit> Fleet<W, A> {
             let (promise, answer) = reply::pair();
             answers.push((number, answer));
             let (core, hub, app) = (Arc::clone(&fleet.core), Arc::clone(&fleet.hub), Arc::clone(&app));
-            let (room, nodes) = (options.trees, options.table());
+            let options = options.clone();
             fleet.threads.start(fleet.core.thread(number), number, move || {
                 let mailbox = Arc::clone(&core.stations[number].mailbox);
                 mailbox.move_in();
                 let _closing = Closing(&mailbox);
                 match catch_unwind(AssertUnwindSafe(|| app(number))) {
                     Ok(app) => {
-                        let run = Run::new(core, Worker::new(hub, number), app, room, nodes);
+                        let run = Run::new(core, Worker::new(hub, number), app, &options);
                         promise.fulfil(None);
                         run.run();
                     }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use windlass::{Boxed, NodeId, Scheduler, Work};
 
 use super::core::{Core, Station};
+use super::options::FleetOptions;
 use super::tree::{Entry, PlantError, Started, TreeEnd, TreeId};
 use super::watch::FleetObserver;
 use crate::audit::{Audit, Finish};
@@ -42,13 +43,16 @@ pub(super) struct Run<W: 'static, A: Audit, P> {
 }
 
 impl<W: Work<W, P> + 'static, A: Audit, P> Run<W, A, P> {
-    /// A worker with room for so many trees, which have so many nodes together.
-    pub(super) fn new(core: Arc<Core<W>>, worker: Worker<A>, app: P, room: usize, nodes: usize) -> Self {
+    /// A worker of a fleet of this size.
+    pub(super) fn new(core: Arc<Core<W>>, worker: Worker<A>, app: P, options: &FleetOptions) -> Self {
+        let (room, nodes) = (options.trees, options.table());
         let number = worker.number();
         let Station { watch, shared, .. } = &core.stations[number];
         let mut scheduler =
             Scheduler::with_capacity(nodes).observed_by(FleetObserver::new(Arc::clone(watch)));
-        scheduler.set_seed(number as u64);
+        if let Some(seed) = options.seed {
+            scheduler.set_seed(seed.wrapping_add(number as u64));
+        }
         let driver = Driver::with_shared(scheduler, Arc::clone(shared));
         let trees = (0..nodes).map(|_| None).collect();
         Self { core, number, worker, driver, app, trees, room, panics: 0 }
