@@ -408,7 +408,7 @@ fn a_snapshot_shows_the_whole_tree() {
     );
     let node = snapshot.node(first).unwrap();
     assert_eq!(node.deadline, Some(Instant::from_secs(3)));
-    assert_eq!(node.to_string(), "1v1 leaf: asleep for 1.5 s");
+    assert_eq!(node.to_string(), "1v1 leaf: waiting to be woken, for 1.5 s at most");
     assert_eq!(
         snapshot.to_string(),
         scheduler.tree(scheduler.view().now()).to_string().replace("2 s", "1.5 s")
