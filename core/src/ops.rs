@@ -152,8 +152,7 @@ pub(crate) fn remove<W>(
     if !hot.phase.is_done() {
         return Err(Error::WrongState(hot.phase.state()));
     }
-    table.leave_ended(ROOT, index);
-    Ok(slots.free(table, index))
+    Ok(slots.free(table, index, ROOT))
 }
 
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]

@@ -65,6 +65,8 @@ pub(crate) struct Call {
     pub stirred: bool,
     /// A node has left its ring since a crank last looked.
     pub disturbed: bool,
+    /// The drop of a work has panicked, after its node was freed.
+    pub dropping: bool,
     /// The node whose user code is running.
     pub running: u32,
     /// The node that is ending or about to be retried, while a hook of that is being called.
@@ -81,7 +83,7 @@ impl Root {
         cold: Cold::UNUSED,
         note: Note::UNUSED,
         globals: Globals {
-            call: Call { stirred: false, disturbed: false, running: 0, hook: 0 },
+            call: Call { stirred: false, disturbed: false, dropping: false, running: 0, hook: 0 },
             now: 0,
             budget: 0,
             time_budget: 0,

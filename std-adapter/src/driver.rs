@@ -22,7 +22,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass::{Instant, Next, Observer, Scheduler, Store, Work};
+use windlass::{Instant, Next, NodeId, Observer, Scheduler, Store, Work};
 
 use crate::clock::{Clock, Monotonic, Park, Signal};
 use crate::interrupt::{Interrupt, InterruptError};
@@ -45,8 +45,9 @@ const UNTOLD_PIECE: Duration = Duration::from_millis(10);
 /// [`WakeHandle`](windlass::WakeHandle)s.
 ///
 /// A panic of a work is caught and becomes a failure of its node ([`Reason::PANICKED`](windlass::Reason::PANICKED),
-/// not retried), if panics unwind in this build. A panic in an observer, or in the drop of a work, goes on to the
-/// caller.
+/// not retried), if panics unwind in this build. So is a panic of the drop of a work, when its node is freed: it fails the
+/// work or the batch that the node was a child of, or nobody if it was at the top. A panic of an observer goes on to the
+/// caller: it may come in the middle of a change, so the scheduler cannot be polled on.
 ///
 /// ```
 /// use std::time::Duration;
@@ -75,6 +76,8 @@ pub struct Driver<S, O = ()> {
     last_panic: Option<Panic>,
     on_panic: Option<OnPanic>,
     interrupt: Option<Interrupt>,
+    /// A drop has panicked: there may be more to free, though nothing is due.
+    unfreed: bool,
     seat: Seat,
 }
 
@@ -140,6 +143,7 @@ impl<S: Store, O: Observer> Driver<S, O> {
             last_panic: None,
             on_panic: None,
             interrupt: None,
+            unfreed: false,
             seat,
         };
         if driver.scheduler.seed().is_none() {
@@ -152,7 +156,8 @@ impl<S: Store, O: Observer> Driver<S, O> {
         driver
     }
 
-    /// Calls `callback` at each panic of a work. Its node is failed by the poll that follows.
+    /// Calls `callback` at each panic of a work. Its node is failed by the poll that follows. A callback that panics itself is not called again, and is
+    /// counted, too.
     ///
     /// ```
     /// use windlass::{Cx, Outcome, Scheduler, Spec, Work};
@@ -344,6 +349,11 @@ impl<S: Store, O: Observer> Driver<S, O> {
         S::Work: Work<S::Work, A>,
     {
         self.obey(stay);
+        if std::mem::take(&mut self.unfreed) {
+            let now = self.now();
+            self.poll_at(now, app);
+            return Step::Moved;
+        }
         let next = self.scheduler.next();
         if next == Next::Done && (!stay || self.scheduler.is_shut_down()) {
             return Step::Over;
@@ -390,17 +400,26 @@ impl<S: Store, O: Observer> Driver<S, O> {
         S::Work: Work<S::Work, A>,
     {
         let Err(payload) = self.call(now, app) else { return };
-        let Some(node) = self.scheduler.interrupted() else {
-            // Not a work's: an observer's, or the drop of a work. No node can be failed for it.
+        let node = self.scheduler.interrupted();
+        if node.is_none() && !self.scheduler.was_dropping() {
+            // Not a work's, but an observer's. The engine may be in the middle of something.
             resume_unwind(payload);
-        };
-        let name = self.scheduler.node(node).map_or("", |node| node.name());
+        }
+        self.note_panic(payload, node, now);
+        self.unfreed = node.is_none();
+    }
+
+    fn note_panic(&mut self, payload: Payload, node: Option<NodeId>, now: Instant) {
+        let name = node.and_then(|node| self.scheduler.node(node).ok()).map_or("", |node| node.name());
         let panic = Panic { message: message(&payload), node, name, at: now };
         discard(payload);
         self.stats.panics += 1;
         let panic = self.last_panic.insert(panic);
-        if let Some(callback) = &mut self.on_panic {
-            callback(panic);
+        let Some(callback) = &mut self.on_panic else { return };
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| callback(panic))) {
+            discard(payload);
+            self.stats.panics += 1;
+            discard(self.on_panic.take());
         }
     }
 

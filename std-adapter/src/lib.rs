@@ -69,10 +69,12 @@
 //! # What can be relied on
 //!
 //! * **No spinning, no early or needless poll.** The thread sleeps until the earliest deadline or a wake. An idle
-//!   driver makes no poll and has no wake-ups of its own, but one an hour if the next deadline is farther than that.
+//!   driver makes no poll and has no wake-ups of its own, but one an hour if the next deadline is farther than that,
+//!   and one every 10 ms for a wake set of your own that notifies no [`Bell`].
 //! * **No wake is lost**, wherever it comes from and whenever it comes.
 //! * **A panic in a work is a failure of its node**, with its message in [`Driver::last_panic`] and the [`Report`]; a
-//!   panic in a pool's job is the job's result. Neither ends a thread. (A build with `panic = "abort"` ends the
+//!   panic in a work's drop, when its node is freed, is told there, too; a panic in a pool's job is the job's result. None
+//!   of them ends a thread, or keeps other works from cleaning up. (A build with `panic = "abort"` ends the
 //!   process, as it asks for.)
 //! * **Everything has a bound**: threads, queued jobs, nodes. What does not fit is given back.
 //! * **No call waits for a thread that has ended**: every call of a [`Handle`] is answered.

@@ -52,7 +52,7 @@ where
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// It panicked, not in a work but in an observer, in the drop of a work, or in a callback; this is what it said.
+    /// It panicked, not in a work but in an observer; this is what it said.
     Panicked(String),
     /// The caller is that very thread.
     OwnThread,

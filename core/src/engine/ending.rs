@@ -179,10 +179,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
             self.table.abort(index, cause, by, deadline);
             return;
         }
-        // Works are dropped on the way; a panic of theirs is this node's, which would else stay between two attempts.
-        self.table.globals.call.running = index;
         Slots::all(self.works).renew_below(&mut self.table, index, false);
-        self.table.globals.call.running = ROOT;
         self.table.back_off(index, delay);
     }
 
@@ -204,7 +201,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
 
     /// Frees the ended children that `parent` has seen.
     pub(crate) fn sweep(&mut self, parent: u32) {
-        // At the top, nobody is to blame for what a drop does.
+        // A slot that is freed wakes those who wait for one: this node too, and then it is in its turn.
         self.table.globals.call.running = parent;
         Slots::all(self.works).sweep(&mut self.table, parent);
         self.table.globals.call.running = ROOT;

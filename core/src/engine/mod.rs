@@ -229,6 +229,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     /// A node that user code left by a panic has failed, and no more of its hooks are called.
     fn recover(&mut self) {
         let call = &mut self.table.globals.call;
+        call.dropping = false;
         let index = call.running;
         if index == ROOT {
             return;

@@ -139,11 +139,18 @@ impl<S: Store, O: Observer> Scheduler<S, O> {
         self.root.globals.wakes.is_some_and(|wakes| !wakes.is_empty())
     }
 
-    /// The node whose work a panic has left, if one has left the last poll: the next poll fails it.
+    /// The node whose work a panic has left (or the drop of a work below it), if one has left the last poll: the next poll fails it.
     #[must_use]
     pub fn interrupted(&self) -> Option<NodeId> {
         let running = self.view().globals.call.running;
         (running != ROOT).then(|| self.view().id(running))
+    }
+
+    /// Whether the panic that has left the last poll was of the drop of a work. Its node has ended, and was freed before. If somebody above it was
+    /// [interrupted](Scheduler::interrupted) by that, the next poll fails it; if not, the next poll goes on with what is left.
+    #[must_use]
+    pub const fn was_dropping(&self) -> bool {
+        self.root.globals.call.dropping
     }
 
     /// The node with the earliest deadline, and that deadline: who asked for [`Next::At`].

@@ -129,15 +129,15 @@ impl<W: Work<W, P> + 'static, A: Audit, P> Run<W, A, P> {
         station.watch.rest();
         let stats = self.driver.stats();
         station.polls.store(stats.polls, Ordering::Relaxed);
-        if stats.panics != self.panics {
-            self.panics = stats.panics;
+        for _ in self.panics..stats.panics {
             self.core.note_panic(self.driver.last_panic());
         }
+        self.panics = stats.panics;
         match stepped {
             Ok(Step::Over) => Err(Over),
             Ok(_) => Ok(taken),
             Err(payload) => {
-                // The drop of a work has panicked. The engine has let go of the work before.
+                // Not a work's, for those the driver has caught.
                 self.core.note_panic(None);
                 discard(payload);
                 Ok(taken)
