@@ -31,11 +31,6 @@ pub(crate) mod mark {
     const OF_THE_NODE: u32 =
         LIVE | HANDLE | DETACHED | PARENT | LIMITED | DRAINED | WATCHED | AWAITED_SUCCEEDED | UNSEEN | TAGGED;
 
-    // ---- until it is reset ----
-
-    /// It has been started, and its work has not been reset since.
-    pub(crate) const STARTED: u32 = 1 << 9;
-
     // ---- until an attempt begins or it succeeds ----
 
     /// It has a failure: its own, or the first among its children.
@@ -88,7 +83,7 @@ pub(crate) mod mark {
     pub(crate) const CAUSE: u32 = 7 << CAUSE_SHIFT;
 
     /// What a new life begins with. (A pause that was asked for between the end and the new life is kept.)
-    pub(crate) const INTO_A_NEW_LIFE: u32 = OF_THE_NODE | STARTED | BLAMED | PAUSED;
+    pub(crate) const INTO_A_NEW_LIFE: u32 = OF_THE_NODE | BLAMED | PAUSED;
 
     // ---- not of a node ----
 
@@ -115,7 +110,6 @@ mod tests {
             AWAITED_SUCCEEDED,
             UNSEEN,
             TAGGED,
-            STARTED,
             BLAMED,
             FATAL,
             TURN,

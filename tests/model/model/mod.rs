@@ -116,7 +116,6 @@ struct Node {
     detached: bool,
     /// It waits out a retry delay.
     delayed: bool,
-    started: bool,
     /// Its end is decided, and comes when its children have drained.
     settling: Option<Verdict>,
     /// A hook of its end is being called.
@@ -445,7 +444,6 @@ impl Node {
             paused: plan.paused,
             detached: plan.detached,
             delayed: false,
-            started: false,
             settling: None,
             in_hook: false,
             woken: false,
