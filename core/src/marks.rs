@@ -28,8 +28,20 @@ pub(crate) mod mark {
     /// It has a tag.
     pub(crate) const TAGGED: u32 = 1 << 22;
 
-    const OF_THE_NODE: u32 =
-        LIVE | HANDLE | DETACHED | PARENT | LIMITED | DRAINED | WATCHED | AWAITED_SUCCEEDED | UNSEEN | TAGGED;
+    /// Its children lend their places while they wait for a retry. Only if it has a limit: without one, a place is nothing to lend.
+    pub(crate) const LENDS: u32 = 1 << 9;
+
+    const OF_THE_NODE: u32 = LIVE
+        | HANDLE
+        | DETACHED
+        | PARENT
+        | LIMITED
+        | DRAINED
+        | WATCHED
+        | AWAITED_SUCCEEDED
+        | UNSEEN
+        | TAGGED
+        | LENDS;
 
     // ---- until an attempt begins or it succeeds ----
 
@@ -110,6 +122,7 @@ mod tests {
             AWAITED_SUCCEEDED,
             UNSEEN,
             TAGGED,
+            LENDS,
             BLAMED,
             FATAL,
             TURN,

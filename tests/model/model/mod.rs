@@ -80,6 +80,8 @@ struct Node {
     me: Me,
     kind: Kind,
     width: u32,
+    /// A child that waits for a retry lends its place.
+    lends: bool,
     on_failure: OnFailure,
     retry: Retry,
     /// The node that a gate waits for.
@@ -306,6 +308,7 @@ impl Model {
             (plan.width.is_some() && !plan.takes_width(), Setting::Concurrency),
             (plan.on_failure.is_some() && !plan.takes_on_failure(), Setting::OnFailure),
             (plan.detached && parent != ROOT, Setting::Detached),
+            (plan.lends.is_some() && !plan.takes_width(), Setting::LendPlaces),
         ];
         if let Some((_, setting)) = useless.into_iter().find(|(useless, _)| *useless) {
             return Err(Error::NoUse { setting, kind });
@@ -421,6 +424,7 @@ impl Node {
             me,
             kind,
             width: u32::MAX,
+            lends: plan.lends.unwrap_or(kind != Kind::Batch) && plan.width.is_some(),
             on_failure: plan.on_failure.unwrap_or(on_failure),
             retry: plan.retry.policy(),
             awaited: None,
