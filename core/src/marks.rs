@@ -28,13 +28,20 @@ pub(crate) mod mark {
     /// It has a tag.
     pub(crate) const TAGGED: u32 = 1 << 22;
 
-    const OF_THE_NODE: u32 =
-        LIVE | HANDLE | DETACHED | PARENT | LIMITED | DRAINED | WATCHED | AWAITED_SUCCEEDED | UNSEEN | TAGGED;
+    /// Its children lend their places while they wait for a retry. Only if it has a limit: without one, a place is nothing to lend.
+    pub(crate) const LENDS: u32 = 1 << 9;
 
-    // ---- until it is reset ----
-
-    /// It has been started, and its work has not been reset since.
-    pub(crate) const STARTED: u32 = 1 << 9;
+    const OF_THE_NODE: u32 = LIVE
+        | HANDLE
+        | DETACHED
+        | PARENT
+        | LIMITED
+        | DRAINED
+        | WATCHED
+        | AWAITED_SUCCEEDED
+        | UNSEEN
+        | TAGGED
+        | LENDS;
 
     // ---- until an attempt begins or it succeeds ----
 
@@ -88,7 +95,7 @@ pub(crate) mod mark {
     pub(crate) const CAUSE: u32 = 7 << CAUSE_SHIFT;
 
     /// What a new life begins with. (A pause that was asked for between the end and the new life is kept.)
-    pub(crate) const INTO_A_NEW_LIFE: u32 = OF_THE_NODE | STARTED | BLAMED | PAUSED;
+    pub(crate) const INTO_A_NEW_LIFE: u32 = OF_THE_NODE | BLAMED | PAUSED;
 
     // ---- not of a node ----
 
@@ -115,7 +122,7 @@ mod tests {
             AWAITED_SUCCEEDED,
             UNSEEN,
             TAGGED,
-            STARTED,
+            LENDS,
             BLAMED,
             FATAL,
             TURN,

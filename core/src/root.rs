@@ -120,7 +120,7 @@ impl Root {
     #[inline(never)]
     pub(crate) const fn begin(&mut self) {
         self.hot = Hot::EMPTY;
-        self.hot.marks = mark::LIVE | mark::ACTIVE | mark::STARTED;
+        self.hot.marks = mark::LIVE | mark::ACTIVE;
         self.hot.phase = Phase::Running;
         self.cold = *Cold::empty();
         let globals = &mut self.globals;

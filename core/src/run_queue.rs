@@ -5,8 +5,11 @@
 //!
 //! Fairness: a child that becomes runnable in the pass in which it left the ring (as a rule by having its turn) is put before the
 //! cursor, so it runs in the next pass and no chain of wakes can keep a pass from ending. Any other is put at the end: it runs in this pass,
-//! unless the cursor already stands at the end of it. For children that are added, that is the reference's order; children that are
-//! woken have their old place in the reference's list, which a ring of runnable children does not keep.
+//! unless the cursor already stands at the end of it. An empty ring has no end: whoever enters it runs in this pass.
+//!
+//! The reference walks along a list of all children, runnable or not. A child that is added has the same turn there, with two exceptions. If the last runnable
+//! child has just ended, the list is at its end, and the new child waits for the next pass. If children that have ended, or wait, stand behind the
+//! cursor, the list is not at its end, and the new child runs in this pass. A child that is woken has its old place in the list. See `docs/stellar-core.md`.
 //!
 //! Why a child is runnable is not known here.
 

@@ -52,6 +52,8 @@ pub(crate) struct Settings {
     pub retry: Retry,
     /// Children that may be active at once.
     pub places: u32,
+    /// Whether a child lends its place while it waits for a retry.
+    pub lends: bool,
     /// Quorum: how many. Batch: table slots that one item takes. Gate: microseconds between two questions, or the bits of the node waited for.
     pub param: u64,
     /// For one attempt.
@@ -81,11 +83,19 @@ pub enum Setting {
     ItemNodes,
     /// [`Spec::detached`]: for nodes at the top.
     Detached,
+    /// [`Spec::lend_places`]: as [`Spec::concurrency`].
+    LendPlaces,
 }
 
 impl Setting {
-    const ALL: [Self; 5] =
-        [Self::Concurrency, Self::OnFailure, Self::PollEvery, Self::ItemNodes, Self::Detached];
+    const ALL: [Self; 6] = [
+        Self::Concurrency,
+        Self::OnFailure,
+        Self::PollEvery,
+        Self::ItemNodes,
+        Self::Detached,
+        Self::LendPlaces,
+    ];
 
     /// The name of the method that makes it.
     #[must_use]
@@ -96,6 +106,7 @@ impl Setting {
             Self::PollEvery => "poll_every",
             Self::ItemNodes => "item_nodes",
             Self::Detached => "detached",
+            Self::LendPlaces => "lend_places",
         }
     }
 
@@ -105,7 +116,7 @@ impl Setting {
 
     const fn has_use(self, kind: Kind, at_top: bool) -> bool {
         match self {
-            Self::Concurrency => {
+            Self::Concurrency | Self::LendPlaces => {
                 matches!(
                     kind,
                     Kind::Work | Kind::Parallel | Kind::Quorum | Kind::Race | Kind::Batch | Kind::Graph
@@ -145,6 +156,7 @@ impl<W> Spec<W> {
             on_failure: OnFailure::Stop,
             retry: Retry::NEVER,
             places: u32::MAX,
+            lends: !matches!(kind, Kind::Batch),
             param: 0,
             timeout: Span::FOREVER,
             drain: Span::FOREVER,
@@ -265,6 +277,15 @@ impl<W> Spec<W> {
     pub const fn concurrency(mut self, children: u32) -> Self {
         self.say(Setting::Concurrency);
         self.settings.places = children;
+        self
+    }
+
+    /// Whether a child that waits for a retry lends its place to others; then it is the next to get one when its delay is over. Makes a difference only with a
+    /// limit. The default is yes, but for batches: there, each place that is lent would take another item out of the generator, until the table is full of
+    /// items that wait.
+    pub const fn lend_places(mut self, lend: bool) -> Self {
+        self.say(Setting::LendPlaces);
+        self.settings.lends = lend;
         self
     }
 

@@ -377,6 +377,12 @@ impl<'a> NodeView<'a> {
         self.cold().places
     }
 
+    /// Whether a child that waits for a retry lends its place to others: see [`Spec::lend_places`](crate::Spec::lend_places). No without a limit.
+    #[must_use]
+    pub fn lends_places(&self) -> bool {
+        self.hot().has(mark::LENDS)
+    }
+
     /// The node that this gate waits for, which may be gone; none if it is no gate or asks a predicate.
     #[must_use]
     pub fn awaited(&self) -> Option<NodeId> {

@@ -190,7 +190,11 @@ pub trait Work<W = Self, A: ?Sized = ()> {
         AbortStep::Done
     }
 
-    /// Make it as new. Called once per start and restart, per retry, per permanent failure and per completed abort; never on success.
+    /// Restore the initial state. Called before every start, so before the first run too, and after every attempt that has failed and every abort that has
+    /// been cleaned up. So it may be called twice with no run in between. Never called on success, after a panic, or after an end by force.
+    ///
+    /// A parent that is tried again or restarted does not reset its children: the members of a composite are reset when they start again, and what a work or
+    /// a batch has added is dropped.
     fn on_reset(&mut self, cx: &mut Cx<'_, W, A>) {
         let _ = cx;
     }

@@ -45,7 +45,7 @@
 //!         }
 //!     }
 //!
-//!     // Called whenever an attempt is over and has not succeeded: cleaning up belongs here.
+//!     // Called before each start, and when an attempt is over and has not succeeded: cleaning up belongs here.
 //!     fn on_reset(&mut self, cx: &mut Cx<'_, Self, Disk>) {
 //!         (cx.app().temporary, cx.app().writing) = (false, None);
 //!         if let Save::Write { begun } = self {

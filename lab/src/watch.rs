@@ -18,6 +18,8 @@ type Checked = Result<(), Violation>;
 pub(crate) struct Facts {
     pub kind: Kind,
     pub width: u32,
+    /// A child that waits for a retry lends its place.
+    pub lends: bool,
     pub retry: Retry,
     pub paused: bool,
     /// The node that a gate waits for.
@@ -31,6 +33,7 @@ impl Facts {
         Self {
             kind: node.kind(),
             width: node.concurrency(),
+            lends: node.lends_places(),
             retry: node.retry_policy(),
             paused: node.is_paused(),
             awaited: node.awaited(),
@@ -249,7 +252,7 @@ impl Watch {
             ensure(order, Oracle::SequenceOrder, id, "it started before an earlier member had ended")?;
         }
         let active =
-            above.children.iter().filter(|child| **child != id && self.is_active(**child, facts.kind));
+            above.children.iter().filter(|child| **child != id && self.is_active(**child, facts.lends));
         let width = active.count() < facts.width as usize;
         ensure(
             width,
@@ -259,10 +262,10 @@ impl Watch {
         )
     }
 
-    /// Whether a child holds one of its parent's places. In a graph, one in a retry delay has lent it.
-    fn is_active(&self, id: NodeId, parent: Kind) -> bool {
+    /// Whether a child holds one of its parent's places; one that waits for a retry may have lent it.
+    fn is_active(&self, id: NodeId, lends: bool) -> bool {
         let retrying = self.nodes.get(&id).is_some_and(|node| node.retry_at.is_some());
-        matches!(self.state(id), State::Running | State::Waiting) && !(parent == Kind::Graph && retrying)
+        matches!(self.state(id), State::Running | State::Waiting) && !(lends && retrying)
     }
 
     fn depends(&self, id: NodeId) -> Checked {

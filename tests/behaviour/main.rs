@@ -36,6 +36,7 @@ mod panics;
 mod parallel;
 mod parents;
 mod pause;
+mod porting;
 mod quorum;
 mod real_time;
 mod restart;

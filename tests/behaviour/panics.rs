@@ -193,21 +193,22 @@ fn a_panic_in_a_child_is_a_failure_to_its_parent() {
     }
 }
 
-/// In the reset of a member on behalf of its composite, which tries again: it is the composite that fails.
+/// In the reset of a member that starts again, because its composite is tried again: the member has failed, and so has the composite.
 #[test]
-fn a_panic_in_the_reset_of_a_member_fails_the_composite() {
+fn a_panic_in_the_reset_of_a_member_that_starts_again_fails_both() {
     let mut rig = Rig::new(4);
     let q = rig.add(Spec::sequence("q").retry(Retry::A_LOT));
-    let act = Script::steps(1).on_hook(|hook, cx| {
-        if hook == Hook::Reset && cx.view().nodes().any(|node| node.failure().is_some()) {
+    let act = Script::steps(1).on_hook(move |hook, cx| {
+        if hook == Hook::Reset && cx.view().node(q).unwrap().attempt() == 2 {
             panics();
         }
     });
-    rig.add_below(q, act.spec("a"));
+    let a = rig.add_below(q, act.spec("a"));
     rig.add_below(q, Script::fails().spec("b"));
     assert_eq!(run(&mut rig), 1);
-    assert_eq!(rig.state(q), State::Failure);
-    assert_eq!(rig.node(q).failure().unwrap().reason, Reason::PANICKED);
+    assert_eq!((rig.state(q), rig.state(a)), (State::Failure, State::Failure));
+    let failure = rig.node(q).failure().unwrap();
+    assert_eq!((failure.reason, failure.origin), (Reason::PANICKED, a));
 }
 
 /// A node that asks for its own abort in a hook, or wakes itself, and then panics has failed: neither is remembered.

@@ -73,14 +73,15 @@ fn a_place_is_free_as_soon_as_its_child_has_ended() {
     assert_eq!(rig.world.order(), ["a", "b", "c", "b", "d"]);
 }
 
-/// A child in a retry delay keeps its place, but for a graph, which lends it to others.
+/// A child that waits for a retry lends its place to others, unless the parent is told that it keeps it.
 #[test]
-fn a_retry_delay_keeps_the_place_except_in_a_graph() {
-    for (spec, order) in
-        [(Spec::parallel("p"), ["a", "a", "b", "c"]), (Spec::graph("p"), ["a", "b", "c", "a"])]
-    {
+fn a_retry_delay_lends_the_place_unless_told_otherwise() {
+    let kinds = || [Spec::parallel("p"), Spec::graph("p"), Spec::quorum("p", 3), parent("p")];
+    let lent = kinds().map(|spec| (spec.concurrency(1), ["a", "b", "c", "a"]));
+    let kept = kinds().map(|spec| (spec.concurrency(1).lend_places(false), ["a", "a", "b", "c"]));
+    for (spec, order) in lent.into_iter().chain(kept) {
         let mut rig = Rig::new(8);
-        let p = rig.add(spec.concurrency(1));
+        let p = rig.add(spec);
         rig.add_below(
             p,
             Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a").retry(Retry::ONCE),
@@ -88,11 +89,49 @@ fn a_retry_delay_keeps_the_place_except_in_a_graph() {
         rig.add_below(p, Script::steps(1).spec("b"));
         rig.add_below(p, Script::steps(1).spec("c"));
         assert_eq!(rig.run(), Next::Done);
-        assert_eq!((rig.state(p), rig.world.order()), (State::Success, order.to_vec()));
+        let mut ran = rig.world.order();
+        ran.retain(|name| *name != "p");
+        assert_eq!((rig.state(p), ran), (State::Success, order.to_vec()));
     }
 }
 
-/// A node of a graph whose delay is over and whose place is taken is the next to get one.
+/// In a sequence, the one place is the order; a setting would have no use.
+#[test]
+fn a_sequence_lends_nothing() {
+    let mut rig = Rig::new(4);
+    let q = rig.add(Spec::sequence("q"));
+    rig.add_below(
+        q,
+        Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a").retry(Retry::ONCE),
+    );
+    rig.add_below(q, Script::steps(1).spec("b"));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(rig.world.order(), ["a", "a", "b"]);
+    let refused = rig.s.add(Spec::sequence("q").lend_places(false)).unwrap_err();
+    let setting = windlass::Setting::LendPlaces;
+    assert_eq!(refused.error, windlass::Error::NoUse { setting, kind: windlass::Kind::Sequence });
+}
+
+/// A batch keeps the place of an item that waits for a retry; told to lend it, it takes out another item meanwhile.
+#[test]
+fn a_batch_lends_only_if_told_to() {
+    for (lends, order) in [(false, ["1", "1", "2", "2"]), (true, ["1", "2", "1", "2"])] {
+        let mut rig = Rig::new(4);
+        let mut items = ["1", "2"].into_iter();
+        let batch = Script::yields(move |cx| {
+            let Some(name) = items.next() else { return windlass::Generated::Exhausted };
+            let act = Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]);
+            cx.add_child(act.spec(name).retry(Retry::ONCE)).unwrap();
+            windlass::Generated::Added
+        });
+        let b = batch.batch("b").concurrency(1);
+        let b = rig.add(if lends { b.lend_places(true) } else { b });
+        assert_eq!(rig.run(), Next::Done);
+        assert_eq!((rig.state(b), rig.world.order()), (State::Success, order.to_vec()));
+    }
+}
+
+/// A node whose delay is over and whose place is taken is the next to get one.
 #[test]
 fn a_lent_place_is_given_back_first() {
     let mut rig = Rig::new(8);

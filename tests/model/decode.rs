@@ -65,15 +65,19 @@ impl Bytes<'_> {
     }
 
     fn plan(&mut self) -> Plan {
+        let shape = self.shape();
+        let retry = Retries {
+            budget: u16::from(self.below(3)),
+            delay: self.time(),
+            jitter: self.chance(128),
+            within: self.maybe(50, Self::time),
+        };
+        let places = self.maybe(80, Self::next);
         Plan {
-            shape: self.shape(),
-            retry: Retries {
-                budget: u16::from(self.below(3)),
-                delay: self.time(),
-                jitter: self.chance(128),
-                within: self.maybe(50, Self::time),
-            },
-            width: self.maybe(80, |bytes| u32::from(bytes.below(4))),
+            shape,
+            retry,
+            width: places.map(|byte| u32::from(byte % 4)),
+            lends: places.and_then(|byte| [None, Some(true), Some(false)][usize::from(byte / 4 % 3)]),
             on_failure: self.maybe(80, |bytes| match bytes.below(3) {
                 0 => OnFailure::Stop,
                 1 => OnFailure::Finish,

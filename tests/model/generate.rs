@@ -55,10 +55,11 @@ fn growth(flavour: Flavour) -> impl Strategy<Value = Step> {
 }
 
 fn plan(flavour: Flavour) -> impl Strategy<Value = Plan> {
-    // Queues, and places that are lent during a retry delay, need graphs that are narrow.
+    // Queues, and places that are lent during a retry delay, need composites that are narrow.
     let (narrow, retried) = if matches!(flavour, Flavour::Graphs) { (0.5, 5) } else { (0.25, 3) };
     let limits = (
         weighted(narrow, prop_oneof![1 => Just(0u32), 12 => 1..3u32]),
+        weighted(0.3, any::<bool>()),
         weighted(0.2, prop_oneof![Just(OnFailure::Stop), Just(OnFailure::Finish), Just(OnFailure::Ignore)]),
         weighted(0.15, time()),
         weighted(0.15, time()),
@@ -66,8 +67,9 @@ fn plan(flavour: Flavour) -> impl Strategy<Value = Plan> {
     let flags =
         (proptest::bool::weighted(0.06), proptest::bool::weighted(0.04), proptest::bool::weighted(0.04));
     (shape(flavour), retries(retried), limits, flags, vec(turn(), 0..12)).prop_map(
-        |(shape, retry, (width, on_failure, timeout, drain), (paused, detached, useless), turns)| {
-            let plan = Plan { shape, retry, width, on_failure, timeout, drain, paused, detached, turns };
+        |(shape, retry, (width, lends, on_failure, timeout, drain), (paused, detached, useless), turns)| {
+            let plan =
+                Plan { shape, retry, width, lends, on_failure, timeout, drain, paused, detached, turns };
             if useless { plan } else { plan.useful() }
         },
     )

@@ -94,7 +94,7 @@ export interface Sequence extends Common {
 /** Members side by side. */
 export interface Parallel extends Common {
   children?: Iterable<AnyWork>;
-  /** How many at once; the default is all. */
+  /** How many at once; the default is all. A member that waits for a retry does not count. */
   concurrency?: number;
   /** `'all'` must succeed, `'any'` one, so many, or the `'first'` to end decides. The others are aborted. */
   until?: 'all' | 'any' | 'first' | number;
@@ -103,6 +103,7 @@ export interface Parallel extends Common {
 /** Members that start when those they depend on have succeeded. */
 export interface Graph<Name extends string = string> extends Common {
   nodes: Record<Name, ((ctx: Context) => Outcome) | (AnySpec & { deps?: readonly NoInfer<Name>[] })>;
+  /** As of {@link Parallel}. */
   concurrency?: number;
 }
 

@@ -166,9 +166,6 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         self.table.stop_timer(index);
         self.hook(index, W::on_failure_retry);
         self.hook(index, W::on_reset);
-        self.table.globals.call.hook = index;
-        self.reset_below(index);
-        self.table.globals.call.hook = ROOT;
         let hot = &mut self.table.hot[index];
         let aborted = hot.has(mark::DOOMED);
         hot.clear(mark::DOOMED);
@@ -181,22 +178,6 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         }
         Slots::all(self.works).renew_below(&mut self.table, index, false);
         self.table.back_off(index, delay);
-    }
-
-    // ---- another attempt or life ----
-
-    /// Resets every descendant that ran in the attempt, or the life, that is over.
-    pub(super) fn reset_below(&mut self, top: u32) {
-        let mut index = self.table.next_in_tree(top, top, true);
-        while index != ROOT {
-            let hot = &mut self.table.hot[index];
-            if hot.has(mark::STARTED) && (hot.phase.is_done() || hot.phase == Phase::Pending) {
-                hot.clear(mark::STARTED);
-                // In the name of `top`: a panic here fails the node that tries again.
-                self.call_for(top, index, (), W::on_reset);
-            }
-            index = self.table.next_in_tree(top, index, true);
-        }
     }
 
     /// Frees the ended children that `parent` has seen.

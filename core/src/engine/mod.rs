@@ -178,15 +178,14 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
 
     /// Calls the work at `index`, if there is one; else gives `none`. While it runs, `running` is marked, so that a panic is laid at its door.
     #[inline]
-    pub(crate) fn call_for<R>(
+    pub(crate) fn call_work<R>(
         &mut self,
-        running: u32,
         index: u32,
         none: R,
         call: impl FnOnce(&mut W, &mut Cx<'_, W, A>) -> R,
     ) -> R {
         let Some((work, slots)) = Slots::around(self.works, index) else { return none };
-        self.table.globals.call.running = running;
+        self.table.globals.call.running = index;
         let mut cx = Cx { lend: &mut self.table, slots, app: &mut *self.app };
         let result = call(work, &mut cx);
         self.table.globals.call.running = ROOT;
@@ -205,7 +204,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
         if self.table.sink.is_some() {
             self.table.emit_step(index, EventKind::Cranked);
         }
-        self.call_for(index, index, none, call)
+        self.call_work(index, none, call)
     }
 
     /// Whether a batch's generator can begin again.
@@ -222,7 +221,7 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     #[cfg_attr(small, inline(never))]
     pub(crate) fn hook(&mut self, index: u32, call: impl FnOnce(&mut W, &mut Cx<'_, W, A>)) {
         self.table.globals.call.hook = index;
-        self.call_for(index, index, (), call);
+        self.call_work(index, (), call);
         self.table.globals.call.hook = ROOT;
     }
 

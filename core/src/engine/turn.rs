@@ -41,17 +41,14 @@ impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     }
 
     fn start(&mut self, index: u32) {
-        if self.table.hot[index].has(mark::STARTED) {
-            self.reset_below(index);
-        }
-        self.call_for(index, index, (), W::on_reset);
-        // One of the hooks may have aborted it.
+        self.call_work(index, (), W::on_reset);
+        // It may have been aborted in there.
         if self.table.hot[index].phase != Phase::Pending {
             return;
         }
         self.table.go(index, Phase::Running);
         let hot = &mut self.table.hot[index];
-        hot.set(mark::STARTED | mark::TURN);
+        hot.set(mark::TURN);
         hot.clear(mark::WOKEN);
         if hot.has(mark::LIMITED) {
             let now = self.table.ask_time();

@@ -146,6 +146,8 @@ impl Table<'_> {
 
 fn marks_of_new(settings: &Settings) -> u32 {
     let limited = !settings.timeout.is_forever() || settings.retry.elapsed_limit().is_some();
+    // A sequence's one place is its order.
+    let lendable = settings.places != u32::MAX && settings.kind != Kind::Sequence;
     let if_so = |holds: bool, mark: u32| if holds { mark } else { 0 };
     mark::LIVE
         | mark::TURN
@@ -154,4 +156,5 @@ fn marks_of_new(settings: &Settings) -> u32 {
         | if_so(settings.detached, mark::DETACHED)
         | if_so(!settings.drain.is_forever(), mark::DRAINED)
         | if_so(limited, mark::LIMITED)
+        | if_so(settings.lends && lendable, mark::LENDS)
 }

@@ -135,7 +135,7 @@ impl Table<'_> {
         Ok(())
     }
 
-    /// Takes an ended node back to `Pending`, with a fresh retry budget. It keeps the mark of having been started until it has been reset.
+    /// Takes an ended node back to `Pending`, with a fresh retry budget.
     pub(crate) fn make_new(&mut self, index: u32) {
         self.go(index, Phase::Pending);
         let hot = &mut self.hot[index];

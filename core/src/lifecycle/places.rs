@@ -161,12 +161,16 @@ impl Table<'_> {
         }
     }
 
-    /// In a graph, a node that waits out a retry delay lends its place to others.
+    /// A node waits for a retry: others may have its place, if the parent wants that.
     pub(crate) fn lend_place(&mut self, index: u32) {
         let parent = self.hot[index].parent;
-        if self.hot[parent].kind == Kind::Graph {
-            self.give_place_back(index);
-            self.fill_places(parent);
+        if !self.hot[parent].has(mark::LENDS) {
+            return;
+        }
+        self.give_place_back(index);
+        self.fill_places(parent);
+        if self.hot[parent].kind == Kind::Batch {
+            self.ask_turn(parent);
         }
     }
 

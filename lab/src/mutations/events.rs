@@ -45,7 +45,8 @@ impl Tale {
 
     fn add_with(&mut self, node: u32, parent: Option<u32>, kind: Kind, change: fn(&mut Facts)) -> &mut Self {
         let (width, retry) = (u32::MAX, Retry::NEVER);
-        let mut facts = Facts { kind, width, retry, paused: false, awaited: None, depends: Vec::new() };
+        let mut facts =
+            Facts { kind, width, lends: false, retry, paused: false, awaited: None, depends: Vec::new() };
         change(&mut facts);
         self.watch.learn(id(node), facts);
         self.tell(node, EventKind::Added(parent.map(id)))

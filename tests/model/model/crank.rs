@@ -142,10 +142,7 @@ impl Model {
     }
 
     fn start(&mut self, key: Key) {
-        if self.nodes[key].started {
-            self.reset_below(key, key);
-        }
-        self.user(key, key, |hands, me| script::hook(hands, me, Method::Reset));
+        self.user(key, |hands, me| script::hook(hands, me, Method::Reset));
         // It may have been aborted in there.
         if self.nodes[key].state != State::Pending {
             return;
@@ -154,7 +151,6 @@ impl Model {
         let node = &mut self.nodes[key];
         node.retries_used = 0;
         node.started_at = self.now;
-        node.started = true;
         node.turn = true;
         node.woken = false;
         self.begin_attempt(key);
@@ -212,17 +208,12 @@ impl Model {
         false
     }
 
-    /// Calls user code, if the node has any; a panic in there is laid at the door of `running`.
-    pub(super) fn user<R>(
-        &mut self,
-        running: Key,
-        key: Key,
-        call: impl FnOnce(&mut Running<'_>, Me) -> R,
-    ) -> Option<R> {
+    /// Calls user code, if the node has any; a panic in there is its own.
+    pub(super) fn user<R>(&mut self, key: Key, call: impl FnOnce(&mut Running<'_>, Me) -> R) -> Option<R> {
         if !self.nodes[key].plan.has_work() {
             return None;
         }
-        self.running = Some(running);
+        self.running = Some(key);
         let me = self.nodes[key].me;
         let result = call(&mut Running { model: self, own: key }, me);
         self.running = None;
@@ -237,12 +228,12 @@ impl Model {
     ) -> Option<R> {
         self.metrics.totals.cranks += 1;
         self.emit(key, EventKind::Cranked);
-        self.user(key, key, call)
+        self.user(key, call)
     }
 
     fn hook(&mut self, key: Key, method: Method) {
         self.nodes[key].in_hook = true;
-        self.user(key, key, |hands, me| script::hook(hands, me, method));
+        self.user(key, |hands, me| script::hook(hands, me, method));
         self.nodes[key].in_hook = false;
     }
 
@@ -418,10 +409,7 @@ impl Model {
         self.rearm(key);
         self.hook(key, Method::FailureRetry);
         self.hook(key, Method::Reset);
-        self.nodes[key].in_hook = true;
-        self.reset_below(key, key);
         let node = &mut self.nodes[key];
-        node.in_hook = false;
         node.settling = None;
         if std::mem::take(&mut node.abort_asked) {
             let request = Request { cause: node.cause, by: node.aborted_by, deadline: node.limit_at };
@@ -431,20 +419,6 @@ impl Model {
         self.renew_below(key, false);
         self.go(key, State::Retrying);
         self.wait_for_retry(key, delay);
-    }
-
-    /// Resets every descendant that ran in the attempt, or the life, that is over.
-    fn reset_below(&mut self, top: Key, key: Key) {
-        let mut at = 0;
-        while let Some(child) = self.nodes[key].children.get(at).copied() {
-            let node = &mut self.nodes[child];
-            if node.started && (node.state.is_done() || node.state == State::Pending) {
-                node.started = false;
-                self.user(top, child, |hands, me| script::hook(hands, me, Method::Reset));
-            }
-            self.reset_below(top, child);
-            at += 1;
-        }
     }
 
     /// A child has ended in the crank loop.

@@ -80,6 +80,8 @@ struct Node {
     me: Me,
     kind: Kind,
     width: u32,
+    /// A child that waits for a retry lends its place.
+    lends: bool,
     on_failure: OnFailure,
     retry: Retry,
     /// The node that a gate waits for.
@@ -116,7 +118,6 @@ struct Node {
     detached: bool,
     /// It waits out a retry delay.
     delayed: bool,
-    started: bool,
     /// Its end is decided, and comes when its children have drained.
     settling: Option<Verdict>,
     /// A hook of its end is being called.
@@ -309,6 +310,7 @@ impl Model {
             (plan.width.is_some() && !plan.takes_width(), Setting::Concurrency),
             (plan.on_failure.is_some() && !plan.takes_on_failure(), Setting::OnFailure),
             (plan.detached && parent != ROOT, Setting::Detached),
+            (plan.lends.is_some() && !plan.takes_width(), Setting::LendPlaces),
         ];
         if let Some((_, setting)) = useless.into_iter().find(|(useless, _)| *useless) {
             return Err(Error::NoUse { setting, kind });
@@ -424,6 +426,7 @@ impl Node {
             me,
             kind,
             width: u32::MAX,
+            lends: plan.lends.unwrap_or(kind != Kind::Batch) && plan.width.is_some(),
             on_failure: plan.on_failure.unwrap_or(on_failure),
             retry: plan.retry.policy(),
             awaited: None,
@@ -447,7 +450,6 @@ impl Node {
             paused: plan.paused,
             detached: plan.detached,
             delayed: false,
-            started: false,
             settling: None,
             in_hook: false,
             woken: false,

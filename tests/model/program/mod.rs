@@ -31,8 +31,9 @@ impl fmt::Display for Program {
         let Self { capacity, edges, budget, seed, .. } = self;
         writeln!(f, "{capacity} nodes, {edges} edges, budget {budget}, seed {seed}")?;
         for (number, plan) in self.plans.iter().enumerate() {
-            let Plan { shape, retry, width, on_failure, timeout, drain, paused, detached, turns } = plan;
-            write!(f, "plan {number}: {shape:?} {retry:?} width {width:?} {on_failure:?} ")?;
+            let Plan { shape, retry, width, lends, on_failure, timeout, drain, paused, detached, turns } =
+                plan;
+            write!(f, "plan {number}: {shape:?} {retry:?} width {width:?} lends {lends:?} {on_failure:?} ")?;
             writeln!(f, "timeout {timeout:?} drain {drain:?} paused {paused} detached {detached}")?;
             turns.iter().try_for_each(|turn| writeln!(f, "    {turn:?}"))?;
         }
@@ -52,6 +53,8 @@ pub(crate) struct Plan {
     pub(crate) shape: Shape,
     pub(crate) retry: Retries,
     pub(crate) width: Option<u32>,
+    /// Whether a child that waits for a retry lends its place.
+    pub(crate) lends: Option<bool>,
     pub(crate) on_failure: Option<OnFailure>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) drain: Option<Duration>,
@@ -153,6 +156,7 @@ impl Plan {
     /// Without the settings that its nodes would be refused for, wherever they are added.
     pub(crate) fn useful(mut self) -> Self {
         self.width = self.width.filter(|width| *width == 0 || self.takes_width());
+        self.lends = self.lends.filter(|_| self.takes_width());
         self.on_failure = self.on_failure.filter(|_| self.takes_on_failure());
         self
     }
@@ -180,6 +184,7 @@ impl Plan {
         };
         let spec = spec.retry(self.retry.policy());
         let spec = self.width.into_iter().fold(spec, Spec::concurrency);
+        let spec = self.lends.into_iter().fold(spec, Spec::lend_places);
         let spec = self.on_failure.into_iter().fold(spec, Spec::on_failure);
         let spec = self.timeout.into_iter().fold(spec, Spec::timeout);
         let spec = self.drain.into_iter().fold(spec, Spec::cleanup_timeout);
