@@ -476,6 +476,8 @@ impl<'a> Checker<'a> {
             let fits = match cold.timer {
                 Timer::Wake => matches!(hot.phase, Phase::Waiting | Phase::Sleeping),
                 Timer::Retry => hot.phase == Phase::BackingOff,
+                // A hook of a node whose time is up can ask for its abort by a deadline, and panic before that is looked at.
+                Timer::AttemptLimit if self.view.globals.call.hook == *index => true,
                 Timer::AttemptLimit => matches!(hot.phase, Phase::Running | Phase::Waiting | Phase::Sleeping),
                 Timer::CleanUp | Timer::DrainBegin => hot.phase == Phase::Aborting,
                 Timer::DrainLimit => hot.phase.is_ending(),

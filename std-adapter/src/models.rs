@@ -10,7 +10,7 @@ use std::time::Duration;
 use loom::sync::atomic::{AtomicBool as Flag, Ordering};
 use loom::sync::{Condvar, Mutex};
 use loom::thread;
-use windlass::{Cx, Instant, Outcome, Scheduler, Spec, State, WakeHandle, Work};
+use windlass::{Boxed, Cx, Instant, Outcome, Scheduler, Spec, State, WakeHandle, Work};
 
 use crate::mailbox::Mailbox;
 use crate::spawn::run;

@@ -1,6 +1,7 @@
 //! Panics: wherever user code panics, the tables stay whole and the node that panicked has failed, once, without a retry.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
 
 use windlass::{AbortCause, Boxed, Instant, Next, Outcome, Reason, Retry, Scheduler, Spec, State, Status};
 use windlass_tests::{Cx, Hook, Rig, Script, WRONG, parent};
@@ -227,6 +228,30 @@ fn a_panic_wins_over_what_the_hook_asked_for() {
         assert_eq!(run(&mut rig), 1);
         assert_eq!((rig.state(a), rig.node(a).abort_cause()), (State::Failure, None), "{hook:?}");
         assert_eq!(rig.node(a).failure().unwrap().reason, Reason::PANICKED);
+        assert_eq!(rig.s.next(), Next::Done);
+    }
+}
+
+/// A node whose time is up, that asks in a hook for its own abort by a deadline, and then panics, has failed: the deadline is not remembered.
+#[test]
+fn a_panic_wins_over_the_deadline_that_a_hook_asked_for() {
+    for (first, second) in [(Hook::Raise, Hook::Reset), (Hook::Retry, Hook::Reset), (Hook::Reset, Hook::Reset)] {
+        let mut rig = Rig::new(1);
+        let act = Script::waits().on_hook(move |called, cx| {
+            if cx.failure().is_none() {
+                return;
+            }
+            if called == first {
+                cx.abort_by(cx.id(), Instant::ZERO).unwrap();
+            }
+            if called == second {
+                panics();
+            }
+        });
+        let retry = if first == Hook::Raise { Retry::NEVER } else { Retry::A_LOT };
+        let a = rig.add(act.spec("a").timeout(Duration::ZERO).retry(retry));
+        assert_eq!(run(&mut rig), 1);
+        assert_eq!((rig.state(a), rig.node(a).abort_cause()), (State::Failure, None), "{first:?}");
         assert_eq!(rig.s.next(), Next::Done);
     }
 }
