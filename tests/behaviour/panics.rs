@@ -235,7 +235,9 @@ fn a_panic_wins_over_what_the_hook_asked_for() {
 /// A node whose time is up, that asks in a hook for its own abort by a deadline, and then panics, has failed: the deadline is not remembered.
 #[test]
 fn a_panic_wins_over_the_deadline_that_a_hook_asked_for() {
-    for (first, second) in [(Hook::Raise, Hook::Reset), (Hook::Retry, Hook::Reset), (Hook::Reset, Hook::Reset)] {
+    for (first, second) in
+        [(Hook::Raise, Hook::Reset), (Hook::Retry, Hook::Reset), (Hook::Reset, Hook::Reset)]
+    {
         let mut rig = Rig::new(1);
         let act = Script::waits().on_hook(move |called, cx| {
             if cx.failure().is_none() {
