@@ -49,7 +49,7 @@ impl Error {
         match self {
             Self::UnknownNode => "no such node",
             Self::Full => "the node table is full",
-            Self::EdgesFull => "no room for another dependency: the table was made for fewer edges",
+            Self::EdgesFull => "the table of dependencies is full",
             Self::Aborting => "nothing can start here, it is being aborted",
             Self::Ended => "the parent has ended",
             Self::WrongState(_) => "not possible in the state that the node is in",

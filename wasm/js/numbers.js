@@ -144,7 +144,7 @@ export const EVENTS = ['added', 'run', 'state', 'retry', 'failed', 'abort', 'for
 export const ERRORS = {
   unknownNode: 'no such node',
   full: 'the node table is full',
-  edgesFull: 'no room for another dependency: the table was made for fewer edges',
+  edgesFull: 'the table of dependencies is full',
   aborting: 'nothing can start here, it is being aborted',
   ended: 'the parent has ended',
   wrongState: 'not possible in the state that the node is in',
