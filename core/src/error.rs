@@ -52,7 +52,7 @@ impl Error {
             Self::EdgesFull => "the table of dependencies is full",
             Self::Aborting => "nothing can start here, it is being aborted",
             Self::Ended => "the parent has ended",
-            Self::WrongState(_) => "not possible in the state that the node is in",
+            Self::WrongState(_) => "not possible in this state",
             Self::ZeroConcurrency => "a concurrency of 0 would never start anything",
             Self::WrongKind => "this kind of node does not take this",
             Self::WouldCycle => "the dependency would close a circle",

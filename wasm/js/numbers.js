@@ -147,7 +147,7 @@ export const ERRORS = {
   edgesFull: 'the table of dependencies is full',
   aborting: 'nothing can start here, it is being aborted',
   ended: 'the parent has ended',
-  wrongState: 'not possible in the state that the node is in',
+  wrongState: 'not possible in this state',
   zeroConcurrency: 'a concurrency of 0 would never start anything',
   wrongKind: 'this kind of node does not take this',
   cycle: 'the dependency would close a circle',
