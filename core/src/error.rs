@@ -53,7 +53,7 @@ impl Error {
             Self::Aborting => "nothing can start here, it is being aborted",
             Self::Ended => "the parent has ended",
             Self::WrongState(_) => "not possible in this state",
-            Self::ZeroConcurrency => "a concurrency of 0 would never start anything",
+            Self::ZeroConcurrency => "a concurrency of 0 starts nothing",
             Self::WrongKind => "this kind of node does not take this",
             Self::WouldCycle => "the dependency would close a circle",
             Self::Duplicate => "the dependency is already there",

@@ -148,7 +148,7 @@ export const ERRORS = {
   aborting: 'nothing can start here, it is being aborted',
   ended: 'the parent has ended',
   wrongState: 'not possible in this state',
-  zeroConcurrency: 'a concurrency of 0 would never start anything',
+  zeroConcurrency: 'a concurrency of 0 starts nothing',
   wrongKind: 'this kind of node does not take this',
   cycle: 'the dependency would close a circle',
   duplicate: 'the dependency is already there',
