@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use windlass::{
-    Abort, Boxed, Check, Cx, EventLog, Instant, Jitter, Kind, Next, NodeId, NodeView, OnFailure, Outcome,
-    Reason, Retry, Scheduler, Spec, State, WakeSet, Work, Yield,
+    AbortStep, Boxed, Check, Cx, EventLog, Generated, Instant, Jitter, Kind, Next, NodeId, NodeView,
+    OnFailure, Outcome, Reason, Retry, Scheduler, Spec, State, WakeSet, Work,
 };
 
-type S = Scheduler<Job, Boxed<Job>, EventLog<64>>;
+type S = Scheduler<Boxed<Job>, EventLog<64>>;
 
-const NO: Reason = Reason::new("no").code(4);
+const NO: Reason = Reason::new("no").with_code(4);
 
 /// The works of this test: none of them holds anything on the heap.
 enum Job {
@@ -54,7 +54,11 @@ impl Work for Job {
             }
             Self::Waits(left, _) => {
                 *left -= 1;
-                if left.is_multiple_of(2) { Outcome::Waiting } else { Outcome::Sleep(Duration::from_secs(2)) }
+                if left.is_multiple_of(2) {
+                    Outcome::Waiting
+                } else {
+                    Outcome::WaitFor(Duration::from_secs(2))
+                }
             }
             Self::Grows(left) => {
                 if *left > 0 {
@@ -68,27 +72,27 @@ impl Work for Job {
         }
     }
 
-    fn on_abort(&mut self, cx: &mut Cx<'_, Self>) -> Abort {
+    fn on_abort(&mut self, cx: &mut Cx<'_, Self>) -> AbortStep {
         match self {
             Self::Waits(_, turns) if *turns < 2 => {
                 *turns += 1;
                 assert!(cx.abort_cause().is_some());
-                if *turns == 1 { Abort::Again } else { Abort::Sleep(Duration::from_millis(5)) }
+                if *turns == 1 { AbortStep::Running } else { AbortStep::WaitFor(Duration::from_millis(5)) }
             }
-            Self::Stubborn => Abort::Wake,
-            _ => Abort::Done,
+            Self::Stubborn => AbortStep::Waiting,
+            _ => AbortStep::Done,
         }
     }
 
-    fn on_next(&mut self, cx: &mut Cx<'_, Self>) -> Yield {
-        let Self::Yields(left) = self else { return Yield::Exhausted };
+    fn on_next(&mut self, cx: &mut Cx<'_, Self>) -> Generated {
+        let Self::Yields(left) = self else { return Generated::Exhausted };
         if *left == 0 {
-            return Yield::Exhausted;
+            return Generated::Exhausted;
         }
         *left -= 1;
         let item = cx.add_child(Spec::sequence("item")).unwrap();
-        cx.add(item, Spec::work("step", Self::Steps(*left % 3))).unwrap();
-        Yield::Added
+        cx.add_below(item, Spec::work("step", Self::Steps(*left % 3))).unwrap();
+        Generated::Added
     }
 
     fn on_check(&mut self, _: &mut Cx<'_, Self>) -> Check {
@@ -116,34 +120,34 @@ impl Write for Length {
 fn plant(s: &mut S) -> [NodeId; 2] {
     let few = Retry::A_FEW.jitter(Jitter::Equal);
     let all = s.add(Spec::parallel("all").on_failure(OnFailure::Finish)).unwrap();
-    let q = s.add_child(all, Spec::sequence("sequence").retry(Retry::ONCE)).unwrap();
-    s.add_child(q, Spec::work("steps", Job::Steps(3))).unwrap();
-    s.add_child(q, Spec::work("fails", Job::Fails(4)).retry(few)).unwrap();
-    s.add_child(q, Spec::work("grows", Job::Grows(5))).unwrap();
+    let q = s.add_below(all, Spec::sequence("sequence").retry(Retry::ONCE)).unwrap();
+    s.add_below(q, Spec::work("steps", Job::Steps(3))).unwrap();
+    s.add_below(q, Spec::work("fails", Job::Fails(4)).retry(few)).unwrap();
+    s.add_below(q, Spec::work("grows", Job::Grows(5))).unwrap();
     for (spec, steps) in [
         (Spec::any("any"), 2),
-        (Spec::quorum("quorum", 2).width(2), 4),
+        (Spec::quorum("quorum", 2).concurrency(2), 4),
         (Spec::race("race"), 3),
-        (Spec::parallel("parallel").width(1), 1),
+        (Spec::parallel("parallel").concurrency(1), 1),
     ] {
-        let p = s.add_child(all, spec).unwrap();
-        s.add_child(p, Spec::work("loser", Job::Waits(9, 0)).timeout(Duration::from_secs(30))).unwrap();
+        let p = s.add_below(all, spec).unwrap();
+        s.add_below(p, Spec::work("loser", Job::Waits(9, 0)).timeout(Duration::from_secs(30))).unwrap();
         for _ in 0..3 {
-            s.add_child(p, Spec::work("winner", Job::Steps(steps))).unwrap();
+            s.add_below(p, Spec::work("winner", Job::Steps(steps))).unwrap();
         }
     }
-    s.add_child(all, Spec::batch("batch", Job::Yields(20)).width(4).item_nodes(2)).unwrap();
-    let g = s.add_child(all, Spec::graph("graph").width(2).retry(Retry::ONCE)).unwrap();
-    let first = s.add_child(g, Spec::work("first", Job::Fails(1)).retry(few)).unwrap();
+    s.add_below(all, Spec::batch("batch", Job::Yields(20)).concurrency(4).item_nodes(2)).unwrap();
+    let g = s.add_below(all, Spec::graph("graph").concurrency(2).retry(Retry::ONCE)).unwrap();
+    let first = s.add_below(g, Spec::work("first", Job::Fails(1)).retry(few)).unwrap();
     let second = s.add_after(g, Spec::work("second", Job::Waits(3, 0)), &[first]).unwrap();
     s.add_after(g, Spec::work("third", Job::Fails(1)), &[first, second]).unwrap();
     let hopeless = s.add_after(g, Spec::work("hopeless", Job::Fails(9)), &[second]).unwrap();
     s.add_after(g, Spec::work("blocked", Job::Steps(1)), &[hopeless]).unwrap();
-    let when = s.add_child(all, Spec::when("when", Job::Asks(5)).poll_every(Duration::from_secs(1))).unwrap();
-    s.add_child(when, Spec::callback("callback", Job::Asks(1)).retry(Retry::ONCE)).unwrap();
+    let when = s.add_below(all, Spec::when("when", Job::Asks(5)).poll_every(Duration::from_secs(1))).unwrap();
+    s.add_below(when, Spec::callback("callback", Job::Asks(1)).retry(Retry::ONCE)).unwrap();
     for spec in [Spec::after("after", q), Spec::after_success("after success", q)] {
         let gate = s.add(spec).unwrap();
-        s.add_child(gate, Spec::work("steps", Job::Steps(2))).unwrap();
+        s.add_below(gate, Spec::work("steps", Job::Steps(2))).unwrap();
     }
     s.add(Spec::work("gone", Job::Steps(2)).detached()).unwrap();
     let held = s.add(Spec::work("held", Job::Steps(2)).paused()).unwrap();
@@ -183,9 +187,9 @@ fn everything(s: &mut S, now: &mut Instant) -> u64 {
     s.resume(stubborn).unwrap();
     run(s, now, stubborn);
     let mut length = Length(0);
-    write!(length, "{}{}", s.tree(), s.view().drain()).unwrap();
+    write!(length, "{}{}", s.tree(s.view().now()), s.view().drain()).unwrap();
     for node in s.nodes() {
-        write!(length, "{}{}{node:?}", node.text(), node.explain()).unwrap();
+        write!(length, "{}{}{node:?}", node.text(s.view().now()), node.explain(s.view().now())).unwrap();
     }
     for lint in s.view().lint() {
         write!(length, "{lint}").unwrap();
@@ -216,7 +220,7 @@ fn everything(s: &mut S, now: &mut Instant) -> u64 {
 
 #[test]
 fn nothing_is_allocated_after_construction() {
-    let s: Scheduler<Job, Boxed<Job>> = Scheduler::with_capacity(96);
+    let s: Scheduler<Boxed<Job>> = Scheduler::with_capacity(96);
     let mut s = s.observed_by(EventLog::new());
     s.set_wakes(WakeSet::leaked(96, None));
     let mut now = Instant::ZERO;
@@ -249,7 +253,7 @@ fn nothing_is_allocated_after_construction() {
 #[test]
 fn construction_allocates_its_tables() {
     let mut s = None;
-    let counted = measure(|| s = Some(Scheduler::<Job, Boxed<Job>>::with_capacity(96)));
+    let counted = measure(|| s = Some(Scheduler::<Boxed<Job>>::with_capacity(96)));
     assert_eq!(counted.count_total, 7);
     let dropped = measure(|| drop(s.take()));
     assert_eq!(dropped.count_current, -7);

@@ -41,8 +41,8 @@ pub enum Invariant {
     RetryBudget,
     /// A member of a sequence starts only when all before it have ended.
     SequenceOrder,
-    /// No more children are active than the width allows.
-    Width,
+    /// No more children are active than the concurrency allows.
+    Concurrency,
     /// Free and live slots add up to the capacity.
     SlotsConserved,
     /// The links of the tree, the lists, the counters and the deadline heap agree with each other.
@@ -62,7 +62,7 @@ impl Invariant {
         Self::WakeSource,
         Self::RetryBudget,
         Self::SequenceOrder,
-        Self::Width,
+        Self::Concurrency,
         Self::SlotsConserved,
         Self::TablesAgree,
         Self::Ends,
@@ -80,7 +80,7 @@ impl Invariant {
             Self::WakeSource => "every waiting node has a wake source or is listed as stalled",
             Self::RetryBudget => "retries stay within the budget",
             Self::SequenceOrder => "a sequence keeps its order",
-            Self::Width => "the width is kept",
+            Self::Concurrency => "the concurrency is kept",
             Self::SlotsConserved => "slots are conserved",
             Self::TablesAgree => "links, counters and deadlines agree",
             Self::Ends => "everything ends",
@@ -120,7 +120,7 @@ impl core::error::Error for Violation {}
 
 type Checked = Result<(), Violation>;
 
-impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
+impl<S: Store, O: Observer> Scheduler<S, O> {
     /// Checks every invariant of the tables, at any time between two calls. Cost: several looks at every node.
     ///
     /// # Errors
@@ -304,11 +304,11 @@ impl<'a> Checker<'a> {
         let active = children.iter().filter(|child| self.hot(**child).has(mark::ACTIVE)).count() as u32;
         self.ensure(cold.active == active, Invariant::TablesAgree, parent, "its count of places is wrong")?;
         let draining = children.iter().filter(|child| self.hot(**child).phase == Phase::Aborting).count();
-        let width = active <= cold.width.saturating_add(draining as u32);
-        self.ensure(width, Invariant::Width, parent, "it has more active children than places")?;
+        let width = active <= cold.places.saturating_add(draining as u32);
+        self.ensure(width, Invariant::Concurrency, parent, "it has more active children than places")?;
         if hot.phase != Phase::Settling && hot.phase != Phase::Aborting && !cold.queue.is_empty() {
             let shut = hot.kind.is_gate() && !hot.has(mark::OPEN);
-            let full = shut || active >= cold.width || hot.has(mark::TURN);
+            let full = shut || active >= cold.places || hot.has(mark::TURN);
             self.ensure(full, Invariant::TablesAgree, parent, "a child queues for a place that is free")?;
         }
         Ok(())
@@ -371,7 +371,7 @@ impl<'a> Checker<'a> {
         ensure(turn, Invariant::TablesAgree, "it has not started and wants no turn")?;
         let parent = hot.has(mark::PARENT) || cold.children.first() == ROOT;
         ensure(parent, Invariant::TablesAgree, "it has children and does not know")?;
-        let blamed = hot.has(mark::BLAMED) == self.view.notes.at(index).failure.is_some();
+        let blamed = hot.has(mark::BLAMED) == self.view.notes.at(index).failure().is_some();
         ensure(blamed, Invariant::TablesAgree, "the mark of its failure is wrong")?;
         let limited =
             hot.has(mark::LIMITED) == (!cold.timeout.is_forever() || cold.retry.elapsed_limit().is_some());
@@ -412,7 +412,7 @@ impl<'a> Checker<'a> {
         let (hot, cold) = (self.hot(index), self.cold(index));
         let armed = self.timer(index).is_some();
         let waits = match hot.phase {
-            Phase::Waiting | Phase::BackingOff | Phase::Requeued => true,
+            Phase::Waiting | Phase::Sleeping | Phase::BackingOff | Phase::Requeued => true,
             Phase::Aborting => !hot.has(mark::TURN),
             _ => false,
         };
@@ -420,8 +420,9 @@ impl<'a> Checker<'a> {
             return Ok(());
         }
         let awaits = hot.kind.is_gate() && !hot.has(mark::OPEN);
-        let other = cold.live > 0 || awaits || hot.has(mark::HANDLE | mark::QUEUED);
-        let source = armed || other && hot.phase != Phase::BackingOff;
+        let hungry = self.view.at(index).waits_for_a_slot();
+        let other = cold.live > 0 || awaits || hungry || hot.has(mark::HANDLE | mark::QUEUED);
+        let source = armed || other && !matches!(hot.phase, Phase::BackingOff | Phase::Sleeping);
         let listed = self.view.at(index).is_stalled();
         self.ensure(
             source != listed,
@@ -473,10 +474,13 @@ impl<'a> Checker<'a> {
             ensure(at <= cold.limit_at, "its deadline is after its limit")?;
             ensure(cold.timer.is_limit() == (at == cold.limit_at), "its deadline means something else")?;
             let fits = match cold.timer {
-                Timer::Wake => hot.phase == Phase::Waiting,
+                Timer::Wake => matches!(hot.phase, Phase::Waiting | Phase::Sleeping),
                 Timer::Retry => hot.phase == Phase::BackingOff,
-                Timer::AttemptLimit => matches!(hot.phase, Phase::Running | Phase::Waiting),
-                Timer::CleanUp | Timer::DrainBegin | Timer::DrainLimit => hot.phase == Phase::Aborting,
+                // A hook of a node whose time is up can ask for its abort by a deadline, and panic before that is looked at.
+                Timer::AttemptLimit if self.view.globals.call.hook == *index => true,
+                Timer::AttemptLimit => matches!(hot.phase, Phase::Running | Phase::Waiting | Phase::Sleeping),
+                Timer::CleanUp | Timer::DrainBegin => hot.phase == Phase::Aborting,
+                Timer::DrainLimit => hot.phase.is_ending(),
             };
             ensure(fits, "it has a deadline of another phase")?;
         }

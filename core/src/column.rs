@@ -22,6 +22,20 @@ impl<'a, T> Column<'a, T> {
         Column { nodes: self.nodes, root: self.root }
     }
 
+    /// The same column as a value of the caller's, whose parts stay in registers whatever else is written. On bare metal, where the copy would cost
+    /// flash, the column itself.
+    #[cfg(not(small))]
+    #[inline(always)]
+    pub(crate) fn local(&mut self) -> Column<'_, T> {
+        self.reborrow()
+    }
+
+    #[cfg(small)]
+    #[inline(always)]
+    pub(crate) fn local(&mut self) -> &mut Self {
+        self
+    }
+
     pub(crate) fn look(&self) -> Look<'_, T> {
         Look { nodes: self.nodes, root: self.root }
     }
@@ -43,6 +57,12 @@ impl<'a, T> Column<'a, T> {
         self.nodes.get_mut(index as usize)
     }
 
+    /// The entries of the nodes, and the scheduler's own.
+    #[inline]
+    pub(crate) const fn split(&mut self) -> (&mut [T], &mut T) {
+        (self.nodes, self.root)
+    }
+
     /// The scheduler's own entry.
     #[inline]
     pub(crate) const fn root_mut(&mut self) -> &mut T {
@@ -53,16 +73,16 @@ impl<'a, T> Column<'a, T> {
 impl<T> Index<u32> for Column<'_, T> {
     type Output = T;
 
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(small), inline)]
+    #[cfg_attr(small, inline(never))]
     fn index(&self, index: u32) -> &T {
         self.nodes.get(index as usize).unwrap_or(self.root)
     }
 }
 
 impl<T> IndexMut<u32> for Column<'_, T> {
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(small), inline)]
+    #[cfg_attr(small, inline(never))]
     fn index_mut(&mut self, index: u32) -> &mut T {
         self.nodes.get_mut(index as usize).unwrap_or(self.root)
     }

@@ -9,9 +9,10 @@ use crate::id::NodeId;
 use crate::node::ROOT;
 use crate::ops;
 use crate::phase::Phase;
-use crate::reason::{Cause, Failure};
+use crate::reason::{AbortCause, Failure};
 use crate::slots::Slots;
 use crate::spec::Spec;
+use crate::state::State;
 use crate::table::Table;
 use crate::time::Instant;
 use crate::view::{NodeView, View};
@@ -20,7 +21,7 @@ use crate::view::{NodeView, View};
 pub(crate) trait Lend {
     fn table(&mut self) -> Table<'_>;
     fn view(&self) -> View<'_>;
-    fn now(&self) -> Instant;
+    fn time(&self) -> Instant;
 }
 
 impl Lend for Table<'_> {
@@ -32,8 +33,8 @@ impl Lend for Table<'_> {
         View::of(self)
     }
 
-    fn now(&self) -> Instant {
-        Table::now(self)
+    fn time(&self) -> Instant {
+        Instant::from_micros(Table::time(self))
     }
 }
 
@@ -61,26 +62,39 @@ impl<W, A: ?Sized> Cx<'_, W, A> {
     /// Adds a child of this node. It runs in the pass that is going on, or in the next.
     ///
     /// # Errors
-    /// As [`Scheduler::add_child`](crate::Scheduler::add_child); the spec comes back.
+    /// As [`Scheduler::add_below`](crate::Scheduler::add_below); the spec comes back.
     pub fn add_child(&mut self, spec: Spec<W>) -> Result<NodeId, Refused<W>> {
         let index = self.index();
         ops::add(&mut self.lend.table(), &mut self.slots, index, spec)
-    }
-
-    /// Adds a node below another one, for instance the members of a sequence that this work has just added.
-    ///
-    /// # Errors
-    /// As [`Scheduler::add_child`](crate::Scheduler::add_child); the spec comes back.
-    pub fn add(&mut self, parent: NodeId, spec: Spec<W>) -> Result<NodeId, Refused<W>> {
-        ops::add_below(&mut self.lend.table(), &mut self.slots, parent, spec)
     }
 
     /// Adds a node at the top, beside whatever runs there.
     ///
     /// # Errors
     /// As [`Scheduler::add`](crate::Scheduler::add); the spec comes back.
-    pub fn add_top(&mut self, spec: Spec<W>) -> Result<NodeId, Refused<W>> {
+    pub fn add(&mut self, spec: Spec<W>) -> Result<NodeId, Refused<W>> {
         ops::add(&mut self.lend.table(), &mut self.slots, ROOT, spec)
+    }
+
+    /// Adds a node below another one, for instance the members of a sequence that this work has just added.
+    ///
+    /// # Errors
+    /// As [`Scheduler::add_below`](crate::Scheduler::add_below); the spec comes back.
+    pub fn add_below(&mut self, parent: NodeId, spec: Spec<W>) -> Result<NodeId, Refused<W>> {
+        ops::add_below(&mut self.lend.table(), &mut self.slots, parent, spec)
+    }
+
+    /// Adds a child to a graph together with what it depends on: all or nothing.
+    ///
+    /// # Errors
+    /// As [`Scheduler::add_after`](crate::Scheduler::add_after); the spec comes back.
+    pub fn add_after(
+        &mut self,
+        graph: NodeId,
+        spec: Spec<W>,
+        dependencies: &[NodeId],
+    ) -> Result<NodeId, Refused<W>> {
+        ops::add_after(&mut self.lend.table(), &mut self.slots, graph, spec, dependencies)
     }
 
     /// Makes `node`, a child of a graph that has not started, wait for the success of `dependency`.
@@ -140,20 +154,42 @@ impl<W, A: ?Sized> Cx<'_, W, A> {
         ops::restart(&mut self.lend.table(), &mut self.slots, node)
     }
 
-    /// The handle that wakes this node from an interrupt, another thread or a callback.
+    /// Frees an ended top-level node and everything below it, and gives its work back if it had one.
+    ///
+    /// # Errors
+    /// As [`Scheduler::remove`](crate::Scheduler::remove).
+    pub fn remove(&mut self, node: NodeId) -> Result<Option<W>, Error> {
+        ops::remove(&mut self.lend.table(), &mut self.slots, node)
+    }
+
+    /// Aborts everything, this node too, and refuses what is new from now on; what has not finished by `deadline` is ended by force.
+    pub fn shutdown(&mut self, deadline: Instant) {
+        self.lend.table().shut_down(deadline.as_micros());
+    }
+
+    /// The handle that wakes a node from an interrupt, another thread or a callback.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`], [`Error::NoWakeSet`].
+    #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+    pub fn wake_handle(&mut self, node: NodeId) -> Result<crate::wake::WakeHandle, Error> {
+        ops::wake_handle(&mut self.lend.table(), node)
+    }
+
+    /// As [`Cx::wake_handle`], for this node.
     ///
     /// # Errors
     /// [`Error::NoWakeSet`].
     #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
-    pub fn wake_handle(&mut self) -> Result<crate::wake::WakeHandle, Error> {
+    pub fn own_wake_handle(&mut self) -> Result<crate::wake::WakeHandle, Error> {
         let id = self.id();
-        ops::wake_handle(&mut self.lend.table(), id)
+        self.wake_handle(id)
     }
 
-    /// The time of this poll. It stands still while the poll goes on.
+    /// The time at this moment. It stands still while a poll goes on if the poll was given an instant, and does not if it was given a clock.
     #[must_use]
     pub fn now(&self) -> Instant {
-        self.lend.now()
+        self.lend.time()
     }
 
     /// The node of this work.
@@ -176,13 +212,32 @@ impl<W, A: ?Sized> Cx<'_, W, A> {
         self.lend.view().notes.at(self.index()).name()
     }
 
+    /// The tag of this node, if it has one.
+    #[must_use]
+    pub fn tag(&self) -> Option<u32> {
+        self.lend.view().at(self.index()).tag()
+    }
+
     /// Which attempt this is, from 1.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         u32::from(self.lend.view().cold.at(self.index()).retries_used) + 1
     }
 
-    /// How much longer this attempt may take; none without a timeout.
+    /// Stops the time limit of this attempt until [`Cx::restart_timeout`]: for a work that waits for its turn somewhere else (a thread, a permit), which is no
+    /// attempt yet. Does nothing without a timeout, and in an abort.
+    pub fn stop_timeout(&mut self) {
+        let index = self.index();
+        self.lend.table().stop_timeout(index);
+    }
+
+    /// Lets the time limit of this attempt count from now on.
+    pub fn restart_timeout(&mut self) {
+        let index = self.index();
+        self.lend.table().restart_timeout(index);
+    }
+
+    /// How much longer this attempt may take; none without a timeout, or while it is stopped.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
         let limit = self.lend.view().cold.at(self.index()).limit_at;
@@ -203,12 +258,12 @@ impl<W, A: ?Sized> Cx<'_, W, A> {
     /// The failure that ends this attempt (in a failure hook), or the first one among the children of this attempt.
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {
-        self.lend.view().notes.at(self.index()).failure
+        self.lend.view().notes.at(self.index()).failure()
     }
 
     /// Why this node is being aborted; none if it is not.
     #[must_use]
-    pub fn abort_cause(&self) -> Option<Cause> {
+    pub fn abort_cause(&self) -> Option<AbortCause> {
         let view = self.lend.view();
         let hot = view.hot.at(self.index());
         (hot.phase == Phase::Aborting).then(|| hot.cause())
@@ -218,6 +273,22 @@ impl<W, A: ?Sized> Cx<'_, W, A> {
     #[must_use]
     pub fn is_aborting(&self) -> bool {
         self.abort_cause().is_some()
+    }
+
+    /// One node.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`].
+    pub fn node(&self, id: NodeId) -> Result<NodeView<'_>, Error> {
+        self.lend.view().node(id)
+    }
+
+    /// The state of a node.
+    ///
+    /// # Errors
+    /// [`Error::UnknownNode`].
+    pub fn state(&self, id: NodeId) -> Result<State, Error> {
+        Ok(self.node(id)?.state())
     }
 
     /// Everything there is to see: any node's state, status, children.
@@ -235,6 +306,9 @@ impl<W, A: ?Sized> Cx<'_, W, A> {
 
 impl<W, A: ?Sized> fmt::Debug for Cx<'_, W, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cx").field("id", &self.id()).field("now", &self.now()).finish_non_exhaustive()
+        f.debug_struct("Cx")
+            .field("id", &self.id())
+            .field("now", &self.lend.view().now())
+            .finish_non_exhaustive()
     }
 }

@@ -7,7 +7,6 @@
 
 use crate::marks::mark;
 use crate::node::Cold;
-use crate::phase::Phase;
 use crate::table::Table;
 use crate::time::UNLIMITED;
 
@@ -36,6 +35,12 @@ impl Timer {
 }
 
 impl Table<'_> {
+    /// Whether the earliest timer has come.
+    #[inline]
+    pub(crate) fn is_timer_due(&self) -> bool {
+        self.globals.timers.first(self.alarms).is_some_and(|(at, _)| at <= self.globals.now)
+    }
+
     /// The node whose timer is due, if any is, with what that means. The timer is set to the node's limit, or stopped. If both its times have come, the
     /// limit counts.
     pub(crate) fn ring_next(&mut self) -> Option<(u32, Timer)> {
@@ -55,10 +60,11 @@ impl Table<'_> {
 
     /// What the limit of a node means.
     fn limit_of(&self, index: u32) -> Timer {
-        if self.hot[index].phase == Phase::Aborting { Timer::DrainLimit } else { Timer::AttemptLimit }
+        if self.hot[index].phase.is_ending() { Timer::DrainLimit } else { Timer::AttemptLimit }
     }
 
     /// Sets the time at which the node goes on; the limit stays.
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn set_time(&mut self, index: u32, at: u64, timer: Timer) {
         let limit = self.cold[index].limit_at;
         if at < limit {
@@ -69,6 +75,7 @@ impl Table<'_> {
     }
 
     /// Takes away the time at which the node goes on; the limit stays.
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn forget_time(&mut self, index: u32) {
         let limit = self.cold[index].limit_at;
         if limit != UNLIMITED {
@@ -80,6 +87,7 @@ impl Table<'_> {
     }
 
     /// Sets the limit; the other time stays.
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn set_limit(&mut self, index: u32, at: u64) {
         self.cold[index].limit_at = at;
         let timer = self.cold[index].timer;

@@ -11,13 +11,14 @@ use defmt::{Format, Formatter, debug, error, info, trace, warn, write};
 
 use crate::error::Refused;
 use crate::id::NodeId;
-use crate::observe::{Event, Observer, What};
+use crate::label::Label;
+use crate::observe::{Event, EventKind, Observer};
 use crate::reason::Reason;
 use crate::span::Span;
 use crate::spec::Spec;
 use crate::state::{IllegalTransition, Transition};
 use crate::time::{Instant, micros_ceil};
-use crate::work::{Abort, Outcome};
+use crate::work::{AbortStep, Outcome};
 
 /// Logs each event through defmt, one line each, for [`Scheduler::observed_by`](crate::Scheduler::observed_by).
 ///
@@ -29,13 +30,15 @@ pub struct DefmtLog;
 
 impl Observer for DefmtLog {
     fn on_event(&mut self, event: &Event) {
-        match event.what {
-            What::Failed(_) => error!("{}", event),
-            What::Retry { .. } | What::TimedOut | What::Forced | What::Full => warn!("{}", event),
-            What::Moved(transition) if transition.to.is_done() => info!("{}", event),
-            What::AbortBegan { .. } | What::Paused(_) | What::Opened => info!("{}", event),
-            What::Added(_) | What::Freed => debug!("{}", event),
-            What::Moved(_) | What::Cranked => trace!("{}", event),
+        match event.kind {
+            EventKind::Failed(_) => error!("{}", event),
+            EventKind::Retry { .. } | EventKind::TimedOut | EventKind::Forced | EventKind::Full => {
+                warn!("{}", event);
+            }
+            EventKind::Moved(transition) if transition.to.is_done() => info!("{}", event),
+            EventKind::AbortBegan { .. } | EventKind::Paused(_) | EventKind::Opened => info!("{}", event),
+            EventKind::Added(_) | EventKind::Freed => debug!("{}", event),
+            EventKind::Moved(_) | EventKind::Cranked => trace!("{}", event),
         }
     }
 }
@@ -43,17 +46,28 @@ impl Observer for DefmtLog {
 /// `12.500000 7v2 fetch: Running -> Waiting`
 impl Format for Event {
     fn format(&self, f: Formatter<'_>) {
-        let Self { at, node, name, what } = self;
-        match what {
-            What::Failed(failure) if failure.origin == *node => {
-                write!(f, "{} {} {=str}: failed: {}", at, node, name, failure.reason);
+        let Self { at, node, name, tag, kind } = *self;
+        let label = Label { name, tag };
+        match kind {
+            EventKind::Failed(failure) if failure.origin == node => {
+                write!(f, "{} {} {}: failed: {}", at, node, label, failure.reason);
             }
-            what => write!(f, "{} {} {=str}: {}", at, node, name, what),
+            kind => write!(f, "{} {} {}: {}", at, node, label, kind),
         }
     }
 }
 
-impl Format for What {
+/// `checkpoint #17`
+impl Format for Label {
+    fn format(&self, f: Formatter<'_>) {
+        match self.tag {
+            Some(tag) => write!(f, "{=str} #{=u32}", self.name, tag),
+            None => write!(f, "{=str}", self.name),
+        }
+    }
+}
+
+impl Format for EventKind {
     fn format(&self, f: Formatter<'_>) {
         match self {
             Self::Added(None) => write!(f, "added"),
@@ -94,7 +108,7 @@ impl Format for NodeId {
 /// `wrong hash (17)`
 impl Format for Reason {
     fn format(&self, f: Formatter<'_>) {
-        match self.number() {
+        match self.code() {
             0 => write!(f, "{=str}", self.text()),
             number => write!(f, "{=str} ({=u32})", self.text(), number),
         }
@@ -120,8 +134,11 @@ impl Format for Outcome {
         match self {
             Self::Running => write!(f, "Running"),
             Self::Waiting => write!(f, "Waiting"),
+            Self::WaitFor(time) => write!(f, "WaitFor({})", Time(*time)),
             Self::Sleep(time) => write!(f, "Sleep({})", Time(*time)),
+            Self::SleepUntil(time) => write!(f, "SleepUntil({})", time),
             Self::Success => write!(f, "Success"),
+            Self::Skipped => write!(f, "Skipped"),
             Self::Failure(reason) => write!(f, "Failure({})", reason),
             Self::Fatal(reason) => write!(f, "Fatal({})", reason),
             Self::RetryAfter(time, reason) => write!(f, "RetryAfter({}, {})", Time(*time), reason),
@@ -129,13 +146,13 @@ impl Format for Outcome {
     }
 }
 
-impl Format for Abort {
+impl Format for AbortStep {
     fn format(&self, f: Formatter<'_>) {
         match self {
             Self::Done => write!(f, "Done"),
-            Self::Again => write!(f, "Again"),
-            Self::Wake => write!(f, "Wake"),
-            Self::Sleep(time) => write!(f, "Sleep({})", Time(*time)),
+            Self::Running => write!(f, "Running"),
+            Self::Waiting => write!(f, "Waiting"),
+            Self::WaitFor(time) => write!(f, "WaitFor({})", Time(*time)),
         }
     }
 }

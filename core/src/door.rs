@@ -173,13 +173,13 @@ mod tests {
         }
     }
 
-    impl Work<House> for Host {
+    impl Work<Self, House> for Host {
         fn on_run(&mut self, cx: &mut Cx<'_, Self, House>) -> Outcome {
             call_guest(cx, House::split, Host, |cx| (self.0.act)(&mut self.0, cx))
         }
     }
 
-    type Engine = Scheduler<Host, Boxed<Host>>;
+    type Engine = Scheduler<Boxed<Host>>;
 
     /// A scheduler with one host, around a guest that does this.
     fn hosting(act: Act, alive: &Rc<()>) -> (Engine, NodeId) {

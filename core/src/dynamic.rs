@@ -4,16 +4,16 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use crate::cx::Cx;
-use crate::work::{Abort, Check, Outcome, Work, Yield};
+use crate::work::{AbortStep, Check, Generated, Outcome, Work};
 
 macro_rules! dynamic {
     ($(#[$doc:meta])* $name:ident, $($bound:tt)*) => {
         $(#[$doc])*
-        pub struct $name<A: ?Sized = ()>(Box<dyn Work<A, $name<A>> $($bound)*>);
+        pub struct $name<A: ?Sized = ()>(Box<dyn Work<$name<A>, A> $($bound)*>);
 
         impl<A: ?Sized> $name<A> {
             /// Boxes a work.
-            pub fn new(work: impl Work<A, Self> $($bound)* + 'static) -> Self {
+            pub fn new(work: impl Work<Self, A> $($bound)* + 'static) -> Self {
                 Self(Box::new(work))
             }
         }
@@ -24,12 +24,12 @@ macro_rules! dynamic {
             }
         }
 
-        impl<A: ?Sized> Work<A> for $name<A> {
+        impl<A: ?Sized> Work<Self, A> for $name<A> {
             fn on_run(&mut self, cx: &mut Cx<'_, Self, A>) -> Outcome {
                 self.0.on_run(cx)
             }
 
-            fn on_abort(&mut self, cx: &mut Cx<'_, Self, A>) -> Abort {
+            fn on_abort(&mut self, cx: &mut Cx<'_, Self, A>) -> AbortStep {
                 self.0.on_abort(cx)
             }
 
@@ -49,7 +49,11 @@ macro_rules! dynamic {
                 self.0.on_failure_raise(cx);
             }
 
-            fn on_next(&mut self, cx: &mut Cx<'_, Self, A>) -> Yield {
+            fn rewinds(&self) -> bool {
+                self.0.rewinds()
+            }
+
+            fn on_next(&mut self, cx: &mut Cx<'_, Self, A>) -> Generated {
                 self.0.on_next(cx)
             }
 
@@ -71,7 +75,7 @@ dynamic! {
     /// use windlass::{Boxed, Cx, DynWork, Instant, Next, Outcome, Scheduler, Spec, Work};
     ///
     /// struct Leaf(u32);
-    /// impl<W> Work<(), W> for Leaf {
+    /// impl<W> Work<W, ()> for Leaf {
     ///     fn on_run(&mut self, _: &mut Cx<'_, W>) -> Outcome {
     ///         self.0 -= 1;
     ///         if self.0 == 0 { Outcome::Success } else { Outcome::Running }
@@ -79,7 +83,7 @@ dynamic! {
     /// }
     ///
     /// struct Tree { planted: bool }
-    /// impl Work<(), DynWork> for Tree {
+    /// impl Work<DynWork, ()> for Tree {
     ///     fn on_run(&mut self, cx: &mut Cx<'_, DynWork>) -> Outcome {
     ///         if !std::mem::replace(&mut self.planted, true) {
     ///             for steps in 1..=3 {
@@ -90,7 +94,7 @@ dynamic! {
     ///     }
     /// }
     ///
-    /// let mut s: Scheduler<DynWork, Boxed<DynWork>> = Scheduler::with_capacity(8);
+    /// let mut s: Scheduler<Boxed<DynWork>> = Scheduler::with_capacity(8);
     /// s.add(Spec::work("tree", DynWork::new(Tree { planted: false }))).unwrap();
     /// assert_eq!(s.poll_work(Instant::ZERO), Next::Done);
     /// ```

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use crate::spec::Spec;
+use crate::kind::Kind;
+use crate::spec::{Setting, Spec};
 use crate::state::State;
 
 /// Why an operation on a node was refused. Nothing was changed.
@@ -14,7 +15,7 @@ pub enum Error {
     UnknownNode,
     /// The node table is full.
     Full,
-    /// The edge table is full.
+    /// There is no room for another dependency. `Inline<W, N>` has none at all: its third parameter says how many.
     EdgesFull,
     /// The node, or the whole scheduler, is aborting or has ended; nothing can start below it.
     Aborting,
@@ -22,8 +23,8 @@ pub enum Error {
     Ended,
     /// The node is in a state that does not allow this.
     WrongState(State),
-    /// A width of 0 would never start anything.
-    ZeroWidth,
+    /// A concurrency of 0 would never start anything.
+    ZeroConcurrency,
     /// This kind of node does not take this: a second child of a gate, a dependency outside a graph, a child from outside for a batch,
     /// removing a node that is not at the top.
     WrongKind,
@@ -31,25 +32,49 @@ pub enum Error {
     WouldCycle,
     /// The dependency is already there.
     Duplicate,
+    /// A node of this kind has no use for this setting. (A node below another one has none for `detached`.)
+    NoUse {
+        /// The setting.
+        setting: Setting,
+        /// The kind of the node.
+        kind: Kind,
+    },
     /// The scheduler has no wake set, or the set is smaller than the table.
     NoWakeSet,
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Error {
+    /// What it says, without the state, the setting or the kind.
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
             Self::UnknownNode => "no such node",
             Self::Full => "the node table is full",
-            Self::EdgesFull => "the edge table is full",
+            Self::EdgesFull => "the table of dependencies is full",
             Self::Aborting => "nothing can start here, it is being aborted",
             Self::Ended => "the parent has ended",
-            Self::WrongState(state) => return write!(f, "not possible while the node is {state}"),
-            Self::ZeroWidth => "a width of 0 would never start anything",
+            Self::WrongState(_) => "not possible in this state",
+            Self::ZeroConcurrency => "a concurrency of 0 starts nothing",
             Self::WrongKind => "this kind of node does not take this",
             Self::WouldCycle => "the dependency would close a circle",
             Self::Duplicate => "the dependency is already there",
+            Self::NoUse { .. } => "this kind of node has no use for a setting",
             Self::NoWakeSet => "the scheduler has no wake set for this node",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WrongState(state) => write!(f, "not possible while the node is {state}"),
+            Self::NoUse { setting: Setting::Detached, .. } => {
+                f.write_str("only a node at the top can be `detached`")
+            }
+            Self::NoUse { setting, kind } => {
+                write!(f, "a {} has no use for `{}`", kind.name(), setting.name())
+            }
+            error => f.write_str(error.text()),
+        }
     }
 }
 

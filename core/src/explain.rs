@@ -1,7 +1,6 @@
 //! Why a node does not move: one short sentence for people.
 
 use core::fmt;
-use core::time::Duration;
 
 use crate::deadlines::Timer;
 use crate::kind::Kind;
@@ -9,42 +8,43 @@ use crate::marks::mark;
 use crate::phase::Phase;
 use crate::state::{State, Status};
 use crate::time::{Human, Instant, UNLIMITED};
-use crate::view::{NodeView, View};
+use crate::view::NodeView;
 
 impl<'a> NodeView<'a> {
-    /// Says what the node is doing or waiting for, such as `waiting for 2 of 5 dependencies: fetch, unpack`, `retry 3 of 5 in 4.2 s: wrong
-    /// hash`, `width 4 of 4 taken`, `gate closed` or `aborting, waiting for upload`.
-    pub fn explain(&self) -> impl fmt::Display + use<'a> {
-        Explain(*self)
+    /// Says what the node is doing or waiting for at `now`, such as `waiting for 2 of 5 dependencies: fetch, unpack`, `retry 3 of 5 in 4.2 s: wrong
+    /// hash`, `4 of 4 places taken`, `gate closed` or `aborting, waiting for upload`.
+    pub fn explain(&self, now: Instant) -> impl fmt::Display + use<'a> {
+        Explain(*self, now)
     }
 }
 
-struct Explain<'a>(NodeView<'a>);
+struct Explain<'a>(NodeView<'a>, Instant);
 
 impl fmt::Display for Explain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let node = self.0;
+        let Self(node, now) = *self;
         match node.status() {
             Status::Success => return f.write_str("succeeded"),
+            Status::Skipped => return f.write_str("skipped"),
             Status::Failure => return failed(f, &node),
             Status::Blocked => return blocked(f, &node),
             Status::Aborted => return aborted(f, &node),
             Status::Running | Status::Waiting => {}
         }
         if node.state() == State::Aborting {
-            return aborting(f, &node);
+            return aborting(f, &node, now);
         }
         if let Some(paused) = paused_at(&node) {
             return if paused.id() == node.id() {
                 f.write_str("paused")
             } else {
-                write!(f, "paused with {}", paused.name())
+                write!(f, "paused with {}", paused.label())
             };
         }
         match node.state() {
             State::Pending if !node.hot().has(mark::ACTIVE) => held_back(f, &node),
             State::Pending => match not_started_above(&node) {
-                Some(above) => write!(f, "waiting for {} to start", above.name()),
+                Some(above) => write!(f, "waiting for {} to start", above.label()),
                 None => f.write_str("ready to run"),
             },
             _ => match node.hot().phase {
@@ -52,8 +52,8 @@ impl fmt::Display for Explain<'_> {
                     f.write_str("retry is due, ")?;
                     held_back(f, &node)
                 }
-                Phase::BackingOff => retrying(f, &node),
-                _ => live(f, &node),
+                Phase::BackingOff => retrying(f, &node, now),
+                _ => live(f, &node, now),
             },
         }
     }
@@ -64,7 +64,7 @@ fn failed(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
     write!(f, "failed: {}", failure.reason)?;
     if failure.origin != node.id() {
         match node.view().node(failure.origin) {
-            Ok(origin) => write!(f, " at {}", origin.name())?,
+            Ok(origin) => write!(f, " at {}", origin.label())?,
             Err(_) => write!(f, " at {}", failure.origin)?,
         }
     }
@@ -76,7 +76,7 @@ fn failed(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
 
 fn blocked(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
     f.write_str("blocked: ")?;
-    list(f, node.dependencies().filter(|on| on.state().is_done() && on.status() != Status::Success))?;
+    list(f, node.dependencies().filter(|on| on.state().is_done() && on.state() != State::Success))?;
     f.write_str(" did not succeed")
 }
 
@@ -92,13 +92,13 @@ fn aborted(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
 
 fn by(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
     match node.aborted_by().map(|id| (id, node.view().node(id))) {
-        Some((_, Ok(by))) => write!(f, " by {}", by.name()),
+        Some((_, Ok(by))) => write!(f, " by {}", by.label()),
         Some((id, Err(_))) => write!(f, " by {id}"),
         None => Ok(()),
     }
 }
 
-fn aborting(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
+fn aborting(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>, now: Instant) -> fmt::Result {
     f.write_str("aborting")?;
     if node.child_counts().live > 0 {
         f.write_str(", waiting for ")?;
@@ -108,10 +108,15 @@ fn aborting(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
     } else {
         f.write_str(", waiting to be woken")?;
     }
-    if node.cold().limit_at != UNLIMITED {
-        write!(f, ", by force in {}", Human(Instant::from_micros(node.cold().limit_at) - node.view().now()))?;
+    by_force(f, node, now)
+}
+
+/// When the clean-up is over whatever happens, if it has a limit.
+fn by_force(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>, now: Instant) -> fmt::Result {
+    match node.cold().limit_at {
+        UNLIMITED => Ok(()),
+        limit => write!(f, ", by force in {}", Human(Instant::from_micros(limit) - now)),
     }
-    Ok(())
 }
 
 fn paused_at<'a>(node: &NodeView<'a>) -> Option<NodeView<'a>> {
@@ -150,22 +155,22 @@ fn held_back(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
         return f.write_str("gate closed");
     }
     if parent.state() == State::Pending {
-        return write!(f, "waiting for {} to start", parent.name());
+        return write!(f, "waiting for {} to start", parent.label());
     }
     if parent.kind() == Kind::Sequence {
         f.write_str("waiting for ")?;
         return list(f, parent.children().filter(|other| other.hot().has(mark::ACTIVE)));
     }
-    width(f, &parent)
+    places(f, &parent)
 }
 
-fn width(f: &mut fmt::Formatter<'_>, parent: &NodeView<'_>) -> fmt::Result {
+fn places(f: &mut fmt::Formatter<'_>, parent: &NodeView<'_>) -> fmt::Result {
     let cold = parent.cold();
-    write!(f, "width {} of {} taken", cold.active.min(cold.width), cold.width)
+    write!(f, "{} of {} places taken", cold.active.min(cold.places), cold.places)
 }
 
-fn retrying(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
-    let eta = node.retry_eta(node.view().now()).unwrap_or_default();
+fn retrying(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>, now: Instant) -> fmt::Result {
+    let eta = node.retry_eta(now).unwrap_or_default();
     write!(f, "retry {} of {} in {}", node.attempt(), node.cold().retry.budget(), Human(eta))?;
     match node.failure() {
         Some(failure) => write!(f, ": {}", failure.reason),
@@ -173,60 +178,61 @@ fn retrying(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
     }
 }
 
-fn live(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
+fn live(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>, now: Instant) -> fmt::Result {
     let (hot, cold) = (node.hot(), node.cold());
     let counts = node.child_counts();
     if hot.phase == Phase::Settling {
         f.write_str("ending, waiting for ")?;
-        return list(f, node.children().filter(|child| !child.state().is_done()));
+        list(f, node.children().filter(|child| !child.state().is_done()))?;
+        return by_force(f, node, now);
     }
     if node.kind().is_gate() {
-        return gate(f, node);
+        return gate(f, node, now);
     }
     if counts.total() > 0 {
         write!(f, "{} of {} children done", counts.ended(), counts.total())?;
-        if cold.width != u32::MAX && node.kind() != Kind::Sequence && !cold.queue.is_empty() {
+        if cold.places != u32::MAX && node.kind() != Kind::Sequence && !cold.queue.is_empty() {
             f.write_str(", ")?;
-            width(f, node)?;
+            places(f, node)?;
         }
         if counts.failed > 0 {
             write!(f, ", {} failed", counts.failed)?;
         }
         return Ok(());
     }
-    if hot.phase != Phase::Waiting {
-        return f.write_str("running");
-    }
+    let asleep = match hot.phase {
+        Phase::Waiting => false,
+        Phase::Sleeping => true,
+        _ => return f.write_str("running"),
+    };
     match node.timer() {
+        _ if node.waits_for_a_slot() => f.write_str("waiting for a free place in the table"),
         None if node.is_stalled() => f.write_str("waiting, and nothing will wake it"),
         None => f.write_str("waiting to be woken"),
         Some((Timer::AttemptLimit, at)) => {
-            write!(f, "waiting to be woken, times out in {}", until(node.view(), at))
+            f.write_str(if asleep { "asleep" } else { "waiting to be woken" })?;
+            write!(f, ", times out in {}", Human(at - now))
         }
-        Some((_, at)) => write!(f, "asleep for {}", until(node.view(), at)),
+        Some((_, at)) if asleep => write!(f, "asleep for {}", Human(at - now)),
+        Some((_, at)) => write!(f, "waiting to be woken, for {} at most", Human(at - now)),
     }
 }
 
-fn gate(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>) -> fmt::Result {
+fn gate(f: &mut fmt::Formatter<'_>, node: &NodeView<'_>, now: Instant) -> fmt::Result {
     if node.hot().has(mark::OPEN) {
         return f.write_str("gate open");
     }
     f.write_str("gate closed")?;
     if node.kind() == Kind::When {
         return match node.timer() {
-            Some((Timer::Wake, at)) => write!(f, ", asks again in {}", until(node.view(), at)),
+            Some((Timer::Wake, at)) => write!(f, ", asks again in {}", Human(at - now)),
             _ => Ok(()),
         };
     }
     match crate::id::NodeId::from_bits(node.cold().param).map(|id| node.view().node(id)) {
-        Some(Ok(awaited)) => write!(f, ", waiting for {}", awaited.name()),
+        Some(Ok(awaited)) => write!(f, ", waiting for {}", awaited.label()),
         _ => Ok(()),
     }
-}
-
-fn until(view: View<'_>, at: Instant) -> impl fmt::Display {
-    let left: Duration = at - view.now();
-    Human(left)
 }
 
 /// Up to three names, then how many more.
@@ -238,7 +244,7 @@ fn list<'a>(f: &mut fmt::Formatter<'_>, nodes: impl Iterator<Item = NodeView<'a>
             if count > 0 {
                 f.write_str(", ")?;
             }
-            f.write_str(node.name())?;
+            write!(f, "{}", node.label())?;
         }
         count += 1;
     }

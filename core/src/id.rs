@@ -14,7 +14,7 @@ use core::num::NonZeroU32;
 /// use windlass::NodeId;
 /// # use windlass::{Scheduler, Spec, Outcome, Cx, Work, Inline};
 /// # struct W; impl Work for W { fn on_run(&mut self, _: &mut Cx<'_, Self>) -> Outcome { Outcome::Success } }
-/// # let mut s: Scheduler<W, Inline<W, 4>> = Scheduler::new();
+/// # let mut s: Scheduler<Inline<W, 4>> = Scheduler::new();
 /// let id = s.add(Spec::work("blink", W)).unwrap();
 /// assert_eq!(id.to_string(), "0v1");
 /// assert_eq!(NodeId::from_bits(id.to_bits()), Some(id));

@@ -67,6 +67,7 @@ impl List {
         if next == self.first { NONE } else { next }
     }
 
+    #[cfg_attr(not(small), inline(always))]
     pub(crate) fn push_back(&mut self, hot: &mut Column<'_, Hot>, index: u32) {
         if self.is_empty() {
             self.begin(hot, index);
@@ -81,6 +82,7 @@ impl List {
     }
 
     /// Puts `index` before `at`, which is in this list.
+    #[cfg_attr(not(small), inline(always))]
     pub(crate) fn insert(&mut self, hot: &mut Column<'_, Hot>, at: u32, index: u32) {
         link_before(hot, at, index);
         if self.first == at {
@@ -89,6 +91,7 @@ impl List {
     }
 
     /// Takes `index` out, which is in this list, and gives the node after it; [`NONE`] if it was the last.
+    #[cfg_attr(not(small), inline(always))]
     pub(crate) fn remove(&mut self, hot: &mut Column<'_, Hot>, index: u32) -> u32 {
         let Some(node) = hot.get_mut(index) else { return NONE };
         let Link { next, prev } = core::mem::replace(&mut node.link, Link::FREE);
@@ -109,6 +112,7 @@ impl List {
         self.or_end(next)
     }
 
+    #[cfg_attr(not(small), inline(always))]
     fn begin(&mut self, hot: &mut Column<'_, Hot>, index: u32) {
         if let Some(node) = hot.get_mut(index) {
             node.link = Link { next: index, prev: index };
@@ -117,6 +121,7 @@ impl List {
     }
 }
 
+#[cfg_attr(not(small), inline(always))]
 fn link_before(hot: &mut Column<'_, Hot>, at: u32, index: u32) {
     let Some(after) = hot.get_mut(at) else { return };
     let prev = core::mem::replace(&mut after.link.prev, index);

@@ -25,7 +25,7 @@ pub struct Lint<'a> {
 /// `fetch: up to 36 attempts and 3 min 6 s of delays, because job retries too`
 impl fmt::Display for Lint<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, above) = (self.node.name(), self.above.name());
+        let (name, above) = (self.node.label(), self.above.label());
         let (attempts, delay) = (self.attempts, Human(self.delay));
         write!(f, "{name}: up to {attempts} attempts and {delay} of delays, because {above} retries too")
     }

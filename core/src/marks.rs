@@ -25,18 +25,30 @@ pub(crate) mod mark {
     /// Children of it have ended that it has not seen: its list of these is not empty.
     pub(crate) const UNSEEN: u32 = 1 << 8;
 
-    const OF_THE_NODE: u32 =
-        LIVE | HANDLE | DETACHED | PARENT | LIMITED | DRAINED | WATCHED | AWAITED_SUCCEEDED | UNSEEN;
+    /// It has a tag.
+    pub(crate) const TAGGED: u32 = 1 << 22;
 
-    // ---- until it is reset ----
+    /// Its children lend their places while they wait for a retry. Only if it has a limit: without one, a place is nothing to lend.
+    pub(crate) const LENDS: u32 = 1 << 9;
 
-    /// It has been started, and its work has not been reset since.
-    pub(crate) const STARTED: u32 = 1 << 9;
+    const OF_THE_NODE: u32 = LIVE
+        | HANDLE
+        | DETACHED
+        | PARENT
+        | LIMITED
+        | DRAINED
+        | WATCHED
+        | AWAITED_SUCCEEDED
+        | UNSEEN
+        | TAGGED
+        | LENDS;
 
     // ---- until an attempt begins or it succeeds ----
 
     /// It has a failure: its own, or the first among its children.
     pub(crate) const BLAMED: u32 = 1 << 10;
+    /// It, or a member of it, has failed for good: it is not tried again.
+    pub(crate) const FATAL: u32 = 1 << 28;
 
     // ---- until it ends ----
 
@@ -57,11 +69,16 @@ pub(crate) mod mark {
     /// An abort came while a hook of its end was being called.
     pub(crate) const DOOMED: u32 = 1 << 18;
 
+    /// It was woken, and has not had its turn since; only where it has a time limit.
+    pub(crate) const FRESH: u32 = 1 << 24;
+    /// Its attempt has taken too long, but it was woken before that was seen: it has one more turn to end.
+    pub(crate) const LATE: u32 = 1 << 27;
+
     /// What an end takes away. Leaving the ring and the queue and stopping the timer takes the rest.
-    pub(crate) const OF_A_LIFE: u32 = TURN | ACTIVE | PAUSED | WOKEN | DOOMED;
+    pub(crate) const OF_A_LIFE: u32 = TURN | ACTIVE | PAUSED | WOKEN | DOOMED | FRESH | LATE;
 
     /// What an abort takes away: it lifts a pause, and its first turn comes when the children are done.
-    pub(crate) const UNTIL_ABORT: u32 = TURN | PAUSED | WOKEN;
+    pub(crate) const UNTIL_ABORT: u32 = TURN | PAUSED | WOKEN | FRESH | LATE;
 
     // ---- until it is made new ----
 
@@ -69,14 +86,16 @@ pub(crate) mod mark {
     pub(crate) const OPEN: u32 = 1 << 19;
     /// It was ended by force.
     pub(crate) const FORCED: u32 = 1 << 20;
+    /// It has succeeded, because there was nothing to do.
+    pub(crate) const SKIPPED: u32 = 1 << 23;
     /// The cold half holds the node that asked for the abort.
     pub(crate) const ABORTER: u32 = 1 << 21;
-    /// The cause of the abort, as its place in [`Cause::ALL`](crate::reason::Cause::ALL), from this bit on.
+    /// The cause of the abort, as its place in [`AbortCause::ALL`](crate::reason::Cause::ALL), from this bit on.
     pub(crate) const CAUSE_SHIFT: u32 = 29;
     pub(crate) const CAUSE: u32 = 7 << CAUSE_SHIFT;
 
     /// What a new life begins with. (A pause that was asked for between the end and the new life is kept.)
-    pub(crate) const INTO_A_NEW_LIFE: u32 = OF_THE_NODE | STARTED | BLAMED | PAUSED;
+    pub(crate) const INTO_A_NEW_LIFE: u32 = OF_THE_NODE | BLAMED | PAUSED;
 
     // ---- not of a node ----
 
@@ -102,8 +121,10 @@ mod tests {
             WATCHED,
             AWAITED_SUCCEEDED,
             UNSEEN,
-            STARTED,
+            TAGGED,
+            LENDS,
             BLAMED,
+            FATAL,
             TURN,
             ACTIVE,
             IN_RING,
@@ -112,8 +133,11 @@ mod tests {
             ARMED,
             WOKEN,
             DOOMED,
+            FRESH,
+            LATE,
             OPEN,
             FORCED,
+            SKIPPED,
             ABORTER,
             CAUSE,
             STEPS,

@@ -6,6 +6,7 @@ use crate::observe::Observer;
 use crate::scheduler::Scheduler;
 use crate::state::State;
 use crate::store::Store;
+use crate::view::View;
 
 /// What was counted since a scheduler was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -119,11 +120,11 @@ impl Metrics {
     }
 }
 
-impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
-    /// The totals. Cost: one look at each node in the table.
+impl View<'_> {
+    /// What is in the table now, and the totals. Cost: one look at each node in the table.
     #[must_use]
-    pub fn metrics(&self) -> Metrics {
-        let globals = self.view().globals;
+    pub fn metrics(self) -> Metrics {
+        let globals = self.globals;
         let mut metrics = Metrics {
             capacity: self.capacity(),
             nodes: globals.slab.used() as usize,
@@ -139,5 +140,25 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
             metrics.retries_left += u64::from(node.retries_left());
         }
         metrics
+    }
+
+    /// What was counted since the scheduler was made. O(1).
+    #[must_use]
+    pub const fn totals(self) -> Totals {
+        self.globals.totals
+    }
+}
+
+impl<S: Store, O: Observer> Scheduler<S, O> {
+    /// What is in the table now, and the totals. Cost: one look at each node in the table.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.view().metrics()
+    }
+
+    /// What was counted since the scheduler was made. O(1).
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.view().totals()
     }
 }

@@ -11,7 +11,7 @@ use crate::kind::Kind;
 use crate::links::{Link, List, NONE};
 use crate::marks::mark;
 use crate::phase::Phase;
-use crate::reason::{Cause, Failure};
+use crate::reason::{AbortCause, Failure, Reason};
 use crate::retry::Retry;
 use crate::run_queue::{Passes, Ring};
 use crate::siblings::Siblings;
@@ -79,11 +79,11 @@ impl Hot {
     }
 
     /// Why it is being aborted, or was. Meaningless for all others.
-    pub(crate) const fn cause(&self) -> Cause {
-        Cause::ALL[(self.marks >> mark::CAUSE_SHIFT) as usize % Cause::ALL.len()]
+    pub(crate) const fn cause(&self) -> AbortCause {
+        AbortCause::ALL[(self.marks >> mark::CAUSE_SHIFT) as usize % AbortCause::ALL.len()]
     }
 
-    pub(crate) const fn set_cause(&mut self, cause: Cause) {
+    pub(crate) const fn set_cause(&mut self, cause: AbortCause) {
         self.marks = self.marks & !mark::CAUSE | (cause as u32) << mark::CAUSE_SHIFT;
     }
 
@@ -92,9 +92,16 @@ impl Hot {
     #[inline]
     pub(crate) const fn has_plain(&self, turn: u32) -> bool {
         // The two bytes as one number: one comparison.
-        self.marks & (mark::TURN | mark::PARENT) == turn
-            && u16::from_ne_bytes([self.kind as u8, self.phase as u8])
-                == u16::from_ne_bytes([Kind::Work as u8, Phase::Running as u8])
+        self.marks & (mark::TURN | mark::PARENT | mark::FRESH | mark::LATE) == turn
+            && u16::from_ne_bytes([self.phase as u8, self.kind as u8])
+                == u16::from_ne_bytes([Phase::Running as u8, Kind::Work as u8])
+    }
+
+    /// Whether a crank that has come here is the node's own: it wants one, and its children do not come first.
+    #[inline]
+    pub(crate) const fn has_own_turn(&self) -> bool {
+        self.has(mark::TURN)
+            && (self.ring.is_over() || !self.kind.turn_is_last() || matches!(self.phase, Phase::Pending))
     }
 
     /// Whether a crank may go to this node or below it.
@@ -122,8 +129,8 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    pub(crate) const fn is_retryable(self) -> bool {
-        matches!(self, Self::Failure | Self::FailureAfter)
+    pub(crate) const fn is_failure(self) -> bool {
+        !matches!(self, Self::Success | Self::Aborted)
     }
 }
 
@@ -143,7 +150,7 @@ pub(crate) struct Cold {
     pub earlier: u32,
     /// Children that hold a place, and places.
     pub active: u32,
-    pub width: u32,
+    pub places: u32,
     /// Children that wait for a place.
     pub queue: List,
     /// Children that have ended and that this node has not seen yet.
@@ -171,6 +178,8 @@ pub(crate) struct Cold {
     pub on_failure: OnFailure,
     /// What the node's timer means, if it has one.
     pub timer: Timer,
+    /// Counts the lives of this node, wrapping, so that each has retry delays of its own.
+    pub life: u16,
     pub retry: Retry,
 }
 
@@ -178,7 +187,7 @@ impl Cold {
     /// All zeros.
     pub(crate) const UNUSED: Self = Self {
         children: Siblings::UNUSED,
-        width: 0,
+        places: 0,
         queue: List::UNUSED,
         ended: List::UNUSED,
         edges: Ends::UNUSED,
@@ -200,7 +209,7 @@ impl Cold {
         aborted: 0,
         earlier: 0,
         active: 0,
-        width: u32::MAX,
+        places: u32::MAX,
         queue: List::EMPTY,
         ended: List::EMPTY,
         unmet: 0,
@@ -216,13 +225,14 @@ impl Cold {
         verdict: Verdict::Success,
         on_failure: OnFailure::Stop,
         timer: Timer::Wake,
+        life: 0,
         retry: Retry::NEVER,
     };
 
     /// What a new node begins with, to be copied. On bare metal the compiler must not see through it: a copy is a third of the code of writing
     /// each field.
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(small), inline)]
+    #[cfg_attr(small, inline(never))]
     pub(crate) const fn empty() -> &'static Self {
         &Self::EMPTY
     }
@@ -251,26 +261,48 @@ impl Cold {
     }
 }
 
-/// What people are told of a node.
+/// What people are told of a node: its name, and why it failed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Note {
-    /// None only in an unused slot.
+    // Not as a `Failure`, so that the numbers need no padding.
     name: Option<&'static str>,
-    pub failure: Option<Failure>,
+    text: Option<&'static str>,
+    origin: Option<NodeId>,
+    code: u32,
+    /// Meaningless without [`mark::TAGGED`].
+    pub tag: u32,
 }
 
 impl Note {
     /// All zeros.
-    pub(crate) const UNUSED: Self = Self { name: None, failure: None };
+    pub(crate) const UNUSED: Self = Self { name: None, text: None, origin: None, code: 0, tag: 0 };
 
-    pub(crate) const fn new(name: &'static str) -> Self {
-        Self { name: Some(name), failure: None }
+    pub(crate) const fn new(name: &'static str, tag: u32) -> Self {
+        Self { name: Some(name), tag, ..Self::UNUSED }
     }
 
     pub(crate) const fn name(&self) -> &'static str {
         match self.name {
             Some(name) => name,
             None => "",
+        }
+    }
+
+    pub(crate) const fn failure(&self) -> Option<Failure> {
+        match (self.text, self.origin) {
+            (Some(text), Some(origin)) => {
+                Some(Failure { reason: Reason::new(text).with_code(self.code), origin })
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn set_failure(&mut self, failure: Option<Failure>) {
+        match failure {
+            Some(Failure { reason, origin }) => {
+                (self.text, self.origin, self.code) = (Some(reason.text()), Some(origin), reason.code());
+            }
+            None => (self.text, self.origin, self.code) = (None, None, 0),
         }
     }
 }

@@ -7,7 +7,8 @@ use core::fmt;
 use heapless::Deque;
 
 use crate::id::NodeId;
-use crate::reason::{Cause, Failure};
+use crate::label::Label;
+use crate::reason::{AbortCause, Failure};
 use crate::state::Transition;
 use crate::time::{Human, Instant};
 
@@ -20,14 +21,16 @@ pub struct Event {
     pub node: NodeId,
     /// The node's name.
     pub name: &'static str,
+    /// The node's tag, if it has one.
+    pub tag: Option<u32>,
     /// What happened.
-    pub what: What,
+    pub kind: EventKind,
 }
 
 /// What happened to a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum What {
+pub enum EventKind {
     /// It was added below this parent; at the top if none.
     Added(Option<NodeId>),
     /// Its work was called.
@@ -48,7 +51,7 @@ pub enum What {
     /// Its abort began.
     AbortBegan {
         /// Why.
-        cause: Cause,
+        cause: AbortCause,
         /// The node that asked for it; none if that came from outside.
         by: Option<NodeId>,
     },
@@ -69,26 +72,28 @@ pub enum What {
 /// `12.500000 7v2 fetch: running -> waiting`
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}: ", self.at, self.node, self.name)?;
-        match self.what {
-            What::Added(None) => f.write_str("added"),
-            What::Added(Some(parent)) => write!(f, "added below {parent}"),
-            What::Cranked => f.write_str("cranked"),
-            What::Moved(transition) => write!(f, "{transition}"),
-            What::Retry { attempt, delay, failure } => {
+        write!(f, "{} {} {}: ", self.at, self.node, Label { name: self.name, tag: self.tag })?;
+        match self.kind {
+            EventKind::Added(None) => f.write_str("added"),
+            EventKind::Added(Some(parent)) => write!(f, "added below {parent}"),
+            EventKind::Cranked => f.write_str("cranked"),
+            EventKind::Moved(transition) => write!(f, "{transition}"),
+            EventKind::Retry { attempt, delay, failure } => {
                 write!(f, "attempt {attempt} in {}: {}", Human(delay), failure.reason)
             }
-            What::Failed(failure) if failure.origin == self.node => write!(f, "failed: {}", failure.reason),
-            What::Failed(failure) => write!(f, "failed: {} at {}", failure.reason, failure.origin),
-            What::AbortBegan { cause, by: None } => write!(f, "abort: {cause}"),
-            What::AbortBegan { cause, by: Some(by) } => write!(f, "abort: {cause}, by {by}"),
-            What::Forced => f.write_str("forced to end"),
-            What::TimedOut => f.write_str("timed out"),
-            What::Opened => f.write_str("gate opened"),
-            What::Paused(true) => f.write_str("paused"),
-            What::Paused(false) => f.write_str("resumed"),
-            What::Freed => f.write_str("freed"),
-            What::Full => f.write_str("refused a child: table full"),
+            EventKind::Failed(failure) if failure.origin == self.node => {
+                write!(f, "failed: {}", failure.reason)
+            }
+            EventKind::Failed(failure) => write!(f, "failed: {} at {}", failure.reason, failure.origin),
+            EventKind::AbortBegan { cause, by: None } => write!(f, "abort: {cause}"),
+            EventKind::AbortBegan { cause, by: Some(by) } => write!(f, "abort: {cause}, by {by}"),
+            EventKind::Forced => f.write_str("forced to end"),
+            EventKind::TimedOut => f.write_str("timed out"),
+            EventKind::Opened => f.write_str("gate opened"),
+            EventKind::Paused(true) => f.write_str("paused"),
+            EventKind::Paused(false) => f.write_str("resumed"),
+            EventKind::Freed => f.write_str("freed"),
+            EventKind::Full => f.write_str("refused a child: table full"),
         }
     }
 }
@@ -97,10 +102,10 @@ impl fmt::Display for Event {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(all(feature = "defmt", target_os = "none"), derive(defmt::Format))]
 #[non_exhaustive]
-pub enum Detail {
+pub enum Verbosity {
     /// Nothing.
     Nothing,
-    /// What becomes of nodes: ends, new lives (a [`What::Moved`] to an end, or back to pending), failures, aborts, freed slots.
+    /// What becomes of nodes: ends, new lives (a [`EventKind::Moved`] to an end, or back to pending), failures, aborts, freed slots.
     Ends,
     /// Every step on the way.
     #[default]
@@ -116,8 +121,8 @@ pub trait Observer {
 
     /// How much it wants to see, asked at the beginning of every call that may change something. No other event is made, which saves most of
     /// what they cost.
-    fn detail(&self) -> Detail {
-        Detail::Steps
+    fn verbosity(&self) -> Verbosity {
+        Verbosity::Steps
     }
 
     /// Something happened.
@@ -134,8 +139,8 @@ impl Observer for () {
 impl<O: Observer> Observer for &mut O {
     const ENABLED: bool = O::ENABLED;
 
-    fn detail(&self) -> Detail {
-        (**self).detail()
+    fn verbosity(&self) -> Verbosity {
+        (**self).verbosity()
     }
 
     fn on_event(&mut self, event: &Event) {
@@ -164,7 +169,7 @@ impl<O: Observer> Sink for O {
 ///     fn on_run(&mut self, _: &mut Cx<'_, Self>) -> Outcome { Outcome::Success }
 /// }
 ///
-/// let mut s: Scheduler<Once, Inline<Once, 2>> = Scheduler::new();
+/// let mut s: Scheduler<Inline<Once, 2>> = Scheduler::new();
 /// let mut s = s.observed_by(EventLog::<3>::new());
 /// s.add(Spec::work("once", Once)).unwrap();
 /// let _ = s.poll_work(Instant::ZERO);

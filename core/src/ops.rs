@@ -3,9 +3,10 @@
 use crate::error::{Error, Refused};
 use crate::id::NodeId;
 use crate::kind::Kind;
+use crate::marks::mark;
 use crate::node::ROOT;
 use crate::phase::Phase;
-use crate::reason::Cause;
+use crate::reason::AbortCause;
 use crate::slots::Slots;
 use crate::spec::Spec;
 use crate::table::Table;
@@ -29,6 +30,10 @@ fn insert<W>(
     parent: u32,
     spec: Spec<W>,
 ) -> Result<u32, Refused<W>> {
+    // Nodes that nobody can see any more give their slots back, if they are needed before the next poll does it.
+    if table.free_slots() == 0 && table.hot.root_mut().has(mark::UNSEEN) && table.accepts(parent).is_ok() {
+        slots.sweep(table, ROOT);
+    }
     let index = match table.insert(parent, &spec.settings) {
         Ok(index) => index,
         Err(error) => return Err(Refused { error, spec }),
@@ -117,7 +122,7 @@ pub(crate) fn abort(
     deadline: Instant,
 ) -> Result<(), Error> {
     let index = table.resolve(id)?;
-    table.abort(index, Cause::User, by, deadline.as_micros());
+    table.abort(index, AbortCause::User, by, deadline.as_micros());
     Ok(())
 }
 
@@ -129,7 +134,7 @@ pub(crate) fn pause(table: &mut Table<'_>, id: NodeId, paused: bool) -> Result<(
 pub(crate) fn restart<W>(table: &mut Table<'_>, slots: &mut Slots<'_, W>, id: NodeId) -> Result<(), Error> {
     let index = table.resolve(id)?;
     table.restart(index)?;
-    slots.renew_below(table, index);
+    slots.renew_below(table, index, true);
     Ok(())
 }
 
@@ -147,14 +152,13 @@ pub(crate) fn remove<W>(
     if !hot.phase.is_done() {
         return Err(Error::WrongState(hot.phase.state()));
     }
-    table.leave_ended(ROOT, index);
-    Ok(slots.free(table, index))
+    Ok(slots.free(table, index, ROOT))
 }
 
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub(crate) fn wake_handle(table: &mut Table<'_>, id: NodeId) -> Result<crate::wake::WakeHandle, Error> {
     let index = table.resolve(id)?;
     let handle = table.globals.wakes.and_then(|wakes| wakes.handle(id)).ok_or(Error::NoWakeSet)?;
-    table.hot[index].set(crate::marks::mark::HANDLE);
+    table.hot[index].set(mark::HANDLE);
     Ok(handle)
 }

@@ -7,7 +7,7 @@
 //!  Pending -> Running -> TimedOut -> Settling -> Success, Failure
 //!               |  ^                    |
 //!               v  |                    +-----> Retrying -> BackingOff -> (Requeued ->) Running
-//!             Waiting
+//!        Waiting, Sleeping
 //!
 //!  all of them but the ended and Retrying -> Aborting -> Aborted          ended -> Pending
 //! ```
@@ -25,6 +25,8 @@ pub(crate) enum Phase {
     Running,
     /// No turn before a wake or a time.
     Waiting,
+    /// No turn before a time.
+    Sleeping,
     /// Its attempt has taken too long; its next turn ends it.
     TimedOut,
     /// Its verdict is known; the children that it had left are being aborted.
@@ -46,10 +48,11 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Pending,
         Self::Running,
         Self::Waiting,
+        Self::Sleeping,
         Self::TimedOut,
         Self::Settling,
         Self::Retrying,
@@ -64,9 +67,10 @@ impl Phase {
     /// What is seen from outside.
     #[inline]
     pub(crate) const fn state(self) -> State {
-        const STATES: [State; 12] = [
+        const STATES: [State; 13] = [
             State::Pending,
             State::Running,
+            State::Waiting,
             State::Waiting,
             State::Running,
             State::Running,
@@ -103,8 +107,8 @@ impl Phase {
         use Phase::*;
         match self {
             Pending => &[Running, Aborting],
-            Running => &[Waiting, TimedOut, Settling, Success, Failure, Retrying, Aborting],
-            Waiting => &[Running, Aborting],
+            Running => &[Waiting, Sleeping, TimedOut, Settling, Success, Failure, Retrying, Aborting],
+            Waiting | Sleeping => &[Running, Aborting],
             TimedOut => &[Settling, Success, Failure, Retrying, Aborting],
             Settling => &[Success, Failure, Retrying, Aborting],
             Retrying => &[BackingOff],
@@ -117,8 +121,8 @@ impl Phase {
 }
 
 /// [`Phase::nexts`] as one look-up: for each phase, a bit for each that may follow.
-const ARROWS_FROM: [u16; 12] = {
-    let mut arrows = [0; 12];
+const ARROWS_FROM: [u16; 13] = {
+    let mut arrows = [0; 13];
     let mut from = 0;
     while from < arrows.len() {
         let nexts = Phase::ALL[from].nexts();

@@ -2,16 +2,17 @@
 
 use core::fmt;
 
+use crate::error::{Error, Refused};
 use crate::id::NodeId;
 
 /// Why a work failed: a text and a number, both the application's own.
 ///
 /// `Copy` and without allocation, so it travels through status, events and `explain`. What needs more room (a path, an
-/// expected value) stays in the application; `code` is the place for its key.
+/// expected value) stays in the application; the code is the place for its key.
 ///
 /// ```
 /// use windlass::Reason;
-/// let reason = Reason::new("wrong hash").code(17);
+/// let reason = Reason::new("wrong hash").with_code(17);
 /// assert_eq!(reason.to_string(), "wrong hash (17)");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +38,8 @@ impl Reason {
     pub const REFUSED: Self = Self::new("callback refused");
     /// The table had no room for what a batch wanted to add.
     pub const TABLE_FULL: Self = Self::new("table full");
+    /// A batch was to begin again, and its generator cannot; see [`Work::rewinds`](crate::Work::rewinds).
+    pub const NOT_REWOUND: Self = Self::new("generator cannot begin again");
     /// A batch's generator said that it added a child and did not.
     pub const NOTHING_ADDED: Self = Self::new("generator added nothing");
     /// An async work's node has no wake set, or no cell of that set's row; see [`Cx::waker`](crate::Cx::waker).
@@ -51,7 +54,7 @@ impl Reason {
 
     /// The same reason with a number of the application's own.
     #[must_use]
-    pub const fn code(self, code: u32) -> Self {
+    pub const fn with_code(self, code: u32) -> Self {
         Self { text: self.text, code }
     }
 
@@ -63,8 +66,21 @@ impl Reason {
 
     /// The number; 0 unless one was given.
     #[must_use]
-    pub const fn number(&self) -> u32 {
+    pub const fn code(&self) -> u32 {
         self.code
+    }
+}
+
+/// The error's text, without what it carries.
+impl From<Error> for Reason {
+    fn from(error: Error) -> Self {
+        Self::new(error.text())
+    }
+}
+
+impl<W> From<Refused<W>> for Reason {
+    fn from(refused: Refused<W>) -> Self {
+        refused.error.into()
     }
 }
 
@@ -89,7 +105,7 @@ pub struct Failure {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(all(feature = "defmt", target_os = "none"), derive(defmt::Format))]
 #[non_exhaustive]
-pub enum Cause {
+pub enum AbortCause {
     /// Somebody outside the engine, or a running work, asked for it.
     #[default]
     User,
@@ -107,7 +123,7 @@ pub enum Cause {
     Dependency,
 }
 
-impl Cause {
+impl AbortCause {
     /// All causes, in the order of their declaration.
     pub(crate) const ALL: [Self; 7] = [
         Self::User,
@@ -120,7 +136,7 @@ impl Cause {
     ];
 }
 
-impl fmt::Display for Cause {
+impl fmt::Display for AbortCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::User => "asked for",

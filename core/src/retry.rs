@@ -223,7 +223,8 @@ impl Retry {
 
     /// The wait before the next retry, when `used` retries are used up already.
     ///
-    /// `key` tells nodes of one seed apart, as [`NodeId::to_bits`](crate::NodeId::to_bits) does. The budget and the elapsed
+    /// `key` tells nodes of one seed apart, as [`NodeId::to_bits`](crate::NodeId::to_bits) does: that is what the engine takes in a node's first life. In
+    /// later ones (a restart, a parent that tries again) it differs in the upper 16 bits, so that each life draws delays of its own. The budget and the elapsed
     /// limit do not change the answer. A multiplication per step until the cap is reached: 9 with the default waits, at
     /// most 62 with a factor of 2, at most 4,200 whatever the policy.
     ///

@@ -8,6 +8,7 @@ use crate::metrics::Totals;
 use crate::node::{Cold, Hot, Note, ROOT};
 use crate::phase::Phase;
 use crate::slab::Slab;
+use crate::time::UNLIMITED;
 use crate::timers::Timers;
 use crate::wake::WakeSet;
 
@@ -20,6 +21,16 @@ pub(crate) struct Root {
     pub globals: Globals,
 }
 
+/// The wake set may serve another scheduler.
+#[cfg(feature = "alloc")]
+impl Drop for Root {
+    fn drop(&mut self) {
+        if let Some(wakes) = self.globals.wakes {
+            wakes.set_held(false);
+        }
+    }
+}
+
 /// What there is once, less the scheduler's own node. What is needed most lies first, where the short instructions of a small processor reach it.
 #[derive(Debug)]
 #[repr(C)]
@@ -29,8 +40,14 @@ pub(crate) struct Globals {
     pub now: u64,
     /// Cranks that one poll may make; also bounds how often a generator is asked in one crank.
     pub budget: u32,
+    /// Microseconds that one poll may take, as far as cranks can be counted; or no limit.
+    pub time_budget: u64,
+    /// Cranks between two looks at the clock, of a poll that may take so long only.
+    pub slice: u32,
     /// Shut down: nothing new.
     pub closed: bool,
+    /// Whether `seed` was set.
+    pub seeded: bool,
     pub timers: Timers,
     pub slab: Slab,
     pub edges: Edges,
@@ -44,12 +61,12 @@ pub(crate) struct Globals {
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Call {
-    /// A poll is going on, so `now` is the time.
-    pub polling: bool,
     /// The running node may have been woken, or have children that ended.
     pub stirred: bool,
     /// A node has left its ring since a crank last looked.
     pub disturbed: bool,
+    /// The drop of a work has panicked, after its node was freed.
+    pub dropping: bool,
     /// The node whose user code is running.
     pub running: u32,
     /// The node that is ending or about to be retried, while a hook of that is being called.
@@ -66,10 +83,13 @@ impl Root {
         cold: Cold::UNUSED,
         note: Note::UNUSED,
         globals: Globals {
-            call: Call { polling: false, stirred: false, disturbed: false, running: 0, hook: 0 },
+            call: Call { stirred: false, disturbed: false, dropping: false, running: 0, hook: 0 },
             now: 0,
             budget: 0,
+            time_budget: 0,
+            slice: 0,
             closed: false,
+            seeded: false,
             timers: Timers::EMPTY,
             slab: Slab::UNUSED,
             edges: Edges::UNUSED,
@@ -80,11 +100,14 @@ impl Root {
     };
 
     /// As [`Root::begin`] leaves it.
-    pub(crate) const EMPTY: Self = {
-        let mut root = Self::UNUSED;
-        root.begin();
-        root
-    };
+    pub(crate) fn empty() -> &'static Self {
+        static EMPTY: Root = {
+            let mut root = Root::UNUSED;
+            root.begin();
+            root
+        };
+        &EMPTY
+    }
 
     /// Whether [`Root::begin`] was called.
     #[inline]
@@ -97,13 +120,17 @@ impl Root {
     #[inline(never)]
     pub(crate) const fn begin(&mut self) {
         self.hot = Hot::EMPTY;
-        self.hot.marks = mark::LIVE | mark::ACTIVE | mark::STARTED;
+        self.hot.marks = mark::LIVE | mark::ACTIVE;
         self.hot.phase = Phase::Running;
         self.cold = *Cold::empty();
         let globals = &mut self.globals;
         if globals.budget == 0 {
             globals.budget = DEFAULT_BUDGET;
         }
+        if globals.time_budget == 0 {
+            globals.time_budget = UNLIMITED;
+        }
+        globals.slice = 1;
         (globals.slab, globals.edges) = (Slab::EMPTY, Edges::EMPTY);
         (globals.call.running, globals.call.hook) = (ROOT, ROOT);
     }

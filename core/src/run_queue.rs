@@ -5,8 +5,11 @@
 //!
 //! Fairness: a child that becomes runnable in the pass in which it left the ring (as a rule by having its turn) is put before the
 //! cursor, so it runs in the next pass and no chain of wakes can keep a pass from ending. Any other is put at the end: it runs in this pass,
-//! unless the cursor already stands at the end of it. For children that are added, that is the reference's order; children that are
-//! woken have their old place in the reference's list, which a ring of runnable children does not keep.
+//! unless the cursor already stands at the end of it. An empty ring has no end: whoever enters it runs in this pass.
+//!
+//! The reference walks along a list of all children, runnable or not. A child that is added has the same turn there, with two exceptions. If the last runnable
+//! child has just ended, the list is at its end, and the new child waits for the next pass. If children that have ended, or wait, stand behind the
+//! cursor, the list is not at its end, and the new child runs in this pass. A child that is woken has its old place in the list. See `docs/stellar-core.md`.
 //!
 //! Why a child is runnable is not known here.
 
@@ -42,7 +45,8 @@ impl Ring {
         self.children
     }
 
-    #[cfg(any(feature = "unstable-door", all(test, feature = "alloc")))]
+    /// The child whose turn is next; [`NONE`] if the pass is over.
+    #[inline]
     pub(crate) const fn cursor(self) -> u32 {
         self.cursor
     }
@@ -68,24 +72,28 @@ pub(crate) fn passes_of_new(hot: &Column<'_, Hot>, parent: u32) -> Passes {
     Passes { left: hot[parent].passes.pass.wrapping_sub(1), ..Passes::NEW }
 }
 
-/// Puts `index` into the ring of `parent`.
-pub(crate) fn enter(hot: &mut Column<'_, Hot>, parent: u32, index: u32) {
+/// Puts `index` into the ring of `parent`. True if that was empty.
+#[inline]
+pub(crate) fn enter(hot: &mut Column<'_, Hot>, parent: u32, index: u32) -> bool {
     let above = &hot[parent];
     let (mut ring, pass) = (above.ring, above.passes.pass);
     let ran = hot[index].passes.left == pass;
-    if ring.is_empty() {
+    let was_empty = ring.is_empty();
+    if was_empty {
         ring.cursor = if ran { NONE } else { index };
-        ring.children.push_back(hot, index);
-    } else if ran && ring.cursor != NONE {
+    }
+    if ran && ring.cursor != NONE {
         ring.children.insert(hot, ring.cursor, index);
     } else {
         ring.children.push_back(hot, index);
     }
     hot[parent].ring = ring;
+    was_empty
 }
 
-/// Takes `index` out of the ring of `parent`.
-pub(crate) fn leave(hot: &mut Column<'_, Hot>, parent: u32, index: u32) {
+/// Takes `index` out of the ring of `parent`. True if that is empty now.
+#[inline]
+pub(crate) fn leave(hot: &mut Column<'_, Hot>, parent: u32, index: u32) -> bool {
     let above = &hot[parent];
     let (mut ring, pass) = (above.ring, above.passes.pass);
     hot[index].passes.left = pass;
@@ -94,6 +102,7 @@ pub(crate) fn leave(hot: &mut Column<'_, Hot>, parent: u32, index: u32) {
         ring.cursor = next;
     }
     hot[parent].ring = ring;
+    ring.is_empty()
 }
 
 /// The child whose turn it is; with that, the turn passes on. None if no child is runnable.
@@ -111,6 +120,30 @@ pub(crate) fn advance(hot: &mut Column<'_, Hot>, parent: u32) -> Option<u32> {
     Some(ring.cursor)
 }
 
+/// Passes the turn on from `child`, if that is the child of the top whose turn it is and it is `wanted`; gives the one after it, or [`NONE`] after the last.
+///
+/// For a caller that remembers whose turn is next: the processor goes on with that at once and only checks that it is still so, where
+/// [`advance`] must wait for the cursor that was written last.
+#[inline(always)]
+pub(crate) fn advance_at_top_if(
+    hot: &mut Column<'_, Hot>,
+    child: u32,
+    wanted: impl FnOnce(&Hot) -> bool,
+) -> Option<u32> {
+    let (nodes, Hot { ring, .. }) = hot.split();
+    let node = nodes.get(child as usize).filter(|node| ring.cursor == child && wanted(node))?;
+    let next = node.link.next();
+    // A branch, which is foreseen, where a choice would make the next crank wait for this one.
+    ring.cursor = if next == ring.children.first() { no_more() } else { next };
+    Some(ring.cursor)
+}
+
+#[cold]
+#[inline(never)]
+const fn no_more() -> u32 {
+    NONE
+}
+
 /// Begins the next pass.
 pub(crate) fn begin_pass(hot: &mut Column<'_, Hot>, parent: u32) -> Ring {
     let above = &mut hot[parent];
@@ -125,6 +158,7 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
+    use crate::node::ROOT;
 
     const PARENT: u32 = 0;
 
@@ -145,7 +179,9 @@ mod tests {
     #[test]
     fn each_child_has_one_turn_in_a_pass() {
         on(|hot| {
-            [3, 1, 2].into_iter().for_each(|child| enter(hot, PARENT, child));
+            [3, 1, 2].into_iter().for_each(|child| {
+                enter(hot, PARENT, child);
+            });
             assert_eq!(turns(hot, 7), [3, 1, 2, 3, 1, 2, 3]);
         });
     }
@@ -153,7 +189,9 @@ mod tests {
     #[test]
     fn a_new_child_has_its_turn_in_the_pass_that_is_going_on() {
         on(|hot| {
-            [1, 2].into_iter().for_each(|child| enter(hot, PARENT, child));
+            [1, 2].into_iter().for_each(|child| {
+                enter(hot, PARENT, child);
+            });
             assert_eq!(turns(hot, 1), [1]);
             enter(hot, PARENT, 3);
             assert_eq!(turns(hot, 3), [2, 3, 1]);
@@ -163,7 +201,9 @@ mod tests {
     #[test]
     fn a_child_that_left_in_this_pass_comes_back_in_the_next() {
         on(|hot| {
-            [1, 2, 3].into_iter().for_each(|child| enter(hot, PARENT, child));
+            [1, 2, 3].into_iter().for_each(|child| {
+                enter(hot, PARENT, child);
+            });
             assert_eq!(turns(hot, 1), [1]);
             leave(hot, PARENT, 1);
             enter(hot, PARENT, 1);
@@ -179,13 +219,38 @@ mod tests {
     #[test]
     fn the_turn_of_a_child_that_leaves_is_its_neighbours() {
         on(|hot| {
-            [1, 2, 3].into_iter().for_each(|child| enter(hot, PARENT, child));
+            [1, 2, 3].into_iter().for_each(|child| {
+                enter(hot, PARENT, child);
+            });
             leave(hot, PARENT, 1);
             assert_eq!(turns(hot, 1), [2]);
             leave(hot, PARENT, 3);
             assert!(hot[PARENT].ring.is_over());
             leave(hot, PARENT, 2);
             assert_eq!((hot[PARENT].ring.is_empty(), turns(hot, 2)), (true, std::vec![]));
+        });
+    }
+
+    #[test]
+    fn only_the_first_to_enter_and_the_last_to_leave_concern_the_parent() {
+        on(|hot| {
+            assert_eq!([1, 2, 3].map(|child| enter(hot, PARENT, child)), [true, false, false]);
+            assert_eq!([2, 1, 3].map(|child| leave(hot, PARENT, child)), [false, false, true]);
+        });
+    }
+
+    #[test]
+    fn at_the_top_the_child_that_is_remembered_must_still_be_next_and_be_wanted() {
+        on(|hot| {
+            [1, 2].into_iter().for_each(|child| {
+                enter(hot, ROOT, child);
+            });
+            assert_eq!(advance_at_top_if(hot, 2, |_| true), None);
+            assert_eq!(advance_at_top_if(hot, 1, |_| false), None);
+            assert_eq!(advance_at_top_if(hot, 1, |_| true), Some(2));
+            assert_eq!(advance_at_top_if(hot, 2, |_| true), Some(NONE));
+            assert_eq!(advance_at_top_if(hot, NONE, |_| true), None);
+            assert_eq!(advance(hot, ROOT), Some(1));
         });
     }
 

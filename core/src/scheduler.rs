@@ -3,13 +3,14 @@
 use core::fmt;
 use core::marker::PhantomData;
 use core::num::NonZeroU32;
+use core::time::Duration;
 
 use crate::column::Column;
 use crate::error::{Error, Refused};
 use crate::id::NodeId;
 use crate::marks::mark;
 use crate::node::ROOT;
-use crate::observe::{Detail, Observer};
+use crate::observe::{Observer, Verbosity};
 use crate::ops;
 use crate::root::Root;
 use crate::slots::Slots;
@@ -17,7 +18,7 @@ use crate::spec::Spec;
 use crate::state::{State, Status};
 use crate::store::{Inline, Store, Tables};
 use crate::table::Table;
-use crate::time::Instant;
+use crate::time::{Instant, UNLIMITED, micros, micros_ceil};
 use crate::tree::Tree;
 use crate::view::{NodeView, View};
 use crate::work::Work;
@@ -26,17 +27,16 @@ mod poll;
 
 /// Runs a tree of works.
 ///
-/// Generic over the one work type `W`, the memory `S` of its tables, and an observer `O`, which costs nothing when it is `()`. It has no
+/// Generic over the memory `S` of its tables, which says what type the works have, and an observer `O`, which costs nothing when it is `()`. It has no
 /// clock, starts no thread and allocates nothing after it was built: a driver calls [`Scheduler::poll_work`] and sleeps until what
 /// that returns.
-pub struct Scheduler<W, S, O = ()> {
+pub struct Scheduler<S, O = ()> {
     store: S,
     root: Root,
     observer: O,
-    works: PhantomData<W>,
 }
 
-impl<W, const N: usize, const E: usize> Scheduler<W, Inline<W, N, E>> {
+impl<W, const N: usize, const E: usize> Scheduler<Inline<W, N, E>> {
     /// An empty scheduler with its tables inside. `const`, for a `static`.
     #[must_use]
     pub const fn new() -> Self {
@@ -44,14 +44,14 @@ impl<W, const N: usize, const E: usize> Scheduler<W, Inline<W, N, E>> {
     }
 }
 
-impl<W, const N: usize, const E: usize> Default for Scheduler<W, Inline<W, N, E>> {
+impl<W, const N: usize, const E: usize> Default for Scheduler<Inline<W, N, E>> {
     fn default() -> Self {
         Self::new()
     }
 }
 
 #[cfg(feature = "alloc")]
-impl<W> Scheduler<W, crate::store::Boxed<W>> {
+impl<W> Scheduler<crate::store::Boxed<W>> {
     /// An empty scheduler with room for `nodes` nodes, and as many edges, on the heap.
     #[must_use]
     pub fn with_capacity(nodes: usize) -> Self {
@@ -59,9 +59,9 @@ impl<W> Scheduler<W, crate::store::Boxed<W>> {
     }
 }
 
-impl<W, S, O> Scheduler<W, S, O> {
+impl<S, O> Scheduler<S, O> {
     const fn build(store: S, observer: O) -> Self {
-        Self { store, root: Root::UNUSED, observer, works: PhantomData }
+        Self { store, root: Root::UNUSED, observer }
     }
 
     /// An empty scheduler over these tables, with an observer. `const`, for a `static`.
@@ -74,7 +74,7 @@ impl<W, S, O> Scheduler<W, S, O> {
     ///     fn on_run(&mut self, _: &mut Cx<'_, Self>) -> Outcome { Outcome::Success }
     /// }
     ///
-    /// type Engine = Scheduler<Once, Inline<Once, 16>, EventLog<8>>;
+    /// type Engine = Scheduler<Inline<Once, 16>, EventLog<8>>;
     ///
     /// // In firmware, a cell that gives a `&'static mut Engine` once: that of the crate static_cell, for example.
     /// static ENGINE: std::sync::Mutex<Engine> = std::sync::Mutex::new(Engine::observed(Inline::new(), EventLog::new()));
@@ -84,46 +84,80 @@ impl<W, S, O> Scheduler<W, S, O> {
     #[must_use]
     pub const fn observed(store: S, observer: O) -> Self
     where
-        S: Store<W>,
+        S: Store,
         O: Observer,
     {
         Self::build(store, observer)
     }
 }
 
-impl<W, S> Scheduler<W, S> {
+impl<S> Scheduler<S> {
     /// An empty scheduler over these tables.
     #[must_use]
     pub const fn with_store(store: S) -> Self
     where
-        S: Store<W>,
+        S: Store,
     {
         Self::build(store, ())
     }
 
     /// The same scheduler with an observer. Where it must not be moved, as in a `static`, see [`Scheduler::observed`].
     #[must_use]
-    pub fn observed_by<O: Observer>(self, observer: O) -> Scheduler<W, S, O> {
-        Scheduler { store: self.store, root: self.root, observer, works: PhantomData }
+    pub fn observed_by<O: Observer>(self, observer: O) -> Scheduler<S, O> {
+        Scheduler { store: self.store, root: self.root, observer }
     }
 }
 
 /// Settings.
-impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
+impl<S: Store, O: Observer> Scheduler<S, O> {
     /// Sets how many cranks one poll may make; the default is 256.
     pub fn set_budget(&mut self, cranks: NonZeroU32) {
         self.root.globals.budget = cranks.get();
     }
 
+    /// Sets how long one poll may take; the default is no limit. The clock is then looked at between cranks, after every one if they take long: what has become
+    /// due, and whoever was woken, is heard at once, and the poll ends after the crank in which the time is over. It does not shorten a crank.
+    pub fn set_time_budget(&mut self, time: Duration) {
+        self.root.globals.time_budget = micros_ceil(time).max(1);
+    }
+
+    /// What [`Scheduler::set_time_budget`] set.
+    #[must_use]
+    pub const fn time_budget(&self) -> Option<Duration> {
+        match self.root.globals.time_budget {
+            0 | UNLIMITED => None,
+            budget => Some(micros(budget)),
+        }
+    }
+
     /// Sets the seed of the retry jitter; the default is 0. The same seed gives the same delays on every target.
     pub fn set_seed(&mut self, seed: u64) {
-        self.root.globals.seed = seed;
+        (self.root.globals.seed, self.root.globals.seeded) = (seed, true);
+    }
+
+    /// What [`Scheduler::set_seed`] set. A driver that can get randomness sets a seed if there is none.
+    #[must_use]
+    pub fn seed(&self) -> Option<u64> {
+        self.root.globals.seeded.then_some(self.root.globals.seed)
     }
 
     /// Sets where wakes from interrupts, threads and callbacks arrive. One set serves one scheduler.
     #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
     pub fn set_wakes(&mut self, wakes: &'static crate::wake::WakeSet) {
+        #[cfg(feature = "alloc")]
+        if let Some(before) = self.root.globals.wakes {
+            before.set_held(false);
+        }
+        #[cfg(feature = "alloc")]
+        wakes.set_held(true);
         self.root.globals.wakes = Some(wakes);
+    }
+
+    /// What [`Scheduler::set_wakes`] set.
+    #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+    #[must_use]
+    pub const fn wakes(&self) -> Option<&'static crate::wake::WakeSet> {
+        self.root.globals.wakes
     }
 
     /// The observer.
@@ -137,30 +171,28 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     }
 }
 
-impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
-    fn parts(&mut self) -> (Table<'_>, &mut [Option<W>]) {
+impl<S: Store, O: Observer> Scheduler<S, O> {
+    #[cfg_attr(not(small), inline)]
+    #[cfg_attr(small, inline(never))]
+    fn parts(&mut self) -> (Table<'_>, &mut [Option<S::Work>]) {
         if !self.root.has_begun() {
             self.root.begin();
         }
         let Root { hot: own_hot, cold: own_cold, note, globals } = &mut self.root;
-        // A panic may have left it set.
-        globals.call.polling = false;
         let sink = if O::ENABLED {
-            let detail = self.observer.detail();
+            let verbosity = self.observer.verbosity();
             own_hot.clear(mark::STEPS);
-            if detail == Detail::Steps {
+            if verbosity == Verbosity::Steps {
                 own_hot.set(mark::STEPS);
             }
-            (detail != Detail::Nothing).then_some(&mut self.observer as _)
+            (verbosity != Verbosity::Nothing).then_some(&mut self.observer as _)
         } else {
             None
         };
         let Tables { hot, cold, notes, siblings, alarms, edges, works } = self.store.tables();
         let (hot, cold, notes) =
             (Column::new(hot, own_hot), Column::new(cold, own_cold), Column::new(notes, note));
-        (Table { hot, cold, notes, siblings, alarms, edges, globals, sink }, works)
+        (Table { hot, cold, notes, siblings, alarms, edges, globals, clock: None, sink }, works)
     }
 
     pub(crate) fn table(&mut self) -> Table<'_> {
@@ -169,13 +201,13 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
 }
 
 /// Acting on the tree. None of this calls user code; what it changes shows in the next poll. Not for interrupts.
-impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
+impl<S: Store, O: Observer> Scheduler<S, O> {
     /// Adds a node at the top. It runs in the next poll.
     ///
     /// # Errors
-    /// [`Error::Full`], [`Error::Aborting`] after a shutdown, [`Error::ZeroWidth`], [`Error::UnknownNode`] if the node that a gate
+    /// [`Error::Full`], [`Error::Aborting`] after a shutdown, [`Error::ZeroConcurrency`], [`Error::UnknownNode`] if the node that a gate
     /// waits for does not exist; the spec comes back.
-    pub fn add(&mut self, spec: Spec<W>) -> Result<NodeId, Refused<W>> {
+    pub fn add(&mut self, spec: Spec<S::Work>) -> Result<NodeId, Refused<S::Work>> {
         let (mut table, works) = self.parts();
         ops::add(&mut table, &mut Slots::all(works), ROOT, spec)
     }
@@ -186,7 +218,7 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     /// As [`Scheduler::add`], and [`Error::UnknownNode`], [`Error::Aborting`] or [`Error::Ended`] for the parent's sake,
     /// [`Error::WrongKind`] for a second child of a gate, a child of a callback, or a child of a batch from anyone but its generator,
     /// [`Error::WouldCycle`] for a gate that waits for a node above it.
-    pub fn add_child(&mut self, parent: NodeId, spec: Spec<W>) -> Result<NodeId, Refused<W>> {
+    pub fn add_below(&mut self, parent: NodeId, spec: Spec<S::Work>) -> Result<NodeId, Refused<S::Work>> {
         let (mut table, works) = self.parts();
         ops::add_below(&mut table, &mut Slots::all(works), parent, spec)
     }
@@ -194,13 +226,13 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     /// Adds a child to a graph together with what it depends on: all or nothing.
     ///
     /// # Errors
-    /// As [`Scheduler::add_child`] and [`Scheduler::depend`].
+    /// As [`Scheduler::add_below`] and [`Scheduler::depend`].
     pub fn add_after(
         &mut self,
         graph: NodeId,
-        spec: Spec<W>,
+        spec: Spec<S::Work>,
         dependencies: &[NodeId],
-    ) -> Result<NodeId, Refused<W>> {
+    ) -> Result<NodeId, Refused<S::Work>> {
         let (mut table, works) = self.parts();
         ops::add_after(&mut table, &mut Slots::all(works), graph, spec, dependencies)
     }
@@ -296,7 +328,7 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     ///
     /// # Errors
     /// [`Error::UnknownNode`], [`Error::WrongState`] if it has not ended, [`Error::WrongKind`] if it is not at the top.
-    pub fn remove(&mut self, node: NodeId) -> Result<Option<W>, Error> {
+    pub fn remove(&mut self, node: NodeId) -> Result<Option<S::Work>, Error> {
         let (mut table, works) = self.parts();
         ops::remove(&mut table, &mut Slots::all(works), node)
     }
@@ -305,7 +337,7 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     ///
     /// # Errors
     /// [`Error::UnknownNode`].
-    pub fn work_mut(&mut self, node: NodeId) -> Result<Option<&mut W>, Error> {
+    pub fn work_mut(&mut self, node: NodeId) -> Result<Option<&mut S::Work>, Error> {
         let (table, works) = self.parts();
         let index = table.resolve(node)?;
         Ok(works.get_mut(index as usize).and_then(Option::as_mut))
@@ -313,11 +345,11 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
 }
 
 /// Looking.
-impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
+impl<S: Store, O: Observer> Scheduler<S, O> {
     /// Everything there is to see.
     #[must_use]
     pub fn view(&self) -> View<'_> {
-        let root = if self.root.has_begun() { &self.root } else { &Root::EMPTY };
+        let root = if self.root.has_begun() { &self.root } else { Root::empty() };
         View::new(self.store.nodes(), root)
     }
 
@@ -354,27 +386,27 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
     ///
     /// # Errors
     /// [`Error::UnknownNode`].
-    pub fn work(&self, id: NodeId) -> Result<Option<&W>, Error> {
+    pub fn work(&self, id: NodeId) -> Result<Option<&S::Work>, Error> {
         self.node(id)?;
         Ok(self.store.works().get(id.index() as usize).and_then(Option::as_ref))
     }
 
-    /// Draws all nodes as a tree, one line each.
-    pub fn tree(&self) -> impl fmt::Display {
-        self.view().tree()
+    /// Draws all nodes as a tree, one line each, as they are at `now`.
+    pub fn tree(&self, now: Instant) -> impl fmt::Display {
+        self.view().tree(now)
     }
 
     /// As [`Scheduler::tree`], with what each work says of itself through [`Work::describe`].
-    pub fn described_tree<A: ?Sized>(&self) -> impl fmt::Display
+    pub fn described_tree<A: ?Sized>(&self, now: Instant) -> impl fmt::Display
     where
-        W: Work<A, W>,
+        S::Work: Work<S::Work, A>,
     {
         let works = self.store.works();
         let describe = move |index: u32, f: &mut fmt::Formatter<'_>| match works.get(index as usize) {
             Some(Some(work)) => write_if_any(f, &Described(work, PhantomData::<fn(&A)>)),
             _ => Ok(()),
         };
-        Tree { view: self.view(), describe }
+        Tree { view: self.view(), now, describe }
     }
 
     /// Slots in the table.
@@ -387,7 +419,7 @@ impl<W, S: Store<W>, O: Observer> Scheduler<W, S, O> {
 /// What a work says about itself.
 struct Described<'a, W, A: ?Sized>(&'a W, PhantomData<fn(&A)>);
 
-impl<W: Work<A, W>, A: ?Sized> fmt::Display for Described<'_, W, A> {
+impl<W: Work<W, A>, A: ?Sized> fmt::Display for Described<'_, W, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.describe(f)
     }
@@ -409,7 +441,7 @@ fn write_if_any(f: &mut fmt::Formatter<'_>, text: &dyn fmt::Display) -> fmt::Res
     if length.0 == 0 { Ok(()) } else { write!(f, "; {text}") }
 }
 
-impl<W, S: Store<W>, O: Observer> fmt::Debug for Scheduler<W, S, O> {
+impl<S: Store, O: Observer> fmt::Debug for Scheduler<S, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scheduler")
             .field("next", &self.next())

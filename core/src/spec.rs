@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::error::Error;
 use crate::id::NodeId;
 use crate::kind::Kind;
 use crate::retry::Retry;
@@ -50,7 +51,9 @@ pub(crate) struct Settings {
     pub on_failure: OnFailure,
     pub retry: Retry,
     /// Children that may be active at once.
-    pub width: u32,
+    pub places: u32,
+    /// Whether a child lends its place while it waits for a retry.
+    pub lends: bool,
     /// Quorum: how many. Batch: table slots that one item takes. Gate: microseconds between two questions, or the bits of the node waited for.
     pub param: u64,
     /// For one attempt.
@@ -59,6 +62,90 @@ pub(crate) struct Settings {
     pub drain: Span,
     pub paused: bool,
     pub detached: bool,
+    pub tag: Option<u32>,
+    /// The settings that were made, one bit each.
+    said: u8,
+}
+
+/// A setting that only some kinds of nodes have a use for; the others refuse it when they are added, with [`Error::NoUse`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(all(feature = "defmt", target_os = "none"), derive(defmt::Format))]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Setting {
+    /// [`Spec::concurrency`]: for works and composites that may have several children at once.
+    Concurrency,
+    /// [`Spec::on_failure`]: for composites that do not decide by counting, as quorum and race do.
+    OnFailure,
+    /// [`Spec::poll_every`]: for [`Spec::when`].
+    PollEvery,
+    /// [`Spec::item_nodes`]: for [`Spec::batch`].
+    ItemNodes,
+    /// [`Spec::detached`]: for nodes at the top.
+    Detached,
+    /// [`Spec::lend_places`]: as [`Spec::concurrency`].
+    LendPlaces,
+}
+
+impl Setting {
+    const ALL: [Self; 6] = [
+        Self::Concurrency,
+        Self::OnFailure,
+        Self::PollEvery,
+        Self::ItemNodes,
+        Self::Detached,
+        Self::LendPlaces,
+    ];
+
+    /// The name of the method that makes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Concurrency => "concurrency",
+            Self::OnFailure => "on_failure",
+            Self::PollEvery => "poll_every",
+            Self::ItemNodes => "item_nodes",
+            Self::Detached => "detached",
+            Self::LendPlaces => "lend_places",
+        }
+    }
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+
+    const fn has_use(self, kind: Kind, at_top: bool) -> bool {
+        match self {
+            Self::Concurrency | Self::LendPlaces => {
+                matches!(
+                    kind,
+                    Kind::Work | Kind::Parallel | Kind::Quorum | Kind::Race | Kind::Batch | Kind::Graph
+                )
+            }
+            Self::OnFailure => !matches!(kind, Kind::Work | Kind::Quorum | Kind::Race | Kind::Callback),
+            Self::PollEvery => matches!(kind, Kind::When),
+            Self::ItemNodes => matches!(kind, Kind::Batch),
+            Self::Detached => at_top,
+        }
+    }
+}
+
+impl Settings {
+    /// Whether a node can be what they say, at the top or below another one.
+    pub(crate) fn check(&self, at_top: bool) -> Result<(), Error> {
+        if self.places == 0 {
+            return Err(Error::ZeroConcurrency);
+        }
+        if self.said == 0 {
+            return Ok(());
+        }
+        let no_use =
+            |setting: &Setting| self.said & setting.bit() != 0 && !setting.has_use(self.kind, at_top);
+        match Setting::ALL.into_iter().find(no_use) {
+            Some(setting) => Err(Error::NoUse { setting, kind: self.kind }),
+            None => Ok(()),
+        }
+    }
 }
 
 impl<W> Spec<W> {
@@ -68,12 +155,15 @@ impl<W> Spec<W> {
             kind,
             on_failure: OnFailure::Stop,
             retry: Retry::NEVER,
-            width: u32::MAX,
+            places: u32::MAX,
+            lends: !matches!(kind, Kind::Batch),
             param: 0,
             timeout: Span::FOREVER,
             drain: Span::FOREVER,
             paused: false,
             detached: false,
+            tag: None,
+            said: 0,
         };
         Self { work, settings }
     }
@@ -113,7 +203,7 @@ impl<W> Spec<W> {
     /// Children one after the other, in the order they were added.
     pub const fn sequence(name: &'static str) -> Self {
         let mut spec = Self::new(name, Kind::Sequence, None);
-        spec.settings.width = 1;
+        spec.settings.places = 1;
         spec
     }
 
@@ -172,29 +262,43 @@ impl<W> Spec<W> {
         self
     }
 
-    /// The longest time an abort of this node may take; then the node and all below it are ended by force. Rounded up as the times of [`Retry`] are; `Duration::MAX` is no limit.
-    pub const fn drain(mut self, drain: Duration) -> Self {
-        self.settings.drain = Span::ceil(drain);
+    /// The longest time a clean-up of this node may take: its abort, and, when it ends or its attempt does, the abort of the children that are left. Then they
+    /// are ended by force, and in an abort the node too. Rounded up as the times of [`Retry`] are; `Duration::MAX` is no limit.
+    pub const fn cleanup_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.drain = Span::ceil(timeout);
         self
     }
 
-    /// How many children may be active at once; 0 is refused when the node is added. A sequence has always 1.
-    pub const fn width(mut self, width: u32) -> Self {
-        self.settings.width = match self.settings.kind {
-            Kind::Sequence if width > 0 => 1,
-            _ => width,
-        };
+    const fn say(&mut self, setting: Setting) {
+        self.settings.said |= setting.bit();
+    }
+
+    /// How many children may be active at once; 0 is refused when the node is added. The default is no limit. A sequence has always 1.
+    pub const fn concurrency(mut self, children: u32) -> Self {
+        self.say(Setting::Concurrency);
+        self.settings.places = children;
+        self
+    }
+
+    /// Whether a child that waits for a retry lends its place to others; then it is the next to get one when its delay is over. Makes a difference only with a
+    /// limit. The default is yes, but for batches: there, each place that is lent would take another item out of the generator, until the table is full of
+    /// items that wait.
+    pub const fn lend_places(mut self, lend: bool) -> Self {
+        self.say(Setting::LendPlaces);
+        self.settings.lends = lend;
         self
     }
 
     /// What a failed child means for this composite. A work decides that itself, and so do quorum and race.
     pub const fn on_failure(mut self, policy: OnFailure) -> Self {
+        self.say(Setting::OnFailure);
         self.settings.on_failure = policy;
         self
     }
 
     /// How long a predicate's gate waits between two questions. Only for [`Spec::when`].
     pub const fn poll_every(mut self, interval: Duration) -> Self {
+        self.say(Setting::PollEvery);
         if matches!(self.settings.kind, Kind::When) {
             self.settings.param = micros_ceil(interval);
         }
@@ -204,9 +308,16 @@ impl<W> Spec<W> {
     /// How many table slots one item of a batch takes, so that the generator is asked only when that many are free. Only for
     /// [`Spec::batch`]; the default is 1.
     pub const fn item_nodes(mut self, nodes: u32) -> Self {
+        self.say(Setting::ItemNodes);
         if matches!(self.settings.kind, Kind::Batch) {
             self.settings.param = nodes as u64;
         }
+        self
+    }
+
+    /// A number that tells nodes of one name apart: `checkpoint #17`. It is in events, views and displays; the engine makes nothing of it.
+    pub const fn tag(mut self, tag: u32) -> Self {
+        self.settings.tag = Some(tag);
         self
     }
 
@@ -218,6 +329,7 @@ impl<W> Spec<W> {
 
     /// Frees the node's slots as soon as it has ended, for top-level nodes that nobody asks about afterwards.
     pub const fn detached(mut self) -> Self {
+        self.say(Setting::Detached);
         self.settings.detached = true;
         self
     }
@@ -233,6 +345,12 @@ impl<W> Spec<W> {
     /// ```
     pub fn map<V>(self, wrap: impl FnOnce(W) -> V) -> Spec<V> {
         Spec { work: self.work.map(wrap), settings: self.settings }
+    }
+
+    /// The kind of the node.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.settings.kind
     }
 
     /// The name.

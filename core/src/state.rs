@@ -1,7 +1,7 @@
 //! The eight states of a node, the sixteen legal transitions between them, and nothing else.
 //!
-//! Every state change of the engine goes through [`Transition::between`]; a pair that is not in the table is an error value and
-//! changes nothing. The states and transitions are those of stellar-core's work subsystem.
+//! A pair that is not in the table is an error value of [`Transition::between`]. The engine keeps finer phases, of which these states are a view; every
+//! change of phase is one of these transitions or none of them. The states and transitions are those of stellar-core's work subsystem.
 //!
 //! ```text
 //!                    1 start                    5 success
@@ -25,19 +25,19 @@
 //!
 //! | # | made by | hooks, all run while the old state is still stored |
 //! | --- | --- | --- |
-//! | 1 | the first crank of an activated node (`engine::start`) | `on_reset` |
-//! | 2 | an abort that reaches a node before it started (`abort::request`) | none; 15 follows at once |
-//! | 3 | `Outcome::Running` | none |
-//! | 4 | `Outcome::Waiting`, `Outcome::Sleep`, a gate that is not open yet | none |
-//! | 5 | `Outcome::Success`, a composite that has all it needs (`engine::finish`) | `on_success`; no reset |
-//! | 6 | a failure that is not retried (`engine::finish`) | `on_failure_raise`, `on_reset` |
-//! | 7 | a failure that is retried (`engine::finish`) | `on_failure_retry`, `on_reset` |
-//! | 8, 10 | an abort (`abort::request`) | none |
-//! | 9 | a wake: a deadline, a handle, a child (`table::wake`) | none |
-//! | 11 | the second half of 7: the delay is armed | none |
-//! | 12, 13, 16 | a restart, or a parent that tries again (`slots::renew_below`) | none; 1 follows when the node is cranked |
-//! | 14 | `Abort::{Again, Wake, Sleep}`, or a second abort | none |
-//! | 15 | `Abort::Done` (`engine::finish`), or the drain deadline (`abort::force`) | `on_reset`; none if forced or never started |
+//! | 1 | the first crank of a node that its parent lets run | `on_reset` |
+//! | 2 | an abort that reaches a node before it started | none; 15 follows at once |
+//! | 3 | [`Outcome::Running`](crate::Outcome::Running) | none |
+//! | 4 | [`Outcome::Waiting`](crate::Outcome::Waiting), `WaitFor`, `Sleep`, `SleepUntil`; a gate that is not open yet | none |
+//! | 5 | [`Outcome::Success`](crate::Outcome::Success) or `Skipped`; a composite that has all it needs | `on_success`; no reset |
+//! | 6 | a failure that is not retried | `on_failure_raise`, `on_reset` |
+//! | 7 | a failure that is retried | `on_failure_retry`, `on_reset` |
+//! | 8, 10 | an abort | none |
+//! | 9 | a wake: a deadline, a handle, a child | none |
+//! | 11 | the second half of 7: the delay begins | none |
+//! | 12, 13, 16 | a restart, or a parent that tries again | none; 1 follows when the node is cranked |
+//! | 14 | [`AbortStep::Running`](crate::AbortStep::Running), `Waiting` or `WaitFor`; a second abort | none |
+//! | 15 | [`AbortStep::Done`](crate::AbortStep::Done), or the clean-up has taken too long | `on_reset`; none if forced or never started |
 //!
 //! There is no Retrying → Aborting: a node leaves Retrying in the call that enters it, and is seen as waiting during the delay.
 
@@ -129,6 +129,8 @@ pub enum Status {
     Failure,
     /// Ended because it was asked to.
     Aborted,
+    /// Ended well, because there was nothing to do.
+    Skipped,
     /// Ended without a run, because a dependency failed (graphs only).
     Blocked,
 }
@@ -149,6 +151,7 @@ impl fmt::Display for Status {
             Self::Success => "success",
             Self::Failure => "failure",
             Self::Aborted => "aborted",
+            Self::Skipped => "skipped",
             Self::Blocked => "blocked",
         })
     }

@@ -45,21 +45,26 @@ mod sealed {
 /// use windlass::{Inline, Scheduler};
 ///
 /// let mut store = Inline::<(), 8>::new();
-/// let s: Scheduler<(), &mut Inline<(), 8>> = Scheduler::with_store(&mut store);
+/// let s: Scheduler<&mut Inline<(), 8>> = Scheduler::with_store(&mut store);
 /// assert_eq!(s.capacity(), 8);
 /// ```
-pub trait Store<W>: sealed::Sealed {
+pub trait Store: sealed::Sealed {
+    /// The one type of the works in the table. An enum of your works, a [`DynWork`](crate::DynWork), or a work itself if there is only one kind.
+    type Work;
+
     #[doc(hidden)]
-    fn tables(&mut self) -> Tables<'_, W>;
+    fn tables(&mut self) -> Tables<'_, Self::Work>;
     #[doc(hidden)]
     fn nodes(&self) -> Nodes<'_>;
     #[doc(hidden)]
-    fn works(&self) -> &[Option<W>];
+    fn works(&self) -> &[Option<Self::Work>];
 }
 
 impl<S: sealed::Sealed + ?Sized> sealed::Sealed for &mut S {}
-impl<W, S: Store<W> + ?Sized> Store<W> for &mut S {
-    fn tables(&mut self) -> Tables<'_, W> {
+impl<S: Store + ?Sized> Store for &mut S {
+    type Work = S::Work;
+
+    fn tables(&mut self) -> Tables<'_, S::Work> {
         (**self).tables()
     }
 
@@ -67,7 +72,7 @@ impl<W, S: Store<W> + ?Sized> Store<W> for &mut S {
         (**self).nodes()
     }
 
-    fn works(&self) -> &[Option<W>] {
+    fn works(&self) -> &[Option<S::Work>] {
         (**self).works()
     }
 }
@@ -75,6 +80,8 @@ impl<W, S: Store<W> + ?Sized> Store<W> for &mut S {
 /// How both stores below show their columns.
 macro_rules! columns {
     () => {
+        type Work = W;
+
         fn tables(&mut self) -> Tables<'_, W> {
             Tables {
                 hot: &mut self.hot,
@@ -143,7 +150,7 @@ impl<W, const N: usize, const E: usize> Default for Inline<W, N, E> {
 }
 
 impl<W, const N: usize, const E: usize> sealed::Sealed for Inline<W, N, E> {}
-impl<W, const N: usize, const E: usize> Store<W> for Inline<W, N, E> {
+impl<W, const N: usize, const E: usize> Store for Inline<W, N, E> {
     columns!();
 }
 
@@ -186,6 +193,6 @@ impl<W> Boxed<W> {
 #[cfg(feature = "alloc")]
 impl<W> sealed::Sealed for Boxed<W> {}
 #[cfg(feature = "alloc")]
-impl<W> Store<W> for Boxed<W> {
+impl<W> Store for Boxed<W> {
     columns!();
 }

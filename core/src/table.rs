@@ -10,10 +10,10 @@ use crate::error::Error;
 use crate::id::NodeId;
 use crate::marks::mark;
 use crate::node::{Cold, Hot, Note, ROOT};
-use crate::observe::{Event, Sink, What};
+use crate::observe::{Event, EventKind, Sink};
 use crate::root::Globals;
 use crate::siblings::{self, Sibling};
-use crate::time::Instant;
+use crate::time::{Instant, Tell};
 use crate::timers::Alarm;
 
 /// The columns, and what there is once.
@@ -25,6 +25,8 @@ pub(crate) struct Table<'a> {
     pub alarms: &'a mut [Alarm],
     pub edges: &'a mut [Edge],
     pub globals: &'a mut Globals,
+    /// The clock of the poll that is going on; none between two polls.
+    pub clock: Option<&'a (dyn Tell + 'a)>,
     /// None if nobody looks.
     pub sink: Option<&'a mut (dyn Sink + 'a)>,
 }
@@ -40,6 +42,7 @@ impl Table<'_> {
             alarms: self.alarms,
             edges: self.edges,
             globals: self.globals,
+            clock: self.clock,
             sink: match &mut self.sink {
                 Some(sink) => Some(&mut **sink),
                 None => None,
@@ -52,8 +55,23 @@ impl Table<'_> {
         capacity.saturating_sub(self.globals.slab.used())
     }
 
+    /// The time that is known: what the clock said when it was last asked.
     pub(crate) fn now(&self) -> Instant {
         Instant::from_micros(self.globals.now)
+    }
+
+    /// The time at this moment, for what is counted from now on; between two polls, the time of the last one. User code may have taken its time, so
+    /// what was known when the poll began is too early.
+    #[cfg_attr(small, inline(never))]
+    pub(crate) fn ask_time(&mut self) -> u64 {
+        self.globals.now = self.time();
+        self.globals.now
+    }
+
+    /// The same, without taking note of it.
+    pub(crate) fn time(&self) -> u64 {
+        let now = self.globals.now;
+        self.clock.map_or(now, |clock| now.max(clock.tell().as_micros()))
     }
 
     // ---- names ----
@@ -105,34 +123,36 @@ impl Table<'_> {
 
     // ---- events ----
 
-    /// Something that belongs to [`Detail::Steps`](crate::Detail::Steps).
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
-    pub(crate) fn emit_step(&mut self, index: u32, what: What) {
+    /// Something that belongs to [`Verbosity::Steps`](crate::Verbosity::Steps).
+    #[cfg_attr(not(small), inline)]
+    #[cfg_attr(small, inline(never))]
+    pub(crate) fn emit_step(&mut self, index: u32, kind: EventKind) {
         if self.sink.is_some() {
-            self.send_step(index, what);
+            self.send_step(index, kind);
         }
     }
 
-    /// Something that belongs to [`Detail::Ends`](crate::Detail::Ends).
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
-    pub(crate) fn emit(&mut self, index: u32, what: What) {
+    /// Something that belongs to [`Verbosity::Ends`](crate::Verbosity::Ends).
+    #[cfg_attr(not(small), inline)]
+    #[cfg_attr(small, inline(never))]
+    pub(crate) fn emit(&mut self, index: u32, kind: EventKind) {
         if self.sink.is_some() {
-            self.send(index, what);
+            self.send(index, kind);
         }
     }
 
     #[cold]
-    fn send_step(&mut self, index: u32, what: What) {
+    fn send_step(&mut self, index: u32, kind: EventKind) {
         if self.hot.root_mut().has(mark::STEPS) {
-            self.send(index, what);
+            self.send(index, kind);
         }
     }
 
     #[cold]
-    fn send(&mut self, index: u32, what: What) {
-        let event = Event { at: self.now(), node: self.id(index), name: self.notes[index].name(), what };
+    fn send(&mut self, index: u32, kind: EventKind) {
+        let note = &self.notes[index];
+        let tag = self.hot[index].has(mark::TAGGED).then_some(note.tag);
+        let event = Event { at: self.now(), node: self.id(index), name: note.name(), tag, kind };
         if let Some(sink) = &mut self.sink {
             sink.event(&event);
         }

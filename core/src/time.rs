@@ -4,6 +4,7 @@
 //! round *up* and clocks round *down*, so nothing fires early and nothing spins waiting for the last fraction. All arithmetic
 //! saturates; [`Instant::MAX`] means "never" wherever a deadline is meant.
 
+use core::cell::RefCell;
 use core::fmt;
 use core::ops::{Add, Sub};
 use core::time::Duration;
@@ -77,6 +78,48 @@ impl Instant {
     }
 }
 
+/// What tells the time: an [`Instant`], which is a clock that stands still, or a function.
+///
+/// ```
+/// use windlass::{Clock, Instant};
+///
+/// let mut ticks = 0;
+/// let mut counter = || {
+///     ticks += 1;
+///     Instant::from_millis(ticks)
+/// };
+/// assert_eq!((counter.now(), counter.now()), (Instant::from_millis(1), Instant::from_millis(2)));
+/// assert_eq!(Instant::ZERO.now(), Instant::ZERO);
+/// ```
+pub trait Clock {
+    /// The time. It must not run ahead: round down.
+    fn now(&mut self) -> Instant;
+}
+
+/// A clock that is shared by all who ask it in one poll.
+pub(crate) trait Tell {
+    fn tell(&self) -> Instant;
+}
+
+impl<C: Clock> Tell for RefCell<C> {
+    fn tell(&self) -> Instant {
+        // A clock that asks itself gets no answer.
+        self.try_borrow_mut().map_or(Instant::ZERO, |mut clock| clock.now())
+    }
+}
+
+impl Clock for Instant {
+    fn now(&mut self) -> Instant {
+        *self
+    }
+}
+
+impl<F: FnMut() -> Instant> Clock for F {
+    fn now(&mut self) -> Instant {
+        self()
+    }
+}
+
 /// Same as [`Instant::saturating_add`].
 impl Add<Duration> for Instant {
     type Output = Self;
@@ -106,7 +149,7 @@ impl fmt::Display for Instant {
 ///
 /// A processor without a division of 64 bits would bring a kilobyte of library for it; there it is done bit by bit, in 64 steps.
 pub(crate) const fn divide(micros: u64, by: u32) -> (u64, u32) {
-    if cfg!(not(target_os = "none")) {
+    if cfg!(not(small)) {
         return (micros / by as u64, (micros % by as u64) as u32);
     }
     divide_bit_by_bit(micros, by)

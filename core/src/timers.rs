@@ -77,6 +77,7 @@ impl Timers {
     }
 
     /// The earliest time, and whose it is.
+    #[inline]
     pub(crate) fn first(&self, alarms: &[Alarm]) -> Option<(u64, u32)> {
         let first = alarms.first().filter(|_| self.len > 0)?.entry;
         Some((time(first), index_of(first)))
@@ -131,7 +132,7 @@ impl Timers {
         let len = self.len as usize;
         let first = place as usize * ARITY as usize + 1;
         // Where flash matters more than time, the loop does it all.
-        #[cfg(not(target_os = "none"))]
+        #[cfg(not(small))]
         if let Some(four) = alarms.get(first..len).and_then(<[_]>::first_chunk) {
             return Some((first + least_of_four(four)) as u32);
         }
@@ -181,13 +182,13 @@ fn rise(alarms: &mut [Alarm], mut place: u32) {
     }
 }
 
-#[cfg_attr(target_os = "none", inline(never))]
+#[cfg_attr(small, inline(never))]
 fn is_before(alarms: &[Alarm], one: u32, other: u32) -> bool {
     entry(alarms, one) < entry(alarms, other)
 }
 
 /// Which of them is first. In numbers, because a compiler makes branches of choices.
-#[cfg(not(target_os = "none"))]
+#[cfg(not(small))]
 fn least_of_four(four: &[Alarm; 4]) -> usize {
     let before = |one: usize, other: usize| usize::from({ four[one].entry } < { four[other].entry });
     let (left, right) = (before(1, 0), 2 + before(3, 2));
@@ -196,12 +197,12 @@ fn least_of_four(four: &[Alarm; 4]) -> usize {
 }
 
 /// Copies the entry at `from` into the gap at `to`.
-#[cfg_attr(target_os = "none", inline(never))]
+#[cfg_attr(small, inline(never))]
 fn shift(alarms: &mut [Alarm], from: u32, to: u32) {
     put(alarms, to, entry(alarms, from));
 }
 
-#[cfg_attr(target_os = "none", inline(never))]
+#[cfg_attr(small, inline(never))]
 fn put(alarms: &mut [Alarm], place: u32, entry: u128) {
     if let Some(alarm) = alarms.get_mut(place as usize) {
         alarm.entry = entry;

@@ -8,25 +8,26 @@ use crate::kind::Kind;
 use crate::marks::mark;
 use crate::node::ROOT;
 use crate::state::{State, Status};
+use crate::time::Instant;
 use crate::view::{NodeView, View};
 
 impl<'a> View<'a> {
-    /// Draws all nodes as a tree, one line each.
-    pub fn tree(self) -> impl fmt::Display + use<'a> {
-        Tree { view: self, describe: |_, _: &mut fmt::Formatter<'_>| Ok(()) }
+    /// Draws all nodes as a tree, one line each, as they are at `now`.
+    pub fn tree(self, now: Instant) -> impl fmt::Display + use<'a> {
+        Tree { view: self, now, describe: |_, _: &mut fmt::Formatter<'_>| Ok(()) }
     }
 }
 
 impl<'a> NodeView<'a> {
-    /// The text that the reference shows for this node, such as `Retrying in 3 sec: fetch` or
+    /// The text that the reference shows for this node at `now`, such as `Retrying in 3 sec: fetch` or
     /// `Running: tree : 1/2 children completed`.
-    pub fn text(&self) -> impl fmt::Display + use<'a> {
-        Text(*self)
+    pub fn text(&self, now: Instant) -> impl fmt::Display + use<'a> {
+        Text(*self, now)
     }
 }
 
 /// The status text of stellar-core's works.
-struct Text<'a>(NodeView<'a>);
+struct Text<'a>(NodeView<'a>, Instant);
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,9 +52,9 @@ impl fmt::Display for Text<'_> {
                 None => break,
             }
         }
-        let name = node.name();
+        let name = node.label();
         if node.is_backing_off() {
-            let eta = node.retry_eta(node.view().now()).unwrap_or_default();
+            let eta = node.retry_eta(self.1).unwrap_or_default();
             write!(f, "Retrying in {} sec: {name}", eta.as_secs())?;
         } else {
             let text = match node.state() {
@@ -80,6 +81,7 @@ impl fmt::Display for Text<'_> {
 /// Draws a tree with one line a node: branch, name, status, and what is worth saying.
 pub(crate) struct Tree<'a, D> {
     pub view: View<'a>,
+    pub now: Instant,
     pub describe: D,
 }
 
@@ -106,14 +108,14 @@ impl<D: Fn(u32, &mut fmt::Formatter<'_>) -> fmt::Result> Tree<'_, D> {
     fn line(&self, f: &mut fmt::Formatter<'_>, index: u32, depth: u32) -> fmt::Result {
         let node = self.view.at(index);
         self.branch(f, index, depth)?;
-        write!(f, "{} {}", mark(&node), node.name())?;
+        write!(f, "{} {}", mark(&node), node.label())?;
         if node.kind() != Kind::Work {
             write!(f, " ({})", node.kind().name())?;
         }
         if node.attempt() > 1 {
             write!(f, ", attempt {}", node.attempt())?;
         }
-        write!(f, ": {}", node.explain())?;
+        write!(f, ": {}", node.explain(self.now))?;
         (self.describe)(index, f)?;
         f.write_str("\n")
     }
@@ -147,6 +149,7 @@ fn mark(node: &NodeView<'_>) -> char {
         Status::Waiting if node.is_backing_off() => '↻',
         Status::Waiting => '…',
         Status::Success => '✔',
+        Status::Skipped => '↷',
         Status::Failure => '✘',
         Status::Aborted => '⊘',
         Status::Blocked => '⊝',

@@ -13,11 +13,12 @@ use crate::edges::Edge;
 use crate::error::Error;
 use crate::id::NodeId;
 use crate::kind::Kind;
+use crate::label::Label;
 use crate::links::NONE;
 use crate::marks::mark;
 use crate::node::{Cold, Hot, Note, ROOT};
 use crate::phase::Phase;
-use crate::reason::{Cause, Failure};
+use crate::reason::{AbortCause, Failure};
 use crate::retry::Retry;
 use crate::root::{Globals, Root};
 use crate::siblings::{self, Sibling};
@@ -37,7 +38,6 @@ pub struct View<'a> {
     pub(crate) alarms: &'a [Alarm],
     edges: &'a [Edge],
     pub(crate) globals: &'a Globals,
-    now: Instant,
 }
 
 impl<'a> View<'a> {
@@ -51,7 +51,6 @@ impl<'a> View<'a> {
             alarms,
             edges,
             globals: &root.globals,
-            now: Instant::from_micros(root.globals.now),
         }
     }
 
@@ -64,14 +63,7 @@ impl<'a> View<'a> {
             alarms: table.alarms,
             edges: table.edges,
             globals: table.globals,
-            now: table.now(),
         }
-    }
-
-    /// The same look with another idea of the time, which shows in the texts: a display that is drawn between two polls gives the present.
-    #[must_use]
-    pub const fn as_of(self, now: Instant) -> Self {
-        Self { now, ..self }
     }
 
     pub(crate) fn id(&self, index: u32) -> NodeId {
@@ -121,8 +113,8 @@ impl<'a> View<'a> {
     }
 
     /// Slots in the table.
-    #[cfg(any(feature = "unstable-door", all(test, feature = "alloc")))]
-    pub(crate) fn capacity(&self) -> usize {
+    #[must_use]
+    pub const fn capacity(&self) -> usize {
         self.siblings.len()
     }
 
@@ -188,7 +180,12 @@ impl<'a> View<'a> {
             && self.globals.timers.is_empty()
             && !self.nodes().any(waits_for_outside);
         let is_shut = |node: &NodeView<'_>| {
-            node.kind().is_gate() && node.state() == State::Waiting && !node.hot().has(mark::OPEN)
+            let hungry = node.waits_for_a_slot() && !node.hot().has(mark::TURN);
+            match node.state() {
+                State::Waiting => node.kind().is_gate() && !node.hot().has(mark::OPEN) || hungry,
+                State::Aborting => hungry && node.cold().live == 0,
+                _ => false,
+            }
         };
         self.nodes().filter(move |node| node.is_stalled() || still && is_shut(node))
     }
@@ -199,10 +196,10 @@ impl<'a> View<'a> {
         Drain { view: self }
     }
 
-    /// The time of the latest poll, or what [`View::as_of`] said.
+    /// The time of the latest poll.
     #[must_use]
     pub const fn now(&self) -> Instant {
-        self.now
+        Instant::from_micros(self.globals.now)
     }
 }
 
@@ -255,7 +252,7 @@ fn write_names<'a>(
 ) -> fmt::Result {
     for (position, node) in nodes.enumerate() {
         f.write_str(if position == 0 { lead } else { ", " })?;
-        f.write_str(node.name())?;
+        write!(f, "{}", node.label())?;
     }
     Ok(())
 }
@@ -308,6 +305,17 @@ impl<'a> NodeView<'a> {
         self.note().name()
     }
 
+    /// The tag, if it has one.
+    #[must_use]
+    pub fn tag(&self) -> Option<u32> {
+        self.hot().has(mark::TAGGED).then_some(self.note().tag)
+    }
+
+    /// Displays the name with the tag: `checkpoint #17`.
+    pub fn label(&self) -> impl fmt::Display + use<> {
+        Label { name: self.name(), tag: self.tag() }
+    }
+
     /// What kind of node it is.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -325,7 +333,8 @@ impl<'a> NodeView<'a> {
     pub fn status(&self) -> Status {
         let hot = self.hot();
         match hot.phase.state() {
-            State::Aborted if hot.cause() == Cause::Dependency => Status::Blocked,
+            State::Success if hot.has(mark::SKIPPED) => Status::Skipped,
+            State::Aborted if hot.cause() == AbortCause::Dependency => Status::Blocked,
             State::Running if hot.kind != Kind::Work && !hot.has(mark::IN_RING) => Status::Waiting,
             state => state.status(),
         }
@@ -364,8 +373,14 @@ impl<'a> NodeView<'a> {
 
     /// How many children may be active at once; `u32::MAX` is no limit.
     #[must_use]
-    pub fn width(&self) -> u32 {
-        self.cold().width
+    pub fn concurrency(&self) -> u32 {
+        self.cold().places
+    }
+
+    /// Whether a child that waits for a retry lends its place to others: see [`Spec::lend_places`](crate::Spec::lend_places). No without a limit.
+    #[must_use]
+    pub fn lends_places(&self) -> bool {
+        self.hot().has(mark::LENDS)
     }
 
     /// The node that this gate waits for, which may be gone; none if it is no gate or asks a predicate.
@@ -400,6 +415,11 @@ impl<'a> NodeView<'a> {
         cold.retry.budget().saturating_sub(cold.retries_used)
     }
 
+    /// Whether it found the table full, and will be woken when a slot is free.
+    pub(crate) fn waits_for_a_slot(&self) -> bool {
+        self.kind() == Kind::Work && self.cold().next_watcher != NONE
+    }
+
     pub(crate) fn is_backing_off(&self) -> bool {
         self.hot().phase == Phase::BackingOff
     }
@@ -420,12 +440,12 @@ impl<'a> NodeView<'a> {
     /// Why it failed, or why its last attempt did.
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {
-        self.note().failure
+        self.note().failure()
     }
 
     /// Why it is being aborted or was; none for all others.
     #[must_use]
-    pub fn abort_cause(&self) -> Option<Cause> {
+    pub fn abort_cause(&self) -> Option<AbortCause> {
         matches!(self.state(), State::Aborting | State::Aborted).then(|| self.hot().cause())
     }
 
@@ -461,11 +481,14 @@ impl<'a> NodeView<'a> {
             return false;
         }
         match hot.phase {
-            // At the end of time; and no wake ends a delay.
-            Phase::BackingOff => true,
+            // At the end of time; and no wake ends a delay or a sleep.
+            Phase::BackingOff | Phase::Sleeping => true,
             Phase::Aborting if hot.has(mark::TURN) => false,
             Phase::Waiting | Phase::Aborting => {
-                self.cold().live == 0 && !hot.has(mark::HANDLE) && !hot.kind.is_gate()
+                self.cold().live == 0
+                    && !hot.has(mark::HANDLE)
+                    && !hot.kind.is_gate()
+                    && !self.waits_for_a_slot()
             }
             _ => false,
         }
@@ -474,6 +497,6 @@ impl<'a> NodeView<'a> {
 
 impl fmt::Debug for NodeView<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.id(), self.name(), self.state())
+        write!(f, "{} {} {}", self.id(), self.label(), self.state())
     }
 }

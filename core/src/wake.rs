@@ -22,7 +22,10 @@
 //!
 //! **Order.** A drain reports in index order, whatever the order of arrival: the same set of wakes makes the same run.
 
+use core::any::Any;
 use core::fmt;
+#[cfg(feature = "alloc")]
+use core::sync::atomic::AtomicBool;
 
 use crate::id::NodeId;
 use crate::sync::{AtomicU32, Ordering};
@@ -37,7 +40,9 @@ mod tests;
 /// Called once each time a [`WakeSet`] turns from empty to non-empty, in the context of whoever wakes: an interrupt, another
 /// thread, a callback. It must not poll the scheduler and must not block; it sets a flag, signals, or schedules a poll. A
 /// driver drains and polls first, and sleeps only if it has not been notified since it began to.
-pub trait Notify: Sync {
+///
+/// `Any`, so that a driver can see whether a set that it was given notifies one of its own kind: see [`WakeSet::notifier`].
+pub trait Notify: Any + Sync {
     /// Tells the driver to poll soon.
     fn notify(&self);
 }
@@ -66,6 +71,9 @@ pub struct WakeSet {
     block_shift: u32,
     top: AtomicU32,
     notify: Option<&'static dyn Notify>,
+    /// Whether a scheduler has it. Only programs that make sets while they run need to know.
+    #[cfg(feature = "alloc")]
+    held: AtomicBool,
 }
 
 /// Wakes one node, from anywhere.
@@ -123,6 +131,25 @@ impl WakeSet {
         self.leaves.saturating_mul(BITS)
     }
 
+    /// Who is told when the set turns non-empty.
+    #[must_use]
+    pub const fn notifier(&self) -> Option<&'static dyn Notify> {
+        self.notify
+    }
+
+    /// Whether a scheduler has it: one that it was given to, and that was neither dropped nor given another one since. If none has it, it may be given to
+    /// a new scheduler; handles that are left can then wake that one's nodes, which is harmless.
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.held.load(Ordering::Acquire)
+    }
+
+    #[cfg(feature = "alloc")]
+    pub(crate) fn set_held(&self, held: bool) {
+        self.held.store(held, Ordering::Release);
+    }
+
     /// The handle that wakes node `id` of the scheduler this set belongs to; `None` if the set has no bit for it.
     #[must_use]
     pub fn handle(&'static self, id: NodeId) -> Option<WakeHandle> {
@@ -153,8 +180,9 @@ impl WakeSet {
         let (leaves, summaries) = self.levels();
         for block in Ones(self.top.swap(0, Ordering::AcqRel)) {
             let first = (block as usize) << self.block_shift;
-            let block = summaries.iter().enumerate().skip(first).take(1 << self.block_shift);
-            for (at, summary) in block {
+            let rest = summaries.get(first..).unwrap_or_default();
+            let block = rest.get(..1 << self.block_shift).unwrap_or(rest);
+            for (at, summary) in (first..).zip(block) {
                 // The exchange of the top word shows us all that was raised for this drain, so a zero here is no wake of ours.
                 if summary.load(Ordering::Relaxed) == 0 {
                     continue;
@@ -214,7 +242,15 @@ impl WakeSet {
         while summaries > BITS << block_shift {
             block_shift += 1;
         }
-        Self { words, leaves, block_shift, top, notify }
+        Self {
+            words,
+            leaves,
+            block_shift,
+            top,
+            notify,
+            #[cfg(feature = "alloc")]
+            held: AtomicBool::new(false),
+        }
     }
 }
 
@@ -277,7 +313,11 @@ impl fmt::Debug for WakeHandle {
 /// ```
 #[macro_export]
 macro_rules! wake_set {
-    ($(#[$meta:meta])* $vis:vis static $name:ident: $nodes:expr $(, notify = $notify:expr)? $(,)?) => {
+    ($(#[$meta:meta])* $vis:vis static $name:ident: $nodes:expr $(, cells = $cells:ident)? $(, notify = $notify:expr)? $(,)?) => {
+        $(
+            /// The cells of the async works.
+            $vis static $cells: [$crate::WakeCell; $nodes] = $crate::WakeCell::row(&$name);
+        )?
         $(#[$meta])*
         $vis static $name: $crate::WakeSet = {
             const WAKE_WORD_COUNT: usize = $crate::WakeSet::words_for($nodes);

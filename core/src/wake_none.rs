@@ -9,6 +9,11 @@ impl WakeSet {
         match *self {}
     }
 
+    #[cfg(feature = "alloc")]
+    pub(crate) const fn set_held(&self, _: bool) {
+        match *self {}
+    }
+
     pub(crate) const fn clear(&self, _: u32) {
         match *self {}
     }

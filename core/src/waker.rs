@@ -123,7 +123,7 @@ impl<W, A: ?Sized> Cx<'_, W, A> {
     /// # Errors
     /// [`Error::NoWakeSet`], also if `cells` has none for this node, or if it is another set's.
     pub fn waker(&mut self, cells: &'static [WakeCell]) -> Result<Waker, Error> {
-        let handle = self.wake_handle()?;
+        let handle = self.own_wake_handle()?;
         let index = handle.id().index();
         match cells.get(index as usize) {
             Some(cell) if cell.index == index && handle.is_of(cell.set) => Ok(cell.waker()),

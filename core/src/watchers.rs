@@ -1,4 +1,4 @@
-//! The gates that wait for the end of a node: a list for each node that is waited for.
+//! The gates that wait for the end of a node: a list for each node that is waited for. (The root's list is of works that wait for a free slot.)
 //!
 //! The invariant: a gate is in one list at most, that of the node it waits for. Links go one way, the last gate's to itself, so that a gate knows whether it is
 //! in a list. What a gate does when it hears of an end is not known here.

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use crate::cx::Cx;
 use crate::reason::Reason;
+use crate::time::Instant;
 
 /// What a work says at the end of a crank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,9 +18,15 @@ pub enum Outcome {
     /// because a child was added or has ended.
     Waiting,
     /// As `Waiting`, but no longer than this. `Duration::MAX` is `Waiting`.
+    WaitFor(Duration),
+    /// Nothing to do for so long. No wake ends it, and no child's end; only time does, a timeout, or an abort.
     Sleep(Duration),
+    /// As `Sleep`, but until then; for what shall happen at fixed times, without the drift of delays that are added up. A time that has come is `Running`.
+    SleepUntil(Instant),
     /// Done. Children that still live are aborted first.
     Success,
+    /// Done, because there was nothing to do. As `Success`, and shown as skipped.
+    Skipped,
     /// Failed; tried again while the retry budget lasts, after the policy's delay. Children that still live are aborted first.
     Failure(Reason),
     /// Failed for good, whatever the budget.
@@ -35,9 +42,36 @@ impl From<()> for Outcome {
     }
 }
 
-impl From<Result<(), Reason>> for Outcome {
-    fn from(result: Result<(), Reason>) -> Self {
-        result.map_or_else(Self::Failure, Self::from)
+/// Success, or a failure that is tried again while the budget lasts.
+impl<E: Into<Reason>> From<Result<(), E>> for Outcome {
+    fn from(result: Result<(), E>) -> Self {
+        result.map_or_else(|error| Self::Failure(error.into()), Self::from)
+    }
+}
+
+/// So that `?` works in a step: let a function of yours give a `Result<Outcome, Reason>`, and `on_run` end with `.into()`.
+///
+/// ```
+/// use windlass::{Cx, Outcome, Reason, Spec, Work};
+///
+/// struct Root;
+///
+/// impl Root {
+///     fn step(&mut self, cx: &mut Cx<'_, Self>) -> Result<Outcome, Reason> {
+///         cx.add_child(Spec::work("leaf", Root))?; // a full table is a failure
+///         Ok(Outcome::Waiting)
+///     }
+/// }
+///
+/// impl Work for Root {
+///     fn on_run(&mut self, cx: &mut Cx<'_, Self>) -> Outcome {
+///         self.step(cx).into()
+///     }
+/// }
+/// ```
+impl<E: Into<Reason>> From<Result<Self, E>> for Outcome {
+    fn from(result: Result<Self, E>) -> Self {
+        result.unwrap_or_else(|error| Self::Failure(error.into()))
     }
 }
 
@@ -45,15 +79,15 @@ impl From<Result<(), Reason>> for Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 #[non_exhaustive]
-pub enum Abort {
+pub enum AbortStep {
     /// Clean: the node is aborted.
     Done,
     /// More to do: crank me again in the next pass.
-    Again,
-    /// Not before a wake.
-    Wake,
-    /// Not before a wake, and no longer than this.
-    Sleep(Duration),
+    Running,
+    /// Nothing to do before a wake.
+    Waiting,
+    /// As `Waiting`, but no longer than this.
+    WaitFor(Duration),
 }
 
 /// What a gate or a callback says when it is asked.
@@ -79,7 +113,7 @@ impl From<bool> for Check {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(all(feature = "defmt", target_os = "none"), derive(defmt::Format))]
 #[must_use]
-pub enum Yield {
+pub enum Generated {
     /// It added one child with [`Cx::add_child`] (and whatever belongs below it).
     Added,
     /// There is nothing more.
@@ -88,9 +122,9 @@ pub enum Yield {
 
 /// A unit of work, cranked by the scheduler.
 ///
-/// `A` is the application's own type, reached through [`Cx::app`]; `W` is the one work type of the scheduler, the type of the
-/// children that this work can add. Three shapes compile: an enum (or struct) that is its own `W`, [`DynWork`](crate::DynWork)
-/// with the `alloc` feature, and `&mut dyn Work<A, W>`.
+/// `W` is the one work type of the scheduler, the type of the children that this work can add; `A` is the application's own type, reached
+/// through [`Cx::app`]. Three shapes compile: an enum (or struct) that is its own `W`, [`DynWork`](crate::DynWork)
+/// with the `alloc` feature, and `&mut dyn Work<W, A>`.
 ///
 /// Every method is called from the crank loop only, one at a time, and should be short: nothing else moves meanwhile. It may add children,
 /// wake, abort, pause and look at other nodes through `cx`. A wake may be spurious: it means "look again", never "it is done".
@@ -108,7 +142,7 @@ pub enum Yield {
 ///     }
 /// }
 ///
-/// let mut s: Scheduler<Blink, Inline<Blink, 4>> = Scheduler::new();
+/// let mut s: Scheduler<Inline<Blink, 4>> = Scheduler::new();
 /// s.add(Spec::work("blink", Blink::Steps(3))).unwrap();
 /// assert_eq!(s.poll_work(Instant::ZERO), Next::Done);
 /// assert_eq!(s.metrics().cranks, 3);
@@ -122,14 +156,14 @@ pub enum Yield {
 /// struct Count(u32);
 ///
 /// // Any `W` will do for a work that adds no children.
-/// impl<W> Work<(), W> for Count {
+/// impl<W> Work<W> for Count {
 ///     fn on_run(&mut self, _cx: &mut Cx<'_, W>) -> Outcome {
 ///         self.0 += 1;
 ///         Outcome::Success
 ///     }
 /// }
 ///
-/// struct Lent<'a>(&'a mut dyn Work<(), Lent<'a>>);
+/// struct Lent<'a>(&'a mut dyn Work<Lent<'a>>);
 ///
 /// impl<'a> Work for Lent<'a> {
 ///     fn on_run(&mut self, cx: &mut Cx<'_, Self>) -> Outcome {
@@ -138,25 +172,29 @@ pub enum Yield {
 /// }
 ///
 /// let (mut one, mut two) = (Count(0), Count(0));
-/// let mut s: Scheduler<Lent<'_>, Inline<Lent<'_>, 4>> = Scheduler::new();
+/// let mut s: Scheduler<Inline<Lent<'_>, 4>> = Scheduler::new();
 /// s.add(Spec::work("one", Lent(&mut one))).unwrap();
 /// s.add(Spec::work("two", Lent(&mut two))).unwrap();
 /// assert_eq!(s.poll_work(Instant::ZERO), Next::Done);
 /// drop(s);
 /// assert_eq!((one.0, two.0), (1, 1));
 /// ```
-pub trait Work<A: ?Sized = (), W = Self> {
+pub trait Work<W = Self, A: ?Sized = ()> {
     /// One step. A node with children is called at the end of each pass over them while it says `Running`, and when a child ends while
     /// it says `Waiting`.
     fn on_run(&mut self, cx: &mut Cx<'_, W, A>) -> Outcome;
 
     /// One step of cleaning up, after the children are done. The default is done at once.
-    fn on_abort(&mut self, cx: &mut Cx<'_, W, A>) -> Abort {
+    fn on_abort(&mut self, cx: &mut Cx<'_, W, A>) -> AbortStep {
         let _ = cx;
-        Abort::Done
+        AbortStep::Done
     }
 
-    /// Make it as new. Called once per start and restart, per retry, per permanent failure and per completed abort; never on success.
+    /// Restore the initial state. Called before every start, so before the first run too, and after every attempt that has failed and every abort that has
+    /// been cleaned up. So it may be called twice with no run in between. Never called on success, after a panic, or after an end by force.
+    ///
+    /// A parent that is tried again or restarted does not reset its children: the members of a composite are reset when they start again, and what a work or
+    /// a batch has added is dropped.
     fn on_reset(&mut self, cx: &mut Cx<'_, W, A>) {
         let _ = cx;
     }
@@ -177,9 +215,15 @@ pub trait Work<A: ?Sized = (), W = Self> {
     }
 
     /// Asked as the generator of a batch, as often as the batch has room: add one child through `cx`, or say that there are no more.
-    fn on_next(&mut self, cx: &mut Cx<'_, W, A>) -> Yield {
+    fn on_next(&mut self, cx: &mut Cx<'_, W, A>) -> Generated {
         let _ = cx;
-        Yield::Exhausted
+        Generated::Exhausted
+    }
+
+    /// Whether [`Work::on_reset`] takes the generator of a batch back to its first item. If not (the default), a batch that has asked it for items is not tried
+    /// again, and fails for good if something above it is: what the first attempt took out would be missing from the second, which would succeed without it.
+    fn rewinds(&self) -> bool {
+        false
     }
 
     /// Asked as the predicate of a gate (until it says yes) or as a callback (once).

@@ -27,7 +27,7 @@ use crate::clock::now;
 /// wake_set!(static WAKES: 8, notify = &BELL);
 ///
 /// # enum MyWork {}
-/// let mut scheduler: Scheduler<MyWork, Inline<MyWork, 8>> = Scheduler::new();
+/// let mut scheduler: Scheduler<Inline<MyWork, 8>> = Scheduler::new();
 /// scheduler.set_wakes(&WAKES);
 /// ```
 pub struct Bell {

@@ -38,25 +38,25 @@ pub const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
 /// in time.
 ///
 /// * After each poll the other tasks of the executor get their turn. [`Scheduler::set_budget`] says how many cranks a
-///   poll may make before that.
+///   poll may make before that, and [`Scheduler::set_time_budget`] how long they may take.
 /// * Cancel-safe: dropped at any `await` and called again, it goes on where it was. Deadlines that passed meanwhile are
 ///   late, wakes are kept.
 /// * A node that waits for a wake that nobody will ever send keeps it for ever;
 ///   [`View::stalled`](windlass::View::stalled) finds such nodes.
-pub async fn run<W, S, O>(scheduler: &mut Scheduler<W, S, O>, bell: &Bell)
+pub async fn run<S, O>(scheduler: &mut Scheduler<S, O>, bell: &Bell)
 where
-    W: Work<(), W>,
-    S: Store<W>,
+    S::Work: Work,
+    S: Store,
     O: Observer,
 {
     run_with(scheduler, bell, &mut ()).await;
 }
 
 /// As [`run`], for works that reach the application through [`Cx::app`](windlass::Cx::app).
-pub async fn run_with<W, S, O, A>(scheduler: &mut Scheduler<W, S, O>, bell: &Bell, app: &mut A)
+pub async fn run_with<S, O, A>(scheduler: &mut Scheduler<S, O>, bell: &Bell, app: &mut A)
 where
-    W: Work<A, W>,
-    S: Store<W>,
+    S::Work: Work<S::Work, A>,
+    S: Store,
     O: Observer,
     A: ?Sized,
 {
@@ -64,7 +64,7 @@ where
         if let Some(by) = bell.take_shutdown() {
             scheduler.shutdown(by);
         }
-        match scheduler.poll_work_with(now(), app) {
+        match scheduler.poll_work_with(now, app) {
             Next::Done => return,
             next => rest(next, bell).await,
         }
@@ -89,7 +89,7 @@ where
 /// struct Blink;
 /// impl Work for Blink {
 ///     fn on_run(&mut self, _: &mut Cx<'_, Self>) -> Outcome {
-///         Outcome::Sleep(Duration::from_millis(500))
+///         Outcome::WaitFor(Duration::from_millis(500))
 ///     }
 /// }
 ///
@@ -98,7 +98,7 @@ where
 /// /// Which light shall go out. Whoever sets it rings the bell.
 /// static OUT: Signal<CriticalSectionRawMutex, NodeId> = Signal::new();
 ///
-/// async fn lights(scheduler: &mut Scheduler<Blink, Inline<Blink, 4>>) -> Result<(), windlass::Error> {
+/// async fn lights(scheduler: &mut Scheduler<Inline<Blink, 4>>) -> Result<(), windlass::Error> {
 ///     loop {
 ///         if let Some(light) = OUT.try_take() {
 ///             scheduler.abort(light)?;

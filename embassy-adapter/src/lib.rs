@@ -1,5 +1,5 @@
-//! Runs a Windlass scheduler in one Embassy task: one timer, one signal, no allocator, and no state but what is in
-//! the scheduler and its bell. It chooses no executor, no time driver and no tick rate.
+//! Runs a Windlass scheduler in one Embassy task. All state is in the scheduler and its bell; the binary chooses the
+//! executor, the time driver and the tick rate.
 //!
 #![doc = include_str!("../README.md")]
 #![no_std]

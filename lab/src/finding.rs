@@ -35,7 +35,7 @@ struct Parts {
 impl Finding {
     pub(crate) fn new<W, A>(lab: &Lab<W, A>, violation: Violation) -> Self
     where
-        W: Work<A, W>,
+        W: Work<W, A>,
         A: Outside,
     {
         let events = lab.trail().events();

@@ -9,7 +9,7 @@ use core::fmt;
 use core::time::Duration;
 
 use windlass::door::{self, Stage};
-use windlass::{Abort, Check, Cx, NodeId, Outcome, Work, Yield};
+use windlass::{AbortStep, Check, Cx, Generated, NodeId, Outcome, Work};
 
 use crate::fault::{Call, Fault, Hook, INJECTED, Place, Script};
 
@@ -54,16 +54,16 @@ impl<W, A> World<W, A> {
 
 type Host<'a, W, A> = Cx<'a, Guest<W>, World<W, A>>;
 
-impl<W, A> Work<World<W, A>> for Guest<W>
+impl<W, A> Work<Self, World<W, A>> for Guest<W>
 where
-    W: Work<A, W>,
+    W: Work<W, A>,
 {
     fn on_run(&mut self, cx: &mut Host<'_, W, A>) -> Outcome {
         let fault = self.enter(cx, Call::Run);
         match fault {
             Some(Fault::Fail) => return Outcome::Failure(INJECTED),
             Some(Fault::FailForGood) => return Outcome::Fatal(INJECTED),
-            Some(Fault::Delay(delay)) => return Outcome::Sleep(delay),
+            Some(Fault::Delay(delay)) => return Outcome::WaitFor(delay),
             _ => {}
         }
         let outcome = self.call(cx, W::on_run);
@@ -74,9 +74,9 @@ where
         outcome
     }
 
-    fn on_abort(&mut self, cx: &mut Host<'_, W, A>) -> Abort {
+    fn on_abort(&mut self, cx: &mut Host<'_, W, A>) -> AbortStep {
         if let Some(Fault::Delay(delay)) = self.enter(cx, Call::Abort) {
-            return Abort::Sleep(delay);
+            return AbortStep::WaitFor(delay);
         }
         self.call(cx, W::on_abort)
     }
@@ -102,9 +102,13 @@ where
         self.call(cx, W::on_failure_raise);
     }
 
-    fn on_next(&mut self, cx: &mut Host<'_, W, A>) -> Yield {
+    fn rewinds(&self) -> bool {
+        self.work.rewinds()
+    }
+
+    fn on_next(&mut self, cx: &mut Host<'_, W, A>) -> Generated {
         if let Some(Fault::FailForGood) = self.enter(cx, Call::Next) {
-            return Yield::Added;
+            return Generated::Added;
         }
         self.call(cx, W::on_next)
     }

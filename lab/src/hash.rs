@@ -7,7 +7,7 @@
 
 use alloc::vec::Vec;
 
-use windlass::{Event, Failure, NodeId, Observer, Reason, What};
+use windlass::{Event, EventKind, Failure, NodeId, Observer, Reason};
 
 /// Grows when an event is written differently, so that a hash kept by a test can say what it was made with.
 pub const HASH_VERSION: u32 = 1;
@@ -24,7 +24,7 @@ pub const HASH_VERSION: u32 = 1;
 /// }
 ///
 /// let run = |name| {
-///     let s: Scheduler<Once, Inline<Once, 2>> = Scheduler::new();
+///     let s: Scheduler<Inline<Once, 2>> = Scheduler::new();
 ///     let mut s = s.observed_by(EventHash::new());
 ///     s.add(Spec::work(name, Once)).unwrap();
 ///     let _ = s.poll_work(Instant::ZERO);
@@ -54,41 +54,41 @@ impl EventHash {
         self.number(event.at.as_micros());
         self.number(event.node.to_bits());
         self.text(event.name);
-        match event.what {
-            What::Added(parent) => {
+        match event.kind {
+            EventKind::Added(parent) => {
                 self.byte(1);
                 self.node(parent);
             }
-            What::Cranked => self.byte(2),
-            What::Moved(transition) => {
+            EventKind::Cranked => self.byte(2),
+            EventKind::Moved(transition) => {
                 self.byte(3);
                 self.byte(transition.number);
             }
-            What::Retry { attempt, delay, failure } => {
+            EventKind::Retry { attempt, delay, failure } => {
                 self.byte(4);
                 self.number(u64::from(attempt));
                 self.number(delay.as_secs());
                 self.number(u64::from(delay.subsec_nanos()));
                 self.failure(failure);
             }
-            What::Failed(failure) => {
+            EventKind::Failed(failure) => {
                 self.byte(5);
                 self.failure(failure);
             }
-            What::AbortBegan { cause, by } => {
+            EventKind::AbortBegan { cause, by } => {
                 self.byte(6);
                 self.byte(cause as u8);
                 self.node(by);
             }
-            What::Forced => self.byte(7),
-            What::TimedOut => self.byte(8),
-            What::Opened => self.byte(9),
-            What::Paused(paused) => {
+            EventKind::Forced => self.byte(7),
+            EventKind::TimedOut => self.byte(8),
+            EventKind::Opened => self.byte(9),
+            EventKind::Paused(paused) => {
                 self.byte(10);
                 self.byte(u8::from(paused));
             }
-            What::Freed => self.byte(11),
-            What::Full => self.byte(12),
+            EventKind::Freed => self.byte(11),
+            EventKind::Full => self.byte(12),
             // Packages of one version know the same events.
             _ => self.byte(0),
         }
@@ -101,7 +101,7 @@ impl EventHash {
 
     fn reason(&mut self, reason: Reason) {
         self.text(reason.text());
-        self.number(u64::from(reason.number()));
+        self.number(u64::from(reason.code()));
     }
 
     fn node(&mut self, node: Option<NodeId>) {

@@ -1,18 +1,18 @@
-//! The laboratory: where you test your works, on virtual time, with faults at every step, in every order.
+//! The laboratory: tests your works on virtual time, with faults at every step, in every order.
 //!
-//! `poll_work(now)` has no clock and no chance of its own, so the engine that you ship is its own simulator. A [`Lab`] owns a scheduler, your application
-//! and a clock that jumps to the next deadline; what reaches them is one input after the other, in a [`Log`] that repeats the run. After each input
-//! every [`Oracle`] looks: at the tables ([`Scheduler::check_invariants`](windlass::Scheduler::check_invariants)), at the events, and at what you said
-//! must hold yourself.
+//! The engine has no clock and no randomness of its own, so the engine that you ship is also its simulator. A [`Lab`] owns a scheduler, your application
+//! and a clock that jumps to the next deadline. It gives them one input after the other, and writes a [`Log`] that repeats the run. After each input
+//! every [`Oracle`] checks: the tables ([`Scheduler::check_invariants`](windlass::Scheduler::check_invariants)), the events, and your own
+//! conditions.
 //!
 //! # Testing your own works
 //!
-//! Three things are yours to say. What goes on [`Outside`] of the works: the operations that your application has under way, which the lab completes when
-//! it likes. A *scenario*: a function that plants the tree, and says what must hold always or at the end. And which searches it must stand: each
+//! You write three things. What happens [`Outside`] of the works: the operations that your application has under way, which the lab completes in
+//! any order. A *scenario*: a function that plants the tree, and says what must hold always or at the end. And which searches to run: each
 //! is one line, runs the scenario hundreds of times, and gives the first [`Finding`].
 //!
 //! ```
-//! use windlass::{Cx, NodeId, Outcome, Retry, Spec, Work};
+//! use windlass::{NodeId, prelude::*};
 //! use windlass_lab::{self as lab, Lab, Outside};
 //!
 //! /// The disk, as the works see it.
@@ -26,7 +26,7 @@
 //!
 //! enum Save { Job, Write { begun: bool }, Rename }
 //!
-//! impl Work<Disk> for Save {
+//! impl Work<Self, Disk> for Save {
 //!     fn on_run(&mut self, cx: &mut Cx<'_, Self, Disk>) -> Outcome {
 //!         let id = cx.id();
 //!         match self {
@@ -45,7 +45,7 @@
 //!         }
 //!     }
 //!
-//!     // Called whenever an attempt is over and has not succeeded: cleaning up belongs here.
+//!     // Called before each start, and when an attempt is over and has not succeeded: cleaning up belongs here.
 //!     fn on_reset(&mut self, cx: &mut Cx<'_, Self, Disk>) {
 //!         (cx.app().temporary, cx.app().writing) = (false, None);
 //!         if let Save::Write { begun } = self {
@@ -56,9 +56,9 @@
 //!
 //! fn plant(lab: &mut Lab<Save, Disk>, job: Spec<Save>) {
 //!     let job = lab.add(job).unwrap();
-//!     let steps = lab.add_child(job, Spec::sequence("steps")).unwrap();
-//!     lab.add_child(steps, Spec::work("write", Save::Write { begun: false }).retry(Retry::A_FEW)).unwrap();
-//!     lab.add_child(steps, Spec::work("rename", Save::Rename)).unwrap();
+//!     let steps = lab.add_below(job, Spec::sequence("steps")).unwrap();
+//!     lab.add_below(steps, Spec::work("write", Save::Write { begun: false }).retry(Retry::A_FEW)).unwrap();
+//!     lab.add_below(steps, Spec::work("rename", Save::Rename)).unwrap();
 //!     lab.at_end("no temporary file is left", |lab| !lab.app().temporary);
 //! }
 //!
@@ -69,15 +69,15 @@
 //! lab::every_interleaving(1_000, 1, scenario).unwrap();
 //! lab::every_seed(0..20, lab::Disturb::NOTHING.wakes().faults().aborts(), scenario).unwrap();
 //!
-//! // Without a work around both steps, nobody cleans up between them, as a work that has succeeded is never reset.
+//! // Without a work around both steps, nothing is cleaned up between them: a work that has succeeded is not reset.
 //! let careless = |lab: &mut Lab<Save, Disk>| plant(lab, Spec::parallel("save"));
 //! let found = lab::abort_everywhere(careless).unwrap_err();
 //! assert_eq!(found.violation().detail, "no temporary file is left");
 //! assert_eq!(found.log().to_string(), "574c4142010101030001010600010101");
 //! ```
 //!
-//! A finding, displayed, says what did not hold, the inputs that lead there, the tree, and the last events; unwrapped in a test, it is the
-//! message of the test:
+//! A finding displays what did not hold, the inputs that led there, the tree, and the last events. Unwrapped in a test, it is the
+//! message of the panic:
 //!
 //! ```text
 //! the scenario's own condition holds: no temporary file is left
@@ -97,8 +97,7 @@
 //! to see it again: lab::replay(&"574c4142010101030001010600010101".parse()?, scenario)
 //! ```
 //!
-//! A program whose tree is planted by a function over its own scheduler lets that function take its specs from another one, which a scenario can
-//! call, too.
+//! If a function of your program plants the tree in a scheduler, let another function make the specs: a scenario can call that one.
 //!
 //! # What there is
 //!
@@ -108,7 +107,7 @@
 //! | [`abort_everywhere`] | an abort of every node after every step |
 //! | [`fail_everywhere`], [`strike_everywhere`] | every fault at every crank; these faults |
 //! | [`every_order`] | every order of what happens outside while nothing can be cranked, up to a bound |
-//! | [`every_interleaving`] | the same, and so often in a run it comes before a crank, too |
+//! | [`every_interleaving`] | the same; a given number of times in a run, it also happens before a crank |
 //! | [`every_seed`] | orders and disturbances from seeds; a log that fails is made short |
 //! | [`replay`] | a log from a finding, again |
 //! | [`Lab`] | a run by hand: `step`, `run`, and all that a scheduler has |
@@ -118,14 +117,14 @@
 //! | [`EventHash`], [`Trail`] | the certificate of a run, and the first step at which two runs differ |
 //! | [`shrink`] | makes a failing log short |
 //!
-//! What no search tries is for the scenario to bring: other capacities ([`Lab::set_capacity`]), panics and wakes in [`Hook`]s ([`Lab::inject`]),
-//! restarts and removals ([`Lab::offer`]). What comes from outside comes between two cranks, never within one.
+//! Some things no search tries, so a scenario must bring them: other capacities ([`Lab::set_capacity`]), panics and wakes in [`Hook`]s ([`Lab::inject`]),
+//! restarts and removals ([`Lab::offer`]). What happens outside happens between two cranks, never within one.
 //!
-//! Runs repeat only if the works do: a work that asks a real clock, a random source or the order of a `HashMap` is found by [`Oracle::OneHash`].
-//! Handles of a wake set work as in production; the set's memory is shared by all runs of a search and never given back.
+//! A run repeats only if the works do. A work that asks a real clock, a random source or the order of a `HashMap` is found by [`Oracle::OneHash`].
+//! Handles of a wake set work as in production; the set's memory is shared by all runs of a search and never freed.
 //!
-//! Faults come from a work of the lab's own around each of yours. The engine knows nothing of it.
-//! What this crate needs beside the engine's public interface is in one module of it, [`windlass::door`], which is off by default.
+//! Faults come from a wrapper that the lab puts around each of your works. The engine does not know of it.
+//! The lab reads the engine's tables through the module [`windlass::door`], which is off by default.
 
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]

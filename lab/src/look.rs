@@ -4,7 +4,7 @@
 
 use core::fmt;
 
-use windlass::{Error, Instant, Metrics, Next, NodeId, State, Transition, View, What, Work};
+use windlass::{Error, EventKind, Instant, Metrics, Next, NodeId, State, Transition, View, Work};
 
 use crate::hash::Trail;
 use crate::log::Log;
@@ -19,7 +19,7 @@ const STALE: usize = 8;
 /// Oracles.
 impl<W, A> Lab<W, A>
 where
-    W: Work<A, W>,
+    W: Work<W, A>,
     A: Outside,
 {
     /// The end of a step: the script's wakes, an idle poll if there is nothing to do, and every oracle.
@@ -45,7 +45,7 @@ where
         let after = self.s.crank_with(self.now, &mut self.world);
         let events = self.trail().events().get(before..).unwrap_or_default();
         // What is detached may be freed.
-        let quiet = events.iter().all(|event| event.what == What::Freed);
+        let quiet = events.iter().all(|event| event.kind == EventKind::Freed);
         let same = after == next && quiet && self.s.metrics().cranks == cranks;
         ensure(same, Oracle::IdlePoll, None, "a poll with nothing to do did something")
     }
@@ -89,22 +89,22 @@ where
         let events = self.s.observer().events().get(self.seen..).unwrap_or_default();
         self.seen += events.len();
         for event in events {
-            let tells = match event.what {
-                What::Added(_) => true,
-                What::Moved(Transition { from, .. }) => from == State::Pending,
+            let tells = match event.kind {
+                EventKind::Added(_) => true,
+                EventKind::Moved(Transition { from, .. }) => from == State::Pending,
                 _ => false,
             };
             if let (true, Ok(node)) = (tells, view.node(event.node)) {
                 let mut facts = Facts::of(&node);
                 // What was paused since was not paused when it was added.
-                let paused = events.iter().find_map(|other| match other.what {
-                    What::Paused(paused) if other.node == event.node => Some(!paused),
+                let paused = events.iter().find_map(|other| match other.kind {
+                    EventKind::Paused(paused) if other.node == event.node => Some(!paused),
                     _ => None,
                 });
                 facts.paused = paused.unwrap_or(facts.paused);
                 self.watch.learn(event.node, facts);
             }
-            if event.what == What::Freed {
+            if event.kind == EventKind::Freed {
                 self.stale.push(event.node);
             }
         }
@@ -134,8 +134,9 @@ fn look_for_wakers(view: View<'_>, next: Next) -> Result<(), Violation> {
     }
     let named = view.nodes().any(|node| {
         let gate = node.kind().is_gate() && node.state() == State::Waiting;
-        gate || node.is_stalled() || node.is_paused() || node.has_wake_handle()
+        gate || node.is_paused() || node.has_wake_handle()
     });
+    let named = named || view.stalled().next().is_some();
     ensure(named, Oracle::WakeSource, None, "all wait for a wake, and no node is stalled or paused")
 }
 
@@ -188,7 +189,7 @@ impl<W, A> Lab<W, A> {
 
     /// As [`Scheduler::tree`](windlass::Scheduler::tree).
     pub fn tree(&self) -> impl fmt::Display {
-        self.s.tree()
+        self.s.tree(self.now)
     }
 
     /// As [`Scheduler::next`](windlass::Scheduler::next), at the virtual time.

@@ -35,7 +35,7 @@ const MUTATIONS: &[(Oracle, Look)] = &[
     (Oracle::RetryDelay, events::retry_too_early),
     (Oracle::RetryDelay, events::retry_too_late),
     (Oracle::SequenceOrder, events::sequence),
-    (Oracle::Width, events::width),
+    (Oracle::Concurrency, events::concurrency),
     (Oracle::Gate, events::start_behind_a_shut_gate),
     (Oracle::Gate, events::gate_opens_early),
     (Oracle::Gate, events::gate_opens_after_a_failure),

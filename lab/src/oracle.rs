@@ -32,8 +32,8 @@ pub enum Oracle {
     RetryDelay,
     /// A member of a sequence starts only when all before it have ended.
     SequenceOrder,
-    /// No more children are active than the width allows.
-    Width,
+    /// No more children are active than the concurrency allows.
+    Concurrency,
     /// What is behind a gate does not start before the gate opens, and the gate does not open before its condition holds.
     Gate,
     /// A child of a graph starts only when all that it depends on has succeeded.
@@ -69,7 +69,7 @@ impl Oracle {
         Self::RetryBudget,
         Self::RetryDelay,
         Self::SequenceOrder,
-        Self::Width,
+        Self::Concurrency,
         Self::Gate,
         Self::GraphOrder,
         Self::Pause,
@@ -96,7 +96,7 @@ impl Oracle {
             Self::RetryBudget => Invariant::RetryBudget.text(),
             Self::RetryDelay => "retry delays stay within the policy",
             Self::SequenceOrder => Invariant::SequenceOrder.text(),
-            Self::Width => Invariant::Width.text(),
+            Self::Concurrency => Invariant::Concurrency.text(),
             Self::Gate => "a gate never opens before its condition",
             Self::GraphOrder => "the order of a graph respects every edge",
             Self::Pause => "what is paused is not cranked",
@@ -129,7 +129,7 @@ impl From<Invariant> for Oracle {
             Invariant::WakeSource => Self::WakeSource,
             Invariant::RetryBudget => Self::RetryBudget,
             Invariant::SequenceOrder => Self::SequenceOrder,
-            Invariant::Width => Self::Width,
+            Invariant::Concurrency => Self::Concurrency,
             Invariant::SlotsConserved => Self::SlotsConserved,
             Invariant::TablesAgree => Self::TablesAgree,
             Invariant::Ends => Self::Ends,

@@ -14,7 +14,7 @@ use crate::run::{Engine, Lab, Phase};
 
 impl<W, A> Lab<W, A>
 where
-    W: Work<A, W>,
+    W: Work<W, A>,
     A: Outside,
 {
     /// As [`Scheduler::wake`].
@@ -112,12 +112,12 @@ where
         self.addition(spec, Scheduler::add)
     }
 
-    /// As [`Scheduler::add_child`].
+    /// As [`Scheduler::add_below`].
     ///
     /// # Errors
     /// As there.
-    pub fn add_child(&mut self, parent: NodeId, spec: Spec<W>) -> Result<NodeId, Refused<W>> {
-        self.addition(spec, |s, spec| s.add_child(parent, spec))
+    pub fn add_below(&mut self, parent: NodeId, spec: Spec<W>) -> Result<NodeId, Refused<W>> {
+        self.addition(spec, |s, spec| s.add_below(parent, spec))
     }
 
     /// As [`Scheduler::add_after`].

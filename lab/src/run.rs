@@ -28,7 +28,7 @@ const CAPACITY: usize = 256;
 const LIMIT: usize = 20_000;
 
 /// The shipped engine, with works that faults can strike, and all events kept.
-pub(crate) type Engine<W> = Scheduler<Guest<W>, Boxed<Guest<W>>, Trail>;
+pub(crate) type Engine<W> = Scheduler<Boxed<Guest<W>>, Trail>;
 type Act<W, A> = Box<dyn FnOnce(&mut Lab<W, A>)>;
 pub(crate) type Condition<W, A> = (&'static str, Box<dyn Fn(&Lab<W, A>) -> bool>);
 
@@ -93,7 +93,7 @@ impl Wakes {
 /// Building.
 impl<W, A> Lab<W, A>
 where
-    W: Work<A, W>,
+    W: Work<W, A>,
     A: Outside,
 {
     /// An empty lab with 256 slots around this application.
@@ -182,7 +182,7 @@ where
 /// Driving.
 impl<W, A> Lab<W, A>
 where
-    W: Work<A, W>,
+    W: Work<W, A>,
     A: Outside,
 {
     /// Takes the next input, whatever that is: a crank, something from outside, a move of the clock. False if nothing more can happen.

@@ -43,7 +43,7 @@ pub struct Coverage {
 /// The first [`Finding`].
 pub fn run<W, A>(scenario: impl Fn(&mut Lab<W, A>)) -> Result<Coverage, Finding>
 where
-    W: Work<A, W>,
+    W: Work<W, A>,
     A: Outside + Default,
 {
     let search = Search::new(scenario);
@@ -57,7 +57,7 @@ where
 /// The finding that the log leads to.
 pub fn replay<W, A>(log: &Log, scenario: impl Fn(&mut Lab<W, A>)) -> Result<Trail, Finding>
 where
-    W: Work<A, W>,
+    W: Work<W, A>,
     A: Outside + Default,
 {
     let search = Search::new(scenario);
@@ -76,7 +76,7 @@ where
 /// The first [`Finding`].
 pub fn abort_everywhere<W, A>(scenario: impl Fn(&mut Lab<W, A>)) -> Result<Coverage, Finding>
 where
-    W: Work<A, W>,
+    W: Work<W, A>,
     A: Outside + Default,
 {
     let alive = |lab: &Lab<W, A>| {
@@ -101,7 +101,7 @@ where
 /// The first [`Finding`].
 pub fn fail_everywhere<W, A>(scenario: impl Fn(&mut Lab<W, A>)) -> Result<Coverage, Finding>
 where
-    W: Work<A, W>,
+    W: Work<W, A>,
     A: Outside + Default,
 {
     let late = Fault::Delay(Duration::from_secs(1));
@@ -117,7 +117,7 @@ pub fn strike_everywhere<W, A>(
     scenario: impl Fn(&mut Lab<W, A>),
 ) -> Result<Coverage, Finding>
 where
-    W: Work<A, W>,
+    W: Work<W, A>,
     A: Outside + Default,
 {
     let cranks = |lab: &Lab<W, A>| if lab.next() == Next::Now { faults.to_vec() } else { Vec::new() };
@@ -135,7 +135,7 @@ where
 /// The first [`Finding`].
 pub fn every_order<W, A>(limit: usize, scenario: impl Fn(&mut Lab<W, A>)) -> Result<Coverage, Finding>
 where
-    W: Work<A, W>,
+    W: Work<W, A>,
     A: Outside + Default,
 {
     every_interleaving(limit, 0, scenario)
@@ -153,7 +153,7 @@ pub fn every_interleaving<W, A>(
     scenario: impl Fn(&mut Lab<W, A>),
 ) -> Result<Coverage, Finding>
 where
-    W: Work<A, W>,
+    W: Work<W, A>,
     A: Outside + Default,
 {
     let search = Search::new(scenario);
@@ -186,7 +186,7 @@ pub fn every_seed<W, A>(
     scenario: impl Fn(&mut Lab<W, A>),
 ) -> Result<Coverage, Finding>
 where
-    W: Work<A, W>,
+    W: Work<W, A>,
     A: Outside + Default,
 {
     let search = Search::new(scenario);
@@ -218,7 +218,7 @@ struct Search<W, A, F> {
 
 impl<W, A, F> Search<W, A, F>
 where
-    W: Work<A, W>,
+    W: Work<W, A>,
     A: Outside + Default,
     F: Fn(&mut Lab<W, A>),
 {

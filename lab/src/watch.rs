@@ -7,7 +7,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use windlass::{Event, Instant, Kind, NodeId, NodeView, Retry, State, Transition, What};
+use windlass::{Event, EventKind, Instant, Kind, NodeId, NodeView, Retry, State, Transition};
 
 use crate::oracle::{Oracle, Violation, ensure};
 
@@ -18,6 +18,8 @@ type Checked = Result<(), Violation>;
 pub(crate) struct Facts {
     pub kind: Kind,
     pub width: u32,
+    /// A child that waits for a retry lends its place.
+    pub lends: bool,
     pub retry: Retry,
     pub paused: bool,
     /// The node that a gate waits for.
@@ -30,7 +32,8 @@ impl Facts {
     pub(crate) fn of(node: &NodeView<'_>) -> Self {
         Self {
             kind: node.kind(),
-            width: node.width(),
+            width: node.concurrency(),
+            lends: node.lends_places(),
             retry: node.retry_policy(),
             paused: node.is_paused(),
             awaited: node.awaited(),
@@ -103,18 +106,18 @@ impl Watch {
     /// Takes in one event.
     pub(crate) fn event(&mut self, event: &Event) -> Checked {
         let id = event.node;
-        match event.what {
-            What::Added(parent) => self.added(id, parent),
-            What::Cranked => self.cranked(id),
-            What::Moved(transition) => self.moved(event, transition),
-            What::Retry { attempt, delay, .. } => self.retry(event, attempt, delay),
-            What::AbortBegan { .. } => self.abort_began(id),
-            What::Opened => self.opened(id),
-            What::Paused(paused) => {
+        match event.kind {
+            EventKind::Added(parent) => self.added(id, parent),
+            EventKind::Cranked => self.cranked(id),
+            EventKind::Moved(transition) => self.moved(event, transition),
+            EventKind::Retry { attempt, delay, .. } => self.retry(event, attempt, delay),
+            EventKind::AbortBegan { .. } => self.abort_began(id),
+            EventKind::Opened => self.opened(id),
+            EventKind::Paused(paused) => {
                 self.node_mut(id).paused = paused;
                 Ok(())
             }
-            What::Freed => self.freed(id),
+            EventKind::Freed => self.freed(id),
             // Failures, ends by force, timeouts, refusals: what follows from them has events of its own.
             _ => Ok(()),
         }
@@ -249,15 +252,20 @@ impl Watch {
             ensure(order, Oracle::SequenceOrder, id, "it started before an earlier member had ended")?;
         }
         let active =
-            above.children.iter().filter(|child| **child != id && self.is_active(**child, facts.kind));
+            above.children.iter().filter(|child| **child != id && self.is_active(**child, facts.lends));
         let width = active.count() < facts.width as usize;
-        ensure(width, Oracle::Width, id, "it runs beside as many others as its parent's width allows")
+        ensure(
+            width,
+            Oracle::Concurrency,
+            id,
+            "it runs beside as many others as its parent's concurrency allows",
+        )
     }
 
-    /// Whether a child holds one of its parent's places. In a graph, one in a retry delay has lent it.
-    fn is_active(&self, id: NodeId, parent: Kind) -> bool {
+    /// Whether a child holds one of its parent's places; one that waits for a retry may have lent it.
+    fn is_active(&self, id: NodeId, lends: bool) -> bool {
         let retrying = self.nodes.get(&id).is_some_and(|node| node.retry_at.is_some());
-        matches!(self.state(id), State::Running | State::Waiting) && !(parent == Kind::Graph && retrying)
+        matches!(self.state(id), State::Running | State::Waiting) && !(lends && retrying)
     }
 
     fn depends(&self, id: NodeId) -> Checked {

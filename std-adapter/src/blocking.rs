@@ -2,26 +2,32 @@
 //!
 //! The invariant: *at most one run of its closure at a time*. A retry after a timeout waits until the run before has
 //! really ended, so two attempts never write to the same file. The leaf is cranked when it starts and when its job
-//! has ended, and not in between.
+//! has ended, and not in between, except once if it has a timeout: when its job starts, so that the timeout counts
+//! from then.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass::{Abort, Cx, Outcome, Reason, Work};
+use windlass::{AbortStep, Cx, Outcome, Reason, Work};
 
 use crate::pool::{CancelToken, Job, JobError, Rejected, Spawner};
 
 /// A work that runs a closure in a [`Pool`](crate::Pool), once per attempt.
 ///
-/// * While all threads are busy it stands in line. The pool's bound is not for leaves: each has at most one job, so
-///   the node table bounds them. [`Spec::width`](windlass::Spec::width) of a composite keeps the line short.
+/// * While all threads are busy it waits in the pool's queue. The queue's bound does not count these works: each has at
+///   most one job, so the node table bounds them. [`Spec::concurrency`](windlass::Spec::concurrency) of a composite keeps
+///   the queue short.
+/// * A [`Spec::timeout`](windlass::Spec::timeout) counts from when the closure starts on a thread. While the leaf waits for
+///   a thread, or for the run before to end, the timeout is stopped: waiting is not an attempt.
+///   [`Scheduler::described_tree`](windlass::Scheduler::described_tree) shows what it waits for.
 /// * What the closure returns becomes the outcome: a value is success (and goes to [`Blocking::deliver`]'s closure),
 ///   a [`Reason`] is a failure that is retried within the node's budget, [`Failed`] says more. A panic is a failure
 ///   for good with [`Reason::PANICKED`]; its message shows in
 ///   [`Scheduler::described_tree`](windlass::Scheduler::described_tree).
-/// * An abort takes the job out of the line, or tells it through its [`CancelToken`] and waits until it has ended,
-///   however long that takes: give the node a [`Spec::drain`](windlass::Spec::drain) if the closure may not ask.
+/// * An abort takes the job out of the queue, or tells it through its [`CancelToken`] and waits until it has ended,
+///   however long that takes: if the closure may not ask, give the node a
+///   [`Spec::cleanup_timeout`](windlass::Spec::cleanup_timeout).
 ///   A job may still start between the request and the leaf's crank. After a forced end the closure goes on unseen,
 ///   and its thread is busy until it returns. What an aborted job returns is dropped.
 ///
@@ -36,7 +42,7 @@ use crate::pool::{CancelToken, Job, JobError, Rejected, Spawner};
 /// })
 /// .deliver(|sizes: &mut Vec<usize>, text: String| sizes.push(text.len()));
 ///
-/// let mut scheduler: Scheduler<DynWork<Vec<usize>>, _> = Scheduler::with_capacity(4);
+/// let mut scheduler: Scheduler<_> = Scheduler::with_capacity(4);
 /// let spec = Spec::work("read", DynWork::new(read)).retry(Retry::ONCE).timeout(Duration::from_secs(60));
 /// scheduler.add(spec)?;
 /// let mut sizes = Vec::new();
@@ -49,6 +55,8 @@ pub struct Blocking<T = (), D = Discard> {
     closure: Closure<T>,
     deliver: D,
     stage: Stage<T>,
+    /// Whether this attempt has a timeout.
+    limited: bool,
     panicked: Option<String>,
 }
 
@@ -94,6 +102,8 @@ impl<T, A: ?Sized, F: FnMut(&mut A, T)> Deliver<T, A> for F {
 
 enum Stage<T> {
     Idle,
+    /// The job of this attempt, not known to have started: the timeout is stopped.
+    InLine(Job<Result<T, Failed>>),
     /// The job of this attempt.
     Working(Job<Result<T, Failed>>),
     /// The job of an attempt that is over, which has not ended yet.
@@ -108,24 +118,30 @@ impl<T: Send + 'static> Blocking<T> {
         closure: impl Fn(&CancelToken) -> Result<T, E> + Send + Sync + 'static,
     ) -> Self {
         let closure = Arc::new(move |token: &CancelToken| closure(token).map_err(Into::into));
-        Self { spawner, closure, deliver: Discard, stage: Stage::Idle, panicked: None }
+        Self { spawner, closure, deliver: Discard, stage: Stage::Idle, limited: false, panicked: None }
     }
 
     /// Passes the value to `deliver`, together with the application, just before the node succeeds.
     pub fn deliver<D>(self, deliver: D) -> Blocking<T, D> {
-        let Self { spawner, closure, stage, panicked, .. } = self;
-        Blocking { spawner, closure, deliver, stage, panicked }
+        let Self { spawner, closure, stage, limited, panicked, .. } = self;
+        Blocking { spawner, closure, deliver, stage, limited, panicked }
     }
 }
 
 impl<T: Send + 'static, D> Blocking<T, D> {
     fn start<W, A: ?Sized>(&mut self, cx: &mut Cx<'_, W, A>) -> Outcome {
-        let Ok(wake) = cx.wake_handle() else {
+        let Ok(wake) = cx.own_wake_handle() else {
             return Outcome::Fatal(Reason::new("no wake set, so a job could not be waited for"));
         };
-        let closure = Arc::clone(&self.closure);
-        match self.spawner.spawn_leaf(wake, move |token| closure(token)) {
-            Ok(job) => self.stage = Stage::Working(job),
+        let (closure, limited) = (Arc::clone(&self.closure), self.limited);
+        let job = move |token: &CancelToken| {
+            if limited {
+                wake.wake();
+            }
+            closure(token)
+        };
+        match self.spawner.spawn_leaf(wake, job) {
+            Ok(job) => self.stage = if limited { Stage::InLine(job) } else { Stage::Working(job) },
             Err(Rejected::Closed(_)) => return Outcome::Fatal(Reason::new("the pool is shut down")),
             Err(Rejected::Full(_)) => {
                 return Outcome::Failure(Reason::new("the pool's audit tells no more jobs apart"));
@@ -134,22 +150,43 @@ impl<T: Send + 'static, D> Blocking<T, D> {
         self.panicked = None;
         Outcome::Waiting
     }
+
+    /// Until the closure runs, no time of this attempt passes.
+    fn stop_timeout<W, A: ?Sized>(&mut self, cx: &mut Cx<'_, W, A>) {
+        self.limited |= cx.time_left().is_some();
+        cx.stop_timeout();
+    }
+
+    /// From when the closure runs, the timeout counts.
+    fn note_start<W, A: ?Sized>(&mut self, cx: &mut Cx<'_, W, A>) {
+        self.stage = match std::mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::InLine(job) if !job.is_in_line() => {
+                cx.restart_timeout();
+                Stage::Working(job)
+            }
+            stage => stage,
+        };
+    }
 }
 
-impl<T, D, A, W> Work<A, W> for Blocking<T, D>
+impl<T, D, A, W> Work<W, A> for Blocking<T, D>
 where
     T: Send + 'static,
     D: Deliver<T, A>,
     A: ?Sized,
 {
     fn on_run(&mut self, cx: &mut Cx<'_, W, A>) -> Outcome {
+        if matches!(self.stage, Stage::Idle | Stage::Leaving(_)) {
+            self.stop_timeout(cx);
+        }
         let result = match &mut self.stage {
             Stage::Leaving(job) if !job.is_ended() => return Outcome::Waiting,
             Stage::Idle | Stage::Leaving(_) => return self.start(cx),
-            Stage::Working(job) => match job.poll() {
-                Some(result) => result,
-                None => return Outcome::Waiting,
-            },
+            Stage::InLine(job) | Stage::Working(job) => job.poll(),
+        };
+        let Some(result) = result else {
+            self.note_start(cx);
+            return Outcome::Waiting;
         };
         self.stage = Stage::Idle;
         match result {
@@ -171,14 +208,17 @@ where
         }
     }
 
-    fn on_abort(&mut self, _: &mut Cx<'_, W, A>) -> Abort {
-        let (Stage::Working(job) | Stage::Leaving(job)) = &mut self.stage else { return Abort::Done };
+    fn on_abort(&mut self, _: &mut Cx<'_, W, A>) -> AbortStep {
+        let (Stage::InLine(job) | Stage::Working(job) | Stage::Leaving(job)) = &mut self.stage else {
+            return AbortStep::Done;
+        };
         job.cancel();
-        if job.is_ended() { Abort::Done } else { Abort::Wake }
+        if job.is_ended() { AbortStep::Done } else { AbortStep::Waiting }
     }
 
     fn on_reset(&mut self, _: &mut Cx<'_, W, A>) {
-        if let Stage::Working(mut job) | Stage::Leaving(mut job) =
+        self.limited = false;
+        if let Stage::InLine(mut job) | Stage::Working(mut job) | Stage::Leaving(mut job) =
             std::mem::replace(&mut self.stage, Stage::Idle)
         {
             job.cancel();
@@ -191,7 +231,10 @@ where
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.panicked, &self.stage) {
             (Some(message), _) => write!(f, "panicked: {message}"),
-            (None, Stage::Working(_)) => f.write_str("in the pool"),
+            (None, Stage::InLine(job) | Stage::Working(job)) if job.is_in_line() => {
+                f.write_str("waiting for a thread")
+            }
+            (None, Stage::InLine(_) | Stage::Working(_)) => f.write_str("in the pool"),
             (None, Stage::Leaving(_)) => f.write_str("the run before is still in the pool"),
             (None, Stage::Idle) => Ok(()),
         }
@@ -202,7 +245,7 @@ impl<T, D> fmt::Debug for Blocking<T, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.stage {
             Stage::Idle => "Blocking(idle)",
-            Stage::Working(_) => "Blocking(working)",
+            Stage::InLine(_) | Stage::Working(_) => "Blocking(working)",
             Stage::Leaving(_) => "Blocking(leaving)",
         })
     }

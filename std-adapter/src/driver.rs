@@ -17,11 +17,12 @@
 //! command but "stop"; see [`crate::spawn`].
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass::{Boxed, Instant, Next, Observer, Scheduler, Store, Work};
+use windlass::{Instant, Next, NodeId, Observer, Scheduler, Store, Work};
 
 use crate::clock::{Clock, Monotonic, Park, Signal};
 use crate::interrupt::{Interrupt, InterruptError};
@@ -30,16 +31,23 @@ use crate::report::{End, Report};
 use crate::seat::Seat;
 use crate::shared::{Shared, Stop};
 
+/// How long one poll may take, unless the scheduler says otherwise; between two polls, a driver hears requests.
+const TIME_BUDGET: Duration = Duration::from_millis(1);
+
 /// The longest single sleep: far below what any operating system's timers can hold. A later deadline is slept towards
 /// in pieces.
 const PIECE: Duration = Duration::from_secs(3_600);
+
+/// As `PIECE`, if the scheduler has a wake set of the user's that does not tell the driver of wakes.
+const UNTOLD_PIECE: Duration = Duration::from_millis(10);
 
 /// Drives one scheduler: knows the time, sleeps when there is nothing to do, is woken by
 /// [`WakeHandle`](windlass::WakeHandle)s.
 ///
 /// A panic of a work is caught and becomes a failure of its node ([`Reason::PANICKED`](windlass::Reason::PANICKED),
-/// not retried), if panics unwind in this build. A panic in an observer, or in the drop of a work, goes on to the
-/// caller.
+/// not retried), if panics unwind in this build. So is a panic of the drop of a work, when its node is freed: it fails the
+/// work or the batch that the node was a child of, or nobody if it was at the top. A panic of an observer goes on to the
+/// caller: it may come in the middle of a change, so the scheduler cannot be polled on.
 ///
 /// ```
 /// use std::time::Duration;
@@ -50,7 +58,7 @@ const PIECE: Duration = Duration::from_secs(3_600);
 /// impl Work for Blink {
 ///     fn on_run(&mut self, _: &mut Cx<'_, Self>) -> Outcome {
 ///         self.0 -= 1;
-///         if self.0 == 0 { Outcome::Success } else { Outcome::Sleep(Duration::from_millis(1)) }
+///         if self.0 == 0 { Outcome::Success } else { Outcome::WaitFor(Duration::from_millis(1)) }
 ///     }
 /// }
 ///
@@ -60,14 +68,16 @@ const PIECE: Duration = Duration::from_secs(3_600);
 /// assert!(report.is_success());
 /// # Ok::<(), windlass::Error>(())
 /// ```
-pub struct Driver<W, S = Boxed<W>, O = ()> {
-    scheduler: Scheduler<W, S, O>,
+pub struct Driver<S, O = ()> {
+    scheduler: Scheduler<S, O>,
     shared: Arc<Shared>,
     end: End,
     stats: Stats,
     last_panic: Option<Panic>,
     on_panic: Option<OnPanic>,
     interrupt: Option<Interrupt>,
+    /// A drop has panicked: there may be more to free, though nothing is due.
+    unfreed: bool,
     seat: Seat,
 }
 
@@ -95,19 +105,27 @@ pub(crate) enum Step {
     Over,
 }
 
-impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
+impl<S: Store, O: Observer> Driver<S, O> {
     /// Takes a scheduler into hand, with the monotonic clock and the calling thread's sleep.
     ///
-    /// Gives the scheduler a wake set, in place of one it may have had: handles made before are dead.
+    /// The scheduler keeps its wake set, and with it all handles made before: one of your own, or that of an earlier driver. One that has none is given
+    /// one. A set of your own should notify a [`Bell`](crate::Bell). If it does not, nothing ends the driver's sleep when a wake comes: it looks for
+    /// wakes every 10 ms then.
+    ///
+    /// Unless the scheduler has a [seed](Scheduler::set_seed), it gets a random one, so that programs that fail together do not retry together. Set one for
+    /// runs that can be repeated.
+    ///
+    /// Unless the scheduler has a [time budget](Scheduler::set_time_budget), it gets one of a millisecond, so that a request to stop is heard after the
+    /// crank that is going on.
     #[must_use]
-    pub fn new(scheduler: Scheduler<W, S, O>) -> Self {
+    pub fn new(scheduler: Scheduler<S, O>) -> Self {
         Self::with_clock(scheduler, Monotonic::new(), Signal::default())
     }
 
     /// As [`Driver::new`], with another clock and another way to sleep. Tests put `Arc`s of their fakes here.
     #[must_use]
     pub fn with_clock(
-        scheduler: Scheduler<W, S, O>,
+        scheduler: Scheduler<S, O>,
         clock: impl Clock + 'static,
         park: impl Park + 'static,
     ) -> Self {
@@ -115,8 +133,8 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     }
 
     /// As [`Driver::with_clock`], with what others have in hand already.
-    pub(crate) fn with_shared(scheduler: Scheduler<W, S, O>, shared: Arc<Shared>) -> Self {
-        let seat = Seat::take(scheduler.capacity(), Arc::clone(&shared));
+    pub(crate) fn with_shared(mut scheduler: Scheduler<S, O>, shared: Arc<Shared>) -> Self {
+        let seat = Seat::take(&mut scheduler, Arc::clone(&shared));
         let mut driver = Self {
             scheduler,
             shared,
@@ -125,13 +143,21 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
             last_panic: None,
             on_panic: None,
             interrupt: None,
+            unfreed: false,
             seat,
         };
-        driver.scheduler.set_wakes(driver.seat.wakes());
+        if driver.scheduler.seed().is_none() {
+            // Its keys come from the operating system.
+            driver.scheduler.set_seed(RandomState::new().hash_one(()));
+        }
+        if driver.scheduler.time_budget().is_none() {
+            driver.scheduler.set_time_budget(TIME_BUDGET);
+        }
         driver
     }
 
-    /// Calls `callback` at each panic of a work. Its node is failed by the poll that follows.
+    /// Calls `callback` at each panic of a work. Its node is failed by the poll that follows. A callback that panics itself is not called again, and is
+    /// counted, too.
     ///
     /// ```
     /// use windlass::{Cx, Outcome, Scheduler, Spec, Work};
@@ -177,7 +203,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     /// [`View::stalled`](windlass::View::stalled) finds such nodes, and [`Driver::stop`] ends them.
     pub fn run_until_done(&mut self) -> Report
     where
-        W: Work<(), W>,
+        S::Work: Work,
     {
         self.run_until_done_with(&mut ())
     }
@@ -185,7 +211,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     /// As [`Driver::run_until_done`], for works that reach the application through [`Cx::app`](windlass::Cx::app).
     pub fn run_until_done_with<A: ?Sized>(&mut self, app: &mut A) -> Report
     where
-        W: Work<A, W>,
+        S::Work: Work<S::Work, A>,
     {
         while !matches!(self.step(app, None, false), Step::Over) {}
         self.report()
@@ -203,7 +229,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     /// struct Nap;
     /// impl Work for Nap {
     ///     fn on_run(&mut self, _: &mut Cx<'_, Self>) -> Outcome {
-    ///         Outcome::Sleep(Duration::from_secs(3_600))
+    ///         Outcome::WaitFor(Duration::from_secs(3_600))
     ///     }
     /// }
     ///
@@ -216,7 +242,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     /// ```
     pub fn run_until(&mut self, deadline: Instant) -> Next
     where
-        W: Work<(), W>,
+        S::Work: Work,
     {
         self.run_until_with(deadline, &mut ())
     }
@@ -224,7 +250,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     /// As [`Driver::run_until`], for works that reach the application.
     pub fn run_until_with<A: ?Sized>(&mut self, deadline: Instant, app: &mut A) -> Next
     where
-        W: Work<A, W>,
+        S::Work: Work<S::Work, A>,
     {
         while matches!(self.step(app, Some(deadline), false), Step::Moved) {}
         self.scheduler.next()
@@ -233,7 +259,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     /// Polls once, due or not, and never sleeps: for programs that have a main loop of their own.
     pub fn poll(&mut self) -> Next
     where
-        W: Work<(), W>,
+        S::Work: Work,
     {
         self.poll_with(&mut ())
     }
@@ -241,7 +267,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     /// As [`Driver::poll`], for works that reach the application.
     pub fn poll_with<A: ?Sized>(&mut self, app: &mut A) -> Next
     where
-        W: Work<A, W>,
+        S::Work: Work<S::Work, A>,
     {
         self.obey(false);
         let now = self.now();
@@ -250,20 +276,18 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     }
 
     /// The scheduler, to add, abort and look. Do not give it another wake set.
-    pub const fn scheduler_mut(&mut self) -> &mut Scheduler<W, S, O> {
+    pub const fn scheduler_mut(&mut self) -> &mut Scheduler<S, O> {
         &mut self.scheduler
     }
 
     /// The scheduler.
-    pub const fn scheduler(&self) -> &Scheduler<W, S, O> {
+    pub const fn scheduler(&self) -> &Scheduler<S, O> {
         &self.scheduler
     }
 
-    /// Gives the scheduler back. Its wake handles are dead from now on, until another driver takes it and its works
-    /// make new ones.
+    /// Gives the scheduler back, with its wake set: what is woken from now on is cranked by whoever polls it next, another driver for instance.
     #[must_use]
-    pub fn into_scheduler(mut self) -> Scheduler<W, S, O> {
-        self.scheduler.set_wakes(Seat::nowhere());
+    pub fn into_scheduler(self) -> Scheduler<S, O> {
         self.scheduler
     }
 
@@ -308,7 +332,7 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
     /// down is waited with.
     pub(crate) fn step<A: ?Sized>(&mut self, app: &mut A, until: Option<Instant>, stay: bool) -> Step
     where
-        W: Work<A, W>,
+        S::Work: Work<S::Work, A>,
     {
         self.step_with(app, until, stay, Shared::park)
     }
@@ -322,9 +346,14 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
         sleep: impl FnOnce(&Shared, Option<Duration>),
     ) -> Step
     where
-        W: Work<A, W>,
+        S::Work: Work<S::Work, A>,
     {
         self.obey(stay);
+        if std::mem::take(&mut self.unfreed) {
+            let now = self.now();
+            self.poll_at(now, app);
+            return Step::Moved;
+        }
         let next = self.scheduler.next();
         if next == Next::Done && (!stay || self.scheduler.is_shut_down()) {
             return Step::Over;
@@ -342,8 +371,10 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
             }
         };
         let first = wake_at.into_iter().chain(until).min();
+        let limit = first.map(|at| (at - now).min(PIECE));
+        let untold = !self.seat.is_told() && next != Next::Done;
         self.stats.parks += 1;
-        sleep(&self.shared, first.map(|at| (at - now).min(PIECE)));
+        sleep(&self.shared, if untold { Some(limit.unwrap_or(PIECE).min(UNTOLD_PIECE)) } else { limit });
         Step::Moved
     }
 
@@ -366,36 +397,47 @@ impl<W, S: Store<W>, O: Observer> Driver<W, S, O> {
 
     fn poll_at<A: ?Sized>(&mut self, now: Instant, app: &mut A)
     where
-        W: Work<A, W>,
+        S::Work: Work<S::Work, A>,
     {
         let Err(payload) = self.call(now, app) else { return };
-        let Some(node) = self.scheduler.interrupted() else {
-            // Not a work's: an observer's, or the drop of a work. No node can be failed for it.
+        let node = self.scheduler.interrupted();
+        if node.is_none() && !self.scheduler.was_dropping() {
+            // Not a work's, but an observer's. The engine may be in the middle of something.
             resume_unwind(payload);
-        };
-        let name = self.scheduler.node(node).map_or("", |node| node.name());
+        }
+        self.note_panic(payload, node, now);
+        self.unfreed = node.is_none();
+    }
+
+    fn note_panic(&mut self, payload: Payload, node: Option<NodeId>, now: Instant) {
+        let name = node.and_then(|node| self.scheduler.node(node).ok()).map_or("", |node| node.name());
         let panic = Panic { message: message(&payload), node, name, at: now };
         discard(payload);
         self.stats.panics += 1;
         let panic = self.last_panic.insert(panic);
-        if let Some(callback) = &mut self.on_panic {
-            callback(panic);
+        let Some(callback) = &mut self.on_panic else { return };
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| callback(panic))) {
+            discard(payload);
+            self.stats.panics += 1;
+            discard(self.on_panic.take());
         }
     }
 
     fn call<A: ?Sized>(&mut self, now: Instant, app: &mut A) -> Result<(), Payload>
     where
-        W: Work<A, W>,
+        S::Work: Work<S::Work, A>,
     {
         self.stats.polls += 1;
         // The engine keeps its tables whole; what a half-done work is worth, its node's failure says.
         catch_unwind(AssertUnwindSafe(|| {
-            let _ = self.scheduler.poll_work_with(now, app);
+            let (mut first, shared) = (Some(now), &*self.shared);
+            let clock = || first.take().unwrap_or_else(|| shared.now());
+            let _ = self.scheduler.poll_work_with(clock, app);
         }))
     }
 }
 
-impl<W, S: Store<W>, O: Observer> fmt::Debug for Driver<W, S, O> {
+impl<S: Store, O: Observer> fmt::Debug for Driver<S, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Driver")
             .field("scheduler", &self.scheduler)

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use windlass::{Boxed, Error, Instant, Metrics, NodeId, Observer, Scheduler, Spec, Store};
+use windlass::{Error, Instant, Metrics, NodeId, Observer, Scheduler, Spec, Store};
 
 use crate::mailbox::{Desk, Mailbox, Waiter};
 use crate::reply::{self, Answer};
@@ -23,8 +23,8 @@ use crate::snapshot::{NodeSnapshot, Snapshot};
 ///
 /// A clone reaches the same one. Each call waits for the scheduler's thread to come to it, that is, for the end of
 /// the poll it is in. When the thread has ended, every call says [`CallError::Ended`]; nothing hangs.
-pub struct Handle<W, S = Boxed<W>, O = ()> {
-    mailbox: Arc<Mailbox<W, S, O>>,
+pub struct Handle<S, O = ()> {
+    mailbox: Arc<Mailbox<S, O>>,
 }
 
 /// Why a call did nothing.
@@ -64,27 +64,26 @@ pub enum WaitError {
     Call(CallError),
 }
 
-impl<W, S, O> Handle<W, S, O>
+impl<S, O> Handle<S, O>
 where
-    W: Send + 'static,
-    S: Store<W> + 'static,
+    S: Store<Work: Send + 'static> + 'static,
     O: Observer + 'static,
 {
     /// Adds a node at the top, as [`Scheduler::add`].
     ///
     /// # Errors
     /// [`NotAdded`], with the spec.
-    pub fn add(&self, spec: Spec<W>) -> Result<NodeId, NotAdded<W>> {
+    pub fn add(&self, spec: Spec<S::Work>) -> Result<NodeId, NotAdded<S::Work>> {
         self.offer(spec, Scheduler::add)
     }
 
-    /// Adds a node below another, as [`Scheduler::add_child`]. Children that belong together are better added in one
+    /// Adds a node below another, as [`Scheduler::add_below`]. Children that belong together are better added in one
     /// [`Handle::with`], so that none runs before the last is there.
     ///
     /// # Errors
     /// [`NotAdded`], with the spec.
-    pub fn add_child(&self, parent: NodeId, spec: Spec<W>) -> Result<NodeId, NotAdded<W>> {
-        self.offer(spec, move |scheduler, spec| scheduler.add_child(parent, spec))
+    pub fn add_below(&self, parent: NodeId, spec: Spec<S::Work>) -> Result<NodeId, NotAdded<S::Work>> {
+        self.offer(spec, move |scheduler, spec| scheduler.add_below(parent, spec))
     }
 
     /// Aborts a node and all below it, as [`Scheduler::abort`].
@@ -139,7 +138,7 @@ where
     ///
     /// # Errors
     /// [`CallError`].
-    pub fn remove(&self, node: NodeId) -> Result<Option<W>, CallError> {
+    pub fn remove(&self, node: NodeId) -> Result<Option<S::Work>, CallError> {
         self.call(move |scheduler, _| scheduler.remove(node))
     }
 
@@ -164,7 +163,7 @@ where
     /// # Errors
     /// [`CallError`].
     pub fn tree(&self) -> Result<String, CallError> {
-        self.with(|scheduler, now| scheduler.view().as_of(now).tree().to_string())
+        self.with(|scheduler, now| scheduler.tree(now).to_string())
     }
 
     /// Does anything at all to the scheduler, between two polls, with the time of the call: several things in one go,
@@ -174,15 +173,15 @@ where
     /// [`CallError`], and then `f` was not called.
     ///
     /// ```
-    /// use windlass::{Scheduler, SendWork, Spec};
+    /// use windlass::{Boxed, Scheduler, SendWork, Spec};
     /// use windlass_std::Driver;
     ///
-    /// let scheduler: Scheduler<SendWork, _> = Scheduler::with_capacity(8);
+    /// let scheduler = Scheduler::<Boxed<SendWork>>::with_capacity(8);
     /// let server = Driver::new(scheduler).serve(())?;
     /// let job = server.handle().with(|scheduler, _now| {
     ///     let job = scheduler.add(Spec::sequence("job"))?;
-    ///     scheduler.add_child(job, Spec::parallel("first"))?;
-    ///     scheduler.add_child(job, Spec::parallel("second"))?;
+    ///     scheduler.add_below(job, Spec::parallel("first"))?;
+    ///     scheduler.add_below(job, Spec::parallel("second"))?;
     ///     Ok::<_, windlass::Error>(job)
     /// })??;
     /// // The end of a node is a future, too.
@@ -192,7 +191,7 @@ where
     /// ```
     pub fn with<R: Send + 'static>(
         &self,
-        f: impl FnOnce(&mut Scheduler<W, S, O>, Instant) -> R + Send + 'static,
+        f: impl FnOnce(&mut Scheduler<S, O>, Instant) -> R + Send + 'static,
     ) -> Result<R, CallError> {
         self.ask(move |desk| desk.map(|desk| f(desk.scheduler, desk.now)))
     }
@@ -236,11 +235,11 @@ where
 
     fn offer(
         &self,
-        spec: Spec<W>,
-        add: impl FnOnce(&mut Scheduler<W, S, O>, Spec<W>) -> Result<NodeId, windlass::Refused<W>>
+        spec: Spec<S::Work>,
+        add: impl FnOnce(&mut Scheduler<S, O>, Spec<S::Work>) -> Result<NodeId, windlass::Refused<S::Work>>
         + Send
         + 'static,
-    ) -> Result<NodeId, NotAdded<W>> {
+    ) -> Result<NodeId, NotAdded<S::Work>> {
         self.ask(move |desk| match desk {
             Ok(desk) => add(desk.scheduler, spec)
                 .map_err(|refused| NotAdded { error: CallError::Engine(refused.error), spec: refused.spec }),
@@ -250,7 +249,7 @@ where
 
     fn call<R: Send + 'static>(
         &self,
-        f: impl FnOnce(&mut Scheduler<W, S, O>, Instant) -> Result<R, Error> + Send + 'static,
+        f: impl FnOnce(&mut Scheduler<S, O>, Instant) -> Result<R, Error> + Send + 'static,
     ) -> Result<R, CallError> {
         self.ask(move |desk| {
             let desk = desk?;
@@ -261,7 +260,7 @@ where
     /// Has `f` called, on the scheduler's thread if that can be, and waits for what it says.
     fn ask<R: Send + 'static>(
         &self,
-        f: impl FnOnce(Result<Desk<'_, W, S, O>, CallError>) -> R + Send + 'static,
+        f: impl FnOnce(Result<Desk<'_, S, O>, CallError>) -> R + Send + 'static,
     ) -> R {
         let (promise, mut answer) = reply::pair();
         self.mailbox.submit(Box::new(move |desk| promise.fulfil(catch_unwind(AssertUnwindSafe(|| f(desk))))));
@@ -272,8 +271,8 @@ where
     }
 }
 
-impl<W, S, O> Handle<W, S, O> {
-    pub(crate) fn new(mailbox: Arc<Mailbox<W, S, O>>) -> Self {
+impl<S, O> Handle<S, O> {
+    pub(crate) fn new(mailbox: Arc<Mailbox<S, O>>) -> Self {
         Self { mailbox }
     }
 }
@@ -297,13 +296,13 @@ impl Future for Done {
     }
 }
 
-impl<W, S, O> Clone for Handle<W, S, O> {
+impl<S, O> Clone for Handle<S, O> {
     fn clone(&self) -> Self {
         Self { mailbox: Arc::clone(&self.mailbox) }
     }
 }
 
-impl<W, S, O> fmt::Debug for Handle<W, S, O> {
+impl<S, O> fmt::Debug for Handle<S, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.mailbox.is_open() { "Handle(open)" } else { "Handle(ended)" })
     }

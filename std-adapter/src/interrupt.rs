@@ -26,11 +26,11 @@ const EXIT_CODE: i32 = 130;
 /// ```no_run
 /// use std::process::ExitCode;
 /// use std::time::Duration;
-/// use windlass::{DynWork, Scheduler};
+/// use windlass::{Boxed, DynWork, Scheduler};
 /// use windlass_std::Driver;
 ///
 /// fn main() -> ExitCode {
-///     let scheduler: Scheduler<DynWork, _> = Scheduler::with_capacity(64);
+///     let scheduler = Scheduler::<Boxed<DynWork>>::with_capacity(64);
 ///     // ... add works ...
 ///     let Ok(mut driver) = Driver::new(scheduler).on_interrupt(Duration::from_secs(10)) else {
 ///         return ExitCode::FAILURE;

@@ -1,15 +1,15 @@
-//! Runs a Windlass scheduler on threads: driver, wake-ups, Ctrl-C, a bounded pool for blocking work, a fleet of trees.
+//! Runs Windlass schedulers on threads: a driver, wake-ups, Ctrl-C, a bounded pool for blocking work, a fleet of trees.
 //!
-//! The engine ([`windlass`]) has no clock and no thread; this crate gives it both, and nothing else changes: the same
-//! works run here, on a microcontroller and in a browser.
+//! The engine ([`windlass`]) has no clock and no thread; this crate gives it both. The same works run here, on a
+//! microcontroller and in a browser.
 //!
 //! ```text
 //!   this thread          Driver::run_until_done    park until Next::At or a wake, never spin
 //!   a thread of its own  Driver::serve -> Handle   add, abort, wake, snapshot from anywhere
-//!   trees on all cores   Fleet -> FleetHandle      each tree on one of several threads; roots are stolen
-//!   blocking calls       Pool, Blocking            bounded threads, which steal jobs; a panic is a failure
+//!   trees on all cores   Fleet -> FleetHandle      each tree on one of several threads
+//!   blocking calls       Pool, Blocking            a bounded pool that steals work; a panic is a failure
 //!   tasks of your own    pool::Crew                runs them by id on the same queues
-//!   any stealing pool    audit                     reports when it breaks a promise; also pools that are not ours
+//!   work-stealing pools  audit                     reports when one breaks a promise: this one, or one of yours
 //!   Ctrl-C               Driver::on_interrupt      once: abort and clean up; twice: exit
 //! ```
 //!
@@ -19,9 +19,8 @@
 //!
 //! ```
 //! use std::sync::atomic::{AtomicU32, Ordering};
-//! use std::time::Duration;
 //!
-//! use windlass::{Check, Cx, DynWork, Outcome, Reason, Retry, Scheduler, Spec, Work};
+//! use windlass::{DynWork, prelude::*};
 //! use windlass_std::{Blocking, Driver, Pool};
 //!
 //! /// What the works share: the application's own type.
@@ -31,7 +30,7 @@
 //! }
 //!
 //! struct Note;
-//! impl<W> Work<App, W> for Note {
+//! impl<W> Work<W, App> for Note {
 //!     fn on_run(&mut self, cx: &mut Cx<'_, W, App>) -> Outcome {
 //!         match &cx.app().fetched {
 //!             Some(text) if !text.is_empty() => Outcome::Success,
@@ -50,16 +49,16 @@
 //! })
 //! .deliver(|app: &mut App, text| app.fetched = Some(text));
 //!
-//! let mut scheduler: Scheduler<DynWork<App>, _> = Scheduler::with_capacity(16);
+//! let mut scheduler = Scheduler::with_capacity(16);
 //! let job = scheduler.add(Spec::sequence("job"))?;
 //! let retry = Retry::A_FEW.constant(Duration::from_millis(1));
-//! scheduler.add_child(job, Spec::work("fetch", DynWork::new(fetch)).retry(retry))?;
-//! scheduler.add_child(job, Spec::work("note", DynWork::new(Note)))?;
+//! scheduler.add_below(job, Spec::work("fetch", DynWork::new(fetch)).retry(retry))?;
+//! scheduler.add_below(job, Spec::work("note", DynWork::new(Note)))?;
 //!
 //! let mut driver = Driver::new(scheduler);
 //! let report = driver.run_until_done_with(&mut App::default());
 //! assert!(report.is_success(), "{report}");
-//! assert_eq!(driver.scheduler().tree().to_string(), "\
+//! assert_eq!(driver.scheduler().tree(driver.now()).to_string(), "\
 //! └─ ✔ job (sequence): succeeded
 //!    ├─ ✔ fetch, attempt 2: succeeded
 //!    └─ ✔ note: succeeded
@@ -70,19 +69,27 @@
 //! # What can be relied on
 //!
 //! * **No spinning, no early or needless poll.** The thread sleeps until the earliest deadline or a wake. An idle
-//!   driver makes no poll and has no wake-ups of its own, but one an hour if the next deadline is farther than that.
+//!   driver makes no poll and has no wake-ups of its own, but one an hour if the next deadline is farther than that,
+//!   and one every 10 ms for a wake set of your own that notifies no [`Bell`].
 //! * **No wake is lost**, wherever it comes from and whenever it comes.
 //! * **A panic in a work is a failure of its node**, with its message in [`Driver::last_panic`] and the [`Report`]; a
-//!   panic in a pool's job is the job's result. Neither ends a thread. (A build with `panic = "abort"` ends the
+//!   panic in a work's drop, when its node is freed, is told there, too; a panic in a pool's job is the job's result. None
+//!   of them ends a thread, or keeps other works from cleaning up. (A build with `panic = "abort"` ends the
 //!   process, as it asks for.)
-//! * **Everything has a bound**: threads, jobs in line, nodes. What does not fit is given back.
-//! * **Nothing hangs on a thread that has ended**: every call of a [`Handle`] is answered.
-//! * Wake sets live for ever, since handles to them may; they are used again, so a program leaks no more than its
-//!   busiest moment needed.
+//! * **Everything has a bound**: threads, queued jobs, nodes. What does not fit is given back.
+//! * **No call waits for a thread that has ended**: every call of a [`Handle`] is answered.
+//! * **A scheduler may change its driver.** It keeps its wake set, so handles stay good and jobs in flight are heard; see [`Bell`].
+//! * Wake sets are never freed, because handles to them may still exist. They are used again, so a program leaks no more
+//!   than it needed at its busiest moment.
 //!
-//! Not here: a tree that has started is never moved. All works of a scheduler run on the thread that drives it; a
+//! A tree that has started is never moved: all works of a scheduler run on the thread that drives it. A
 //! [`Fleet`] moves roots between threads before they have started, and a [`Pool`] moves jobs. What blocks or computes for
 //! long belongs into the [`Pool`].
+//!
+//! The guide has chapters on [hosts] and on [futures], which need a wake set of your own.
+//!
+//! [hosts]: https://github.com/windlass-rs/windlass/blob/main/docs/guide/hosts.md
+//! [futures]: https://github.com/windlass-rs/windlass/blob/main/docs/guide/futures.md
 
 pub mod audit;
 mod blocking;
@@ -116,6 +123,7 @@ pub use interrupt::{Interrupt, InterruptError};
 pub use panics::Panic;
 pub use pool::{CancelToken, Job, JobError, Pool, Rejected, Spawner};
 pub use report::{End, Report};
+pub use seat::Bell;
 pub use shared::Stop;
 pub use snapshot::{NodeSnapshot, Snapshot};
 pub use spawn::{Finished, JoinError, Thread};

@@ -18,20 +18,20 @@ use crate::sync::Mutex;
 use crate::sync::thread::{self, ThreadId};
 
 /// The commands for one scheduler.
-pub(crate) struct Mailbox<W, S, O> {
-    queue: Mutex<Queue<W, S, O>>,
+pub(crate) struct Mailbox<S, O> {
+    queue: Mutex<Queue<S, O>>,
     shared: Arc<Shared>,
     thread: OnceLock<ThreadId>,
 }
 
-struct Queue<W, S, O> {
-    commands: Vec<Command<W, S, O>>,
+struct Queue<S, O> {
+    commands: Vec<Command<S, O>>,
     open: bool,
 }
 
 /// What a command gets to work with.
-pub(crate) struct Desk<'a, W, S, O> {
-    pub scheduler: &'a mut Scheduler<W, S, O>,
+pub(crate) struct Desk<'a, S, O> {
+    pub scheduler: &'a mut Scheduler<S, O>,
     pub now: Instant,
     pub waiters: &'a mut Vec<Waiter>,
 }
@@ -43,16 +43,16 @@ pub(crate) struct Waiter {
 }
 
 /// Called exactly once, and never panics.
-pub(crate) type Command<W, S, O> = Box<dyn FnOnce(Result<Desk<'_, W, S, O>, CallError>) + Send>;
+pub(crate) type Command<S, O> = Box<dyn FnOnce(Result<Desk<'_, S, O>, CallError>) + Send>;
 
-impl<W, S, O> Mailbox<W, S, O> {
+impl<S, O> Mailbox<S, O> {
     pub(crate) fn new(shared: Arc<Shared>) -> Arc<Self> {
         let queue = Mutex::new(Queue { commands: Vec::new(), open: true });
         Arc::new(Self { queue, shared, thread: OnceLock::new() })
     }
 
     /// Puts a command in, or calls it at once to say why not.
-    pub(crate) fn submit(&self, command: Command<W, S, O>) {
+    pub(crate) fn submit(&self, command: Command<S, O>) {
         if self.is_own_thread() {
             return command(Err(CallError::OwnThread));
         }
@@ -60,7 +60,7 @@ impl<W, S, O> Mailbox<W, S, O> {
     }
 
     /// As [`Mailbox::submit`], for a caller that does not wait: the scheduler's own thread may be that.
-    pub(crate) fn post(&self, command: Command<W, S, O>) {
+    pub(crate) fn post(&self, command: Command<S, O>) {
         let mut queue = lock(&self.queue);
         if queue.open {
             queue.commands.push(command);
@@ -92,7 +92,7 @@ impl<W, S, O> Mailbox<W, S, O> {
     }
 
     /// All commands that have come.
-    pub(crate) fn take(&self) -> Vec<Command<W, S, O>> {
+    pub(crate) fn take(&self) -> Vec<Command<S, O>> {
         std::mem::take(&mut lock(&self.queue).commands)
     }
 
@@ -109,12 +109,16 @@ impl<W, S, O> Mailbox<W, S, O> {
 }
 
 /// Tells those whose node has ended. Cost: one look for each who waits.
-pub(crate) fn settle<W, S: Store<W>, O: Observer>(waiters: &mut Vec<Waiter>, scheduler: &Scheduler<W, S, O>) {
+pub(crate) fn settle<S: Store, O: Observer>(
+    waiters: &mut Vec<Waiter>,
+    scheduler: &Scheduler<S, O>,
+    now: Instant,
+) {
     let mut at = 0;
     while let Some(waiter) = waiters.get(at) {
         let answer = match scheduler.node(waiter.node) {
             Err(_) => Err(WaitError::Freed),
-            Ok(node) if node.state().is_done() => Ok(NodeSnapshot::of(&node)),
+            Ok(node) if node.state().is_done() => Ok(NodeSnapshot::of(&node, now)),
             Ok(_) if waiter.promise.is_wanted() => {
                 at += 1;
                 continue;
@@ -132,14 +136,14 @@ pub(crate) fn settle<W, S: Store<W>, O: Observer>(waiters: &mut Vec<Waiter>, sch
 mod tests {
     use std::task::Poll;
 
-    use windlass::{DynWork, Scheduler, Spec, State};
+    use windlass::{Boxed, DynWork, Scheduler, Spec, State};
 
     use super::*;
     use crate::reply;
 
     #[test]
     fn whoever_has_given_up_is_forgotten_and_whoever_waits_is_told_once() {
-        let mut scheduler: Scheduler<DynWork, _> = Scheduler::with_capacity(2);
+        let mut scheduler: Scheduler<Boxed<DynWork>> = Scheduler::with_capacity(2);
         let node = scheduler.add(Spec::parallel("empty")).expect("there is room");
         let mut waiters = Vec::new();
         let mut answers: Vec<_> = (0..3)
@@ -150,11 +154,11 @@ mod tests {
             })
             .collect();
         answers.remove(1);
-        settle(&mut waiters, &scheduler);
+        settle(&mut waiters, &scheduler, Instant::ZERO);
         assert_eq!(waiters.len(), 2);
         assert!(answers.iter_mut().all(|answer| answer.take().is_pending()));
         let _ = scheduler.poll_work(Instant::ZERO);
-        settle(&mut waiters, &scheduler);
+        settle(&mut waiters, &scheduler, Instant::ZERO);
         assert!(waiters.is_empty());
         for answer in &mut answers {
             assert!(matches!(answer.take(), Poll::Ready(Some(Ok(node))) if node.state == State::Success));

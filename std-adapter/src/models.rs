@@ -10,7 +10,7 @@ use std::time::Duration;
 use loom::sync::atomic::{AtomicBool as Flag, Ordering};
 use loom::sync::{Condvar, Mutex};
 use loom::thread;
-use windlass::{Cx, Instant, Outcome, Scheduler, Spec, State, WakeHandle, Work};
+use windlass::{Boxed, Cx, Instant, Outcome, Scheduler, Spec, State, WakeHandle, Work};
 
 use crate::mailbox::Mailbox;
 use crate::spawn::run;
@@ -53,7 +53,7 @@ impl Work for Wait {
 }
 
 /// A driver whose works wait, and for each its flag and what wakes it.
-fn waiting(nodes: usize, park: impl Park + 'static) -> (Driver<Wait>, Vec<(Arc<Flag>, WakeHandle)>) {
+fn waiting(nodes: usize, park: impl Park + 'static) -> (Driver<Boxed<Wait>>, Vec<(Arc<Flag>, WakeHandle)>) {
     let mut driver = Driver::with_clock(Scheduler::with_capacity(nodes), Stopped, park);
     let add = |_| {
         let flag = Arc::new(Flag::new(false));

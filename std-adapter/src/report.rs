@@ -42,11 +42,11 @@ pub struct Report {
 }
 
 impl Report {
-    pub(crate) fn new<W, S: Store<W>, O: Observer>(scheduler: &Scheduler<W, S, O>, end: End) -> Self {
+    pub(crate) fn new<W, S: Store<Work = W>, O: Observer>(scheduler: &Scheduler<S, O>, end: End) -> Self {
         let mut report = Self { end, ..Self::default() };
         for node in scheduler.nodes().filter(|node| node.parent().is_none()) {
             match node.status() {
-                Status::Success => report.succeeded += 1,
+                Status::Success | Status::Skipped => report.succeeded += 1,
                 Status::Failure => report.failed += 1,
                 Status::Aborted | Status::Blocked => report.aborted += 1,
                 _ => {}

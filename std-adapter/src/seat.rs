@@ -1,68 +1,120 @@
-//! Wake sets for schedulers that come and go.
+//! Who hears the wakes of a driver's scheduler.
 //!
-//! A wake set lives for ever, because handles to it may. So sets are made once and used again: a driver takes one as
-//! its *seat* and gives it back in the end. The invariant: *one seat serves one driver at a time*, so what is leaked
-//! is bounded by the most drivers that ever lived at once. A handle that outlived its driver wakes the seat's next
-//! holder, which is harmless: a wake means "look again".
+//! A driver keeps the wake set that its scheduler has: the user's own, or one that an earlier driver gave it. Handles
+//! made before stay good, and what is on its way is not lost. A scheduler without a set gets one from here.
+//!
+//! Who is told of a wake is fixed when a set is made, so sets notify a [`Bell`], and drivers come and go there. The
+//! invariant: *while a driver has a scheduler, it is among those whom the bell of the scheduler's set tells*. Sets live
+//! for ever, because handles to them may. The ones made here are used again when the scheduler that had them is gone, so
+//! what is leaked is bounded by the most schedulers that ever had one at once. A handle that outlived its scheduler wakes
+//! the next one's nodes, which is harmless: a wake means "look again".
 
+use std::any::Any;
+use std::fmt;
 use std::sync::Arc;
 
-use windlass::{Notify, WakeSet};
+use windlass::{Notify, Observer, Scheduler, Store, WakeSet};
 
 use crate::clock::lock;
 use crate::shared::Shared;
 use crate::sync::{Mutex, shared_static};
 
-/// A wake set and the bell that rings when it turns non-empty, held by one driver.
-pub(crate) struct Seat {
-    wakes: &'static WakeSet,
-    bell: &'static Bell,
-}
+/// What a wake set of your own notifies, so that it wakes the [`Driver`](crate::Driver) of its scheduler.
+///
+/// A driver makes a wake set for a scheduler that has none. You need one of your own for handles that are made from
+/// the set itself, and for futures, whose cells belong to a set. The bell tells whichever driver has the scheduler, one
+/// after the other; one bell may serve several sets.
+///
+/// ```
+/// use windlass::{Cx, Outcome, Scheduler, Spec, Work, wake_set};
+/// use windlass_std::{Bell, Driver};
+///
+/// static BELL: Bell = Bell::new();
+/// wake_set!(static WAKES: 16, notify = &BELL);
+///
+/// struct Twice(bool);
+/// impl Work for Twice {
+///     fn on_run(&mut self, _: &mut Cx<'_, Self>) -> Outcome {
+///         if std::mem::replace(&mut self.0, true) { Outcome::Success } else { Outcome::Waiting }
+///     }
+/// }
+///
+/// let mut scheduler = Scheduler::with_capacity(16);
+/// scheduler.set_wakes(&WAKES);
+/// let id = scheduler.add(Spec::work("twice", Twice(false)))?;
+/// let mut driver = Driver::new(scheduler);
+/// let _ = driver.poll();
+/// let handle = WAKES.handle(id).expect("the set is large enough");
+/// std::thread::spawn(move || handle.wake());
+/// assert!(driver.run_until_done().is_success());
+/// # Ok::<(), windlass::Error>(())
+/// ```
+#[derive(Default)]
+pub struct Bell(Mutex<Vec<Arc<Shared>>>);
 
-/// Passes the notification of a wake set on to whoever holds the seat.
-struct Bell(Mutex<Option<Arc<Shared>>>);
+impl Bell {
+    /// A bell that tells nobody yet.
+    #[cfg(not(loom))]
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+}
 
 impl Notify for Bell {
     fn notify(&self) {
-        if let Some(shared) = &*lock(&self.0) {
-            shared.notify();
-        }
+        lock(&self.0).iter().for_each(|shared| shared.notify());
     }
 }
 
-shared_static!(FREE: Mutex<Vec<(&'static WakeSet, &'static Bell)>> = Mutex::new(Vec::new()));
+impl fmt::Debug for Bell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bell({} drivers)", lock(&self.0).len())
+    }
+}
 
-/// A set without a single bit, for schedulers that have left their driver: it never wakes anything.
-#[cfg(not(loom))]
-static NOWHERE: WakeSet = WakeSet::new(&[]);
+/// A driver's place at the bell of its scheduler's wake set.
+pub(crate) struct Seat {
+    /// None if the set is the user's own, and notifies something else, or nothing.
+    bell: Option<&'static Bell>,
+    shared: Arc<Shared>,
+}
+
+shared_static!(SETS: Mutex<Vec<&'static WakeSet>> = Mutex::new(Vec::new()));
 
 impl Seat {
-    /// A free seat for `nodes` nodes, or a new one. Sizes are powers of two, so that there are few kinds.
-    pub(crate) fn take(nodes: usize, shared: Arc<Shared>) -> Self {
-        let size = nodes.max(64).checked_next_power_of_two().unwrap_or(nodes);
-        let mut free = lock(&FREE);
-        let (wakes, bell) = match free.iter().position(|(wakes, _)| wakes.capacity() == size) {
-            Some(at) => free.swap_remove(at),
-            None => {
-                let bell: &'static Bell = Box::leak(Box::new(Bell(Mutex::new(None))));
-                (WakeSet::leaked(size, Some(bell)), bell)
-            }
-        };
-        drop(free);
-        *lock(&bell.0) = Some(shared);
-        Self { wakes, bell }
+    /// Takes a place at the bell of the scheduler's set. Gives it a set if it has none.
+    pub(crate) fn take<S: Store, O: Observer>(scheduler: &mut Scheduler<S, O>, shared: Arc<Shared>) -> Self {
+        let wakes = scheduler.wakes().unwrap_or_else(|| provide(scheduler));
+        let bell =
+            wakes.notifier().and_then(|notifier| (notifier as &'static dyn Any).downcast_ref::<Bell>());
+        if let Some(bell) = bell {
+            lock(&bell.0).push(Arc::clone(&shared));
+        }
+        Self { bell, shared }
     }
 
-    pub(crate) const fn wakes(&self) -> &'static WakeSet {
-        self.wakes
+    /// Whether a wake ends the driver's sleep.
+    pub(crate) const fn is_told(&self) -> bool {
+        self.bell.is_some()
     }
+}
 
-    pub(crate) fn nowhere() -> &'static WakeSet {
-        #[cfg(loom)]
-        return WakeSet::leaked(0, None);
-        #[cfg(not(loom))]
-        &NOWHERE
-    }
+/// Gives the scheduler a set that no other has, or a new one. Sizes are powers of two, so that there are few kinds.
+fn provide<S: Store, O: Observer>(scheduler: &mut Scheduler<S, O>) -> &'static WakeSet {
+    let nodes = scheduler.capacity();
+    let size = nodes.max(64).checked_next_power_of_two().unwrap_or(nodes);
+    let mut sets = lock(&SETS);
+    let spare = sets.iter().copied().find(|set| set.capacity() == size && !set.is_held());
+    let wakes = spare.unwrap_or_else(|| {
+        let bell: &'static Bell = Box::leak(Box::default());
+        let wakes = WakeSet::leaked(size, Some(bell));
+        sets.push(wakes);
+        wakes
+    });
+    // Under the lock: from here on it is held.
+    scheduler.set_wakes(wakes);
+    wakes
 }
 
 impl Drop for Seat {
@@ -72,22 +124,24 @@ impl Drop for Seat {
         if std::thread::panicking() {
             return;
         }
+        let Some(bell) = self.bell else { return };
+        let mut drivers = lock(&bell.0);
+        let place = drivers.iter().position(|shared| Arc::ptr_eq(shared, &self.shared));
+        let left = place.map(|place| drivers.swap_remove(place));
         // The last reference may go here; not under the lock.
-        let shared = lock(&self.bell.0).take();
-        drop(shared);
-        lock(&FREE).push((self.wakes, self.bell));
+        drop((drivers, left));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use windlass::{Cx, DynWork, Next, Outcome, Scheduler, Spec, State, Work};
+    use windlass::{Boxed, Cx, DynWork, Next, Outcome, Scheduler, Spec, State, Work};
 
     use super::*;
     use crate::Driver;
 
     struct Wait(u32);
-    impl<W> Work<(), W> for Wait {
+    impl<W> Work<W, ()> for Wait {
         fn on_run(&mut self, _: &mut Cx<'_, W>) -> Outcome {
             if self.0 == 0 {
                 return Outcome::Success;
@@ -97,7 +151,7 @@ mod tests {
         }
     }
 
-    fn waiting(capacity: usize, nodes: usize, waits: u32) -> (Driver<DynWork>, windlass::WakeHandle) {
+    fn waiting(capacity: usize, nodes: usize, waits: u32) -> (Driver<Boxed<DynWork>>, windlass::WakeHandle) {
         let mut driver = Driver::new(Scheduler::with_capacity(capacity));
         let add = |_| driver.scheduler_mut().add(Spec::work("wait", DynWork::new(Wait(waits))));
         let last = (0..nodes).map(add).last().and_then(Result::ok);
@@ -140,9 +194,16 @@ mod tests {
     #[test]
     fn drivers_one_after_the_other_make_one_set_and_drivers_side_by_side_make_one_each() {
         const SIZE: usize = 1 << 14; // no other test's
-        let free = || lock(&FREE).iter().filter(|(wakes, _)| wakes.capacity() == SIZE).count();
+        let free = || lock(&SETS).iter().filter(|set| set.capacity() == SIZE && !set.is_held()).count();
         for _ in 0..100 {
             drop(waiting(SIZE, 1, 1));
+        }
+        assert_eq!(free(), 1);
+        // A scheduler that has left its driver keeps its set for as long as it lives, and no longer.
+        for _ in 0..100 {
+            let scheduler = waiting(SIZE, 1, 1).0.into_scheduler();
+            assert_eq!(free(), 0);
+            drop(scheduler);
         }
         assert_eq!(free(), 1);
         let many: Vec<_> = (0..5).map(|_| waiting(SIZE, 1, 1)).collect();

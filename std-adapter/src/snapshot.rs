@@ -3,17 +3,17 @@
 use std::fmt;
 
 use windlass::{
-    Cause, Children, Failure, Instant, Kind, Metrics, Next, NodeId, NodeView, Observer, Scheduler, State,
-    Status, Store,
+    AbortCause, Children, Failure, Instant, Kind, Metrics, Next, NodeId, NodeView, Observer, Scheduler,
+    State, Status, Store,
 };
 
 /// A copy of everything there is to see of a scheduler.
 ///
 /// ```
-/// use windlass::{DynWork, Instant, Scheduler, Spec, State};
+/// use windlass::{Boxed, DynWork, Instant, Scheduler, Spec, State};
 /// use windlass_std::Snapshot;
 ///
-/// let mut scheduler: Scheduler<DynWork, _> = Scheduler::with_capacity(8);
+/// let mut scheduler = Scheduler::<Boxed<DynWork>>::with_capacity(8);
 /// let job = scheduler.add(Spec::sequence("job"))?;
 /// let before = Snapshot::of(&scheduler, Instant::ZERO);
 /// let _ = scheduler.poll_work(Instant::ZERO);
@@ -60,7 +60,7 @@ pub struct NodeSnapshot {
     /// Why it, or its last attempt, failed.
     pub failure: Option<Failure>,
     /// Why it is being aborted or was.
-    pub abort_cause: Option<Cause>,
+    pub abort_cause: Option<AbortCause>,
     /// Whether it did not finish its abort in time.
     pub forced: bool,
     /// Whether it is paused itself.
@@ -75,14 +75,14 @@ pub struct NodeSnapshot {
 
 impl Snapshot {
     /// Copies what there is to see, with `now` for what the texts say of times. Cost: a few texts for each node.
-    pub fn of<W, S: Store<W>, O: Observer>(scheduler: &Scheduler<W, S, O>, now: Instant) -> Self {
-        let view = scheduler.view().as_of(now);
+    pub fn of<W, S: Store<Work = W>, O: Observer>(scheduler: &Scheduler<S, O>, now: Instant) -> Self {
+        let view = scheduler.view();
         Self {
             at: now,
             next: scheduler.next(),
             metrics: scheduler.metrics(),
-            nodes: view.nodes().map(|node| NodeSnapshot::of(&node)).collect(),
-            tree: view.tree().to_string(),
+            nodes: view.nodes().map(|node| NodeSnapshot::of(&node, now)).collect(),
+            tree: view.tree(now).to_string(),
         }
     }
 
@@ -96,7 +96,7 @@ impl Snapshot {
 impl NodeSnapshot {
     /// Copies what there is to see of a node.
     #[must_use]
-    pub fn of(node: &NodeView<'_>) -> Self {
+    pub fn of(node: &NodeView<'_>, now: Instant) -> Self {
         Self {
             id: node.id(),
             parent: node.parent().map(|parent| parent.id()),
@@ -112,7 +112,7 @@ impl NodeSnapshot {
             paused: node.is_paused(),
             children: node.child_counts(),
             deadline: node.deadline(),
-            explain: node.explain().to_string(),
+            explain: node.explain(now).to_string(),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass::{Boxed, Observer, Scheduler, Store, Work};
+use windlass::{Observer, Scheduler, Store, Work};
 
 use crate::driver::{Driver, Step};
 use crate::handle::Handle;
@@ -24,25 +24,24 @@ const DRAIN_ON_DROP: Duration = Duration::from_secs(10);
 /// A thread that runs a scheduler.
 ///
 /// Dropping it shuts the scheduler down, with ten seconds for the aborts, and waits for the thread.
-pub struct Thread<W, S = Boxed<W>, O = (), A = ()>
+pub struct Thread<S, O = (), A = ()>
 where
-    W: Send + 'static,
-    S: Store<W> + 'static,
+    S: Store<Work: Send + 'static> + 'static,
     O: Observer + 'static,
 {
-    handle: Handle<W, S, O>,
-    thread: Option<JoinHandle<Finished<W, S, O, A>>>,
+    handle: Handle<S, O>,
+    thread: Option<JoinHandle<Finished<S, O, A>>>,
 }
 
 /// What a thread gives back when it has ended.
 #[non_exhaustive]
-pub struct Finished<W, S = Boxed<W>, O = (), A = ()>
+pub struct Finished<S, O = (), A = ()>
 where
-    S: Store<W>,
+    S: Store,
     O: Observer,
 {
     /// The scheduler, with all nodes as they ended.
-    pub scheduler: Scheduler<W, S, O>,
+    pub scheduler: Scheduler<S, O>,
     /// The application.
     pub app: A,
     /// How it ended.
@@ -53,16 +52,15 @@ where
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// It panicked, not in a work but in an observer, in the drop of a work, or in a callback; this is what it said.
+    /// It panicked, not in a work but in an observer; this is what it said.
     Panicked(String),
     /// The caller is that very thread.
     OwnThread,
 }
 
-impl<W, S, O> Driver<W, S, O>
+impl<S, O> Driver<S, O>
 where
-    W: Send + 'static,
-    S: Store<W> + Send + 'static,
+    S: Store<Work: Send + 'static> + Send + 'static,
     O: Observer + Send + 'static,
 {
     /// Runs the scheduler on a new thread until every node has ended, or it is shut down.
@@ -75,7 +73,7 @@ where
     /// use windlass_std::Driver;
     ///
     /// struct Count;
-    /// impl Work<u32> for Count {
+    /// impl Work<Self, u32> for Count {
     ///     fn on_run(&mut self, cx: &mut Cx<'_, Self, u32>) -> Outcome {
     ///         *cx.app() += 1;
     ///         Outcome::Success
@@ -89,9 +87,9 @@ where
     /// assert!(finished.report.is_success());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn spawn<A>(self, app: A) -> io::Result<Thread<W, S, O, A>>
+    pub fn spawn<A>(self, app: A) -> io::Result<Thread<S, O, A>>
     where
-        W: Work<A, W>,
+        S::Work: Work<S::Work, A>,
         A: Send + 'static,
     {
         self.start(app, false)
@@ -105,17 +103,17 @@ where
     ///
     /// ```
     /// use std::time::Duration;
-    /// use windlass::{Cx, Outcome, Scheduler, SendWork, Spec, State, Work};
+    /// use windlass::{Boxed, Cx, Outcome, Scheduler, SendWork, Spec, State, Work};
     /// use windlass_std::Driver;
     ///
     /// struct Answer;
-    /// impl<W> Work<(), W> for Answer {
+    /// impl<W> Work<W, ()> for Answer {
     ///     fn on_run(&mut self, _: &mut Cx<'_, W>) -> Outcome {
     ///         Outcome::Success
     ///     }
     /// }
     ///
-    /// let scheduler: Scheduler<SendWork, _> = Scheduler::with_capacity(100);
+    /// let scheduler = Scheduler::<Boxed<SendWork>>::with_capacity(100);
     /// let server = Driver::new(scheduler).serve(())?;
     /// let handle = server.handle();
     /// let id = handle.add(Spec::work("answer", SendWork::new(Answer)))?;
@@ -125,17 +123,17 @@ where
     /// assert!(handle.metrics().is_err()); // the thread has ended
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn serve<A>(self, app: A) -> io::Result<Thread<W, S, O, A>>
+    pub fn serve<A>(self, app: A) -> io::Result<Thread<S, O, A>>
     where
-        W: Work<A, W>,
+        S::Work: Work<S::Work, A>,
         A: Send + 'static,
     {
         self.start(app, true)
     }
 
-    fn start<A>(self, app: A, stay: bool) -> io::Result<Thread<W, S, O, A>>
+    fn start<A>(self, app: A, stay: bool) -> io::Result<Thread<S, O, A>>
     where
-        W: Work<A, W>,
+        S::Work: Work<S::Work, A>,
         A: Send + 'static,
     {
         let mailbox = Mailbox::new(Arc::clone(self.shared()));
@@ -151,23 +149,23 @@ where
 }
 
 /// Closes the mailbox however the thread ends.
-pub(crate) struct Closing<'a, W, S, O>(pub &'a Mailbox<W, S, O>);
+pub(crate) struct Closing<'a, S, O>(pub &'a Mailbox<S, O>);
 
-impl<W, S, O> Drop for Closing<'_, W, S, O> {
+impl<S, O> Drop for Closing<'_, S, O> {
     fn drop(&mut self) {
         self.0.close();
     }
 }
 
-pub(crate) fn run<W, S, O, A>(
-    mut driver: Driver<W, S, O>,
+pub(crate) fn run<S, O, A>(
+    mut driver: Driver<S, O>,
     mut app: A,
-    mailbox: &Mailbox<W, S, O>,
+    mailbox: &Mailbox<S, O>,
     stay: bool,
-) -> Finished<W, S, O, A>
+) -> Finished<S, O, A>
 where
-    W: Work<A, W>,
-    S: Store<W>,
+    S::Work: Work<S::Work, A>,
+    S: Store,
     O: Observer,
 {
     let mut waiters = Vec::new();
@@ -180,27 +178,26 @@ where
                 command(Ok(Desk { scheduler, now, waiters }));
             }
         }
-        settle(&mut waiters, driver.scheduler());
+        settle(&mut waiters, driver.scheduler(), driver.now());
         if matches!(driver.step(&mut app, None, stay), Step::Over) {
             break;
         }
     }
     // Those who come too late hear so before the report is made, and those who wait hear how it ended.
     mailbox.close();
-    settle(&mut waiters, driver.scheduler());
+    settle(&mut waiters, driver.scheduler(), driver.now());
     let report = driver.report();
     Finished { scheduler: driver.into_scheduler(), app, report }
 }
 
-impl<W, S, O, A> Thread<W, S, O, A>
+impl<S, O, A> Thread<S, O, A>
 where
-    W: Send + 'static,
-    S: Store<W> + 'static,
+    S: Store<Work: Send + 'static> + 'static,
     O: Observer + 'static,
 {
     /// What reaches the scheduler from any thread.
     #[must_use]
-    pub fn handle(&self) -> Handle<W, S, O> {
+    pub fn handle(&self) -> Handle<S, O> {
         self.handle.clone()
     }
 
@@ -208,7 +205,7 @@ where
     ///
     /// # Errors
     /// [`JoinError`].
-    pub fn join(mut self) -> Result<Finished<W, S, O, A>, JoinError> {
+    pub fn join(mut self) -> Result<Finished<S, O, A>, JoinError> {
         self.wait()
     }
 
@@ -216,12 +213,12 @@ where
     ///
     /// # Errors
     /// [`JoinError`].
-    pub fn shutdown(mut self, drain: Duration) -> Result<Finished<W, S, O, A>, JoinError> {
+    pub fn shutdown(mut self, drain: Duration) -> Result<Finished<S, O, A>, JoinError> {
         self.handle.shutdown(drain);
         self.wait()
     }
 
-    fn wait(&mut self) -> Result<Finished<W, S, O, A>, JoinError> {
+    fn wait(&mut self) -> Result<Finished<S, O, A>, JoinError> {
         match self.thread.take() {
             Some(thread) if thread.thread().id() != thread::current().id() => {
                 thread.join().map_err(|payload| {
@@ -235,10 +232,9 @@ where
     }
 }
 
-impl<W, S, O, A> Drop for Thread<W, S, O, A>
+impl<S, O, A> Drop for Thread<S, O, A>
 where
-    W: Send + 'static,
-    S: Store<W> + 'static,
+    S: Store<Work: Send + 'static> + 'static,
     O: Observer + 'static,
 {
     fn drop(&mut self) {
@@ -250,10 +246,9 @@ where
     }
 }
 
-impl<W, S, O, A> fmt::Debug for Thread<W, S, O, A>
+impl<S, O, A> fmt::Debug for Thread<S, O, A>
 where
-    W: Send + 'static,
-    S: Store<W> + 'static,
+    S: Store<Work: Send + 'static> + 'static,
     O: Observer + 'static,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -261,7 +256,7 @@ where
     }
 }
 
-impl<W, S: Store<W>, O: Observer, A> fmt::Debug for Finished<W, S, O, A> {
+impl<S: Store, O: Observer, A> fmt::Debug for Finished<S, O, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Finished({})", self.report)
     }

@@ -7,24 +7,24 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::time::Duration;
 
-use common::{Do, bounded};
+use common::{Do, World, bounded};
 use windlass::{Boxed, Cx, DynWork, Instant, Next, Outcome, Reason, Retry, Scheduler, Spec, State, Work};
-use windlass_std::{Blocking, CancelToken, Driver, Failed, Pool};
+use windlass_std::{Blocking, CancelToken, Clock, Driver, Failed, Pool, Signal};
 
 type App = Vec<u32>;
 type Leaf = DynWork<App>;
 
 const NO: Reason = Reason::new("no");
 
-fn driver() -> Driver<Leaf> {
+fn driver() -> Driver<Boxed<Leaf>> {
     alone(64)
 }
 
 /// A driver with a table of a size of its own, so that its wake set was never another test's: no late wake of theirs
 /// is counted here.
-fn alone(capacity: usize) -> Driver<Leaf> {
+fn alone(capacity: usize) -> Driver<Boxed<Leaf>> {
     bounded();
-    Driver::new(Scheduler::<Leaf, Boxed<Leaf>>::with_capacity(capacity))
+    Driver::new(Scheduler::<Boxed<Leaf>>::with_capacity(capacity))
 }
 
 fn quick(retry: Retry) -> Retry {
@@ -93,7 +93,7 @@ fn a_closure_may_say_how_its_failure_is_meant() {
         match calls.fetch_add(1, Ordering::SeqCst) {
             0 => Err(Failed::RetryAfter(Duration::ZERO, NO)),
             1 => Err(NO.into()),
-            _ => Err(Failed::Fatal(NO.code(2))),
+            _ => Err(Failed::Fatal(NO.with_code(2))),
         }
     });
     let mut driver = driver();
@@ -101,7 +101,7 @@ fn a_closure_may_say_how_its_failure_is_meant() {
     let id = driver.scheduler_mut().add(spec).unwrap();
     assert_eq!(driver.run_until_done_with(&mut App::new()).failed, 1);
     assert_eq!(count.load(Ordering::SeqCst), 3);
-    assert_eq!(driver.scheduler().node(id).unwrap().failure().unwrap().reason, NO.code(2));
+    assert_eq!(driver.scheduler().node(id).unwrap().failure().unwrap().reason, NO.with_code(2));
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_panic_is_a_failure_for_good_and_its_message_can_be_read() {
     let node = driver.scheduler().node(id).unwrap();
     assert_eq!((node.failure().unwrap().reason, node.attempt()), (Reason::PANICKED, 1));
     assert_eq!(
-        driver.scheduler().described_tree::<App>().to_string(),
+        driver.scheduler().described_tree::<App>(Instant::ZERO).to_string(),
         "└─ ✘ leaf: failed: panicked; panicked: no such luck\n"
     );
 }
@@ -256,6 +256,93 @@ fn a_retry_after_a_timeout_waits_for_the_run_before() {
     assert!(app[0] >= 2, "the value of a run that was in time: {app:?}");
 }
 
+const LIMIT: Duration = Duration::from_millis(100);
+
+/// A driver whose time is the test's, and whose sleep is real: jobs of real threads end it.
+fn driver_at(world: &Arc<World>, capacity: usize) -> Driver<Boxed<Leaf>> {
+    bounded();
+    let scheduler = Scheduler::<Boxed<Leaf>>::with_capacity(capacity);
+    Driver::with_clock(scheduler, Arc::clone(world), Signal::default())
+}
+
+fn tree(driver: &Driver<Boxed<Leaf>>) -> String {
+    driver.scheduler().described_tree::<App>(driver.now()).to_string()
+}
+
+#[test]
+fn a_timeout_counts_from_when_the_closure_starts_on_a_thread() {
+    let pool = Pool::new(1, 0).unwrap();
+    let (busy, gate) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
+    let (hold, pass) = (Arc::clone(&busy), Arc::clone(&gate));
+    let _busy = pool.spawn(None, move |_| hold.pass()).unwrap();
+    let (started, has_started) = mpsc::channel();
+    let started = Mutex::new(started);
+    let leaf = Blocking::new(pool.spawner(), move |_| -> Result<u32, Reason> {
+        started.lock().unwrap().send(()).unwrap();
+        pass.pass();
+        Ok(7)
+    })
+    .deliver(|app: &mut App, n| app.push(n));
+    let (world, mut app) = (World::new(), App::new());
+    let mut driver = driver_at(&world, 700);
+    let spec = Spec::work("leaf", DynWork::new(leaf)).timeout(LIMIT).retry(quick(Retry::times(3)));
+    driver.scheduler_mut().add(spec).unwrap();
+
+    // The only thread is busy for far longer than the timeout: there is no deadline, and this is still the first attempt.
+    for _ in 0..10 {
+        assert_eq!(driver.poll_with(&mut app), Next::OnWake);
+        assert_eq!(tree(&driver), "└─ … leaf: waiting to be woken; waiting for a thread\n");
+        world.advance(LIMIT);
+    }
+    busy.open();
+    has_started.recv().unwrap();
+    assert_eq!(driver.poll_with(&mut app), Next::At(world.now() + LIMIT), "counted from the start");
+    assert!(tree(&driver).ends_with("; in the pool\n"), "{}", tree(&driver));
+    gate.open();
+    let report = driver.run_until_done_with(&mut app);
+    assert!(report.is_success(), "{report}");
+    assert_eq!((app, tree(&driver)), (vec![7], "└─ ✔ leaf: succeeded\n".to_owned()));
+    // It started, its closure began, its closure ended.
+    assert_eq!(driver.scheduler().metrics().cranks, 3);
+}
+
+#[test]
+fn a_timeout_of_a_closure_that_runs_is_kept_and_the_wait_for_its_end_is_no_attempt() {
+    let pool = Pool::new(1, 0).unwrap();
+    let gate = Arc::new(Gate::default());
+    let pass = Arc::clone(&gate);
+    let (started, has_started) = mpsc::channel();
+    let started = Mutex::new(started);
+    let leaf = Blocking::new(pool.spawner(), move |_| -> Result<u32, Reason> {
+        started.lock().unwrap().send(()).unwrap();
+        pass.pass();
+        Ok(7)
+    });
+    let (world, mut app) = (World::new(), App::new());
+    let mut driver = driver_at(&world, 701);
+    let spec = Spec::work("leaf", DynWork::new(leaf)).timeout(LIMIT).retry(quick(Retry::times(1)));
+    let id = driver.scheduler_mut().add(spec).unwrap();
+
+    let _ = driver.poll_with(&mut app);
+    has_started.recv().unwrap();
+    assert_eq!(driver.poll_with(&mut app), Next::At(world.now() + LIMIT));
+    world.advance(LIMIT);
+    let _ = driver.poll_with(&mut app);
+    let failure = driver.scheduler().node(id).unwrap().failure().unwrap();
+    assert_eq!(failure.reason, Reason::TIMEOUT);
+    // The second and last attempt does not begin to count before the first run has returned.
+    for _ in 0..10 {
+        assert_eq!(driver.poll_with(&mut app), Next::OnWake);
+        assert!(tree(&driver).ends_with("; the run before is still in the pool\n"), "{}", tree(&driver));
+        world.advance(LIMIT);
+    }
+    gate.open();
+    let report = driver.run_until_done_with(&mut app);
+    assert!(report.is_success(), "{report}");
+    assert_eq!(driver.scheduler().node(id).unwrap().attempt(), 2);
+    assert_eq!(has_started.try_iter().count(), 1, "one closure an attempt");
+}
+
 #[test]
 fn without_its_pool_a_leaf_fails() {
     let pool = Pool::new(1, 0).unwrap();
@@ -290,7 +377,7 @@ fn without_its_pool_a_leaf_fails() {
 #[test]
 fn without_a_driver_a_leaf_says_what_it_misses() {
     let pool = Pool::new(1, 0).unwrap();
-    let mut scheduler: Scheduler<DynWork, _> = Scheduler::with_capacity(1);
+    let mut scheduler: Scheduler<Boxed<DynWork>> = Scheduler::with_capacity(1);
     let leaf = Blocking::new(pool.spawner(), |_| -> Result<(), Reason> { Ok(()) });
     let id = scheduler.add(Spec::work("leaf", DynWork::new(leaf))).unwrap();
     assert_eq!(scheduler.poll_work(Instant::ZERO), Next::Done);

@@ -345,3 +345,30 @@ fn an_id_that_the_audit_has_no_slot_for_is_reported() {
     });
     assert_eq!((runs[9], kinds), (1, vec![Kind::UnknownId]));
 }
+
+/// Counts how often its workers have found nothing.
+struct Idlers(Arc<AtomicU64>);
+
+impl Tasks for Idlers {
+    fn run(&self, _: u64, _: &Worker) -> Ran {
+        Ran::Done
+    }
+
+    fn idle(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_worker_says_that_it_has_found_nothing_before_it_sleeps() {
+    let idle = Arc::new(AtomicU64::new(0));
+    let crew: Crew = Crew::start(&Options::new(1), Idlers(Arc::clone(&idle))).expect("threads");
+    for id in 0..3 {
+        while crew.parks() == id {
+            std::thread::yield_now();
+        }
+        let parks = crew.parks();
+        assert!(idle.load(Ordering::SeqCst) >= parks);
+        crew.put(id);
+    }
+}

@@ -4,23 +4,26 @@
 
 mod common;
 
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{Do, World, says};
 use windlass::{
-    Abort, Boxed, Cx, DynWork, Instant, Next, NodeId, Outcome, Reason, Retry, Scheduler, Spec, State, Work,
+    AbortStep, Boxed, Cx, DynWork, Instant, Jitter, Next, NodeId, Outcome, Reason, Retry, Scheduler, Spec,
+    State, Work,
 };
-use windlass_std::{Clock, Driver, End};
+use windlass_std::{Clock, Driver, End, Stop};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
 
-fn table() -> Scheduler<DynWork, Boxed<DynWork>> {
+fn table() -> Scheduler<Boxed<DynWork>> {
     Scheduler::with_capacity(16)
 }
 
-fn drive(world: &Arc<World>, scheduler: Scheduler<DynWork, Boxed<DynWork>>) -> Driver<DynWork> {
+fn drive(world: &Arc<World>, scheduler: Scheduler<Boxed<DynWork>>) -> Driver<Boxed<DynWork>> {
     Driver::with_clock(scheduler, Arc::clone(world), Arc::clone(world))
 }
 
@@ -29,7 +32,7 @@ fn work(run: impl FnMut(&mut Cx<'_, DynWork>) -> Outcome + Send + 'static) -> Dy
 }
 
 /// A driver with one node that waits, the node, and the handle that wakes it.
-fn waiting(world: &Arc<World>) -> (Driver<DynWork>, NodeId, windlass::WakeHandle) {
+fn waiting(world: &Arc<World>) -> (Driver<Boxed<DynWork>>, NodeId, windlass::WakeHandle) {
     let mut driver = drive(world, table());
     let spec = Spec::work("waits", DynWork::new(says([Outcome::Waiting])));
     let id = driver.scheduler_mut().add(spec).unwrap();
@@ -49,7 +52,7 @@ fn an_empty_scheduler_is_done_without_a_poll() {
 fn each_deadline_costs_one_sleep_and_one_poll() {
     let world = World::new();
     let mut scheduler = table();
-    let naps = [1, 2, 3].map(|n| Outcome::Sleep(SECOND * n));
+    let naps = [1, 2, 3].map(|n| Outcome::WaitFor(SECOND * n));
     scheduler.add(Spec::work("naps", DynWork::new(says(naps)))).unwrap();
     let mut driver = drive(&world, scheduler);
     assert!(driver.run_until_done().is_success());
@@ -85,24 +88,24 @@ fn sleeps_that_end_for_nothing_cost_no_poll() {
 fn a_wake_that_was_polled_for_already_costs_no_second_poll() {
     let world = World::new();
     let mut scheduler = table();
-    // The wake comes while the node runs: it is notified, and drained by the next poll; the notification is still
-    // pending after that.
+    // The wake comes while the node runs: it is notified, and heard by the same poll after the crank; the notification is
+    // still pending after that.
     let mut step = 0;
     let run = move |cx: &mut Cx<'_, DynWork>| {
         step += 1;
         match step {
             1 => {
-                cx.wake_handle().unwrap().wake();
+                cx.own_wake_handle().unwrap().wake();
                 Outcome::Waiting
             }
-            2 => Outcome::Sleep(SECOND),
+            2 => Outcome::WaitFor(SECOND),
             _ => Outcome::Success,
         }
     };
     scheduler.add(Spec::work("self", work(run))).unwrap();
     let mut driver = drive(&world, scheduler);
     assert!(driver.run_until_done().is_success());
-    assert_eq!(driver.stats().polls, 3);
+    assert_eq!(driver.stats().polls, 2);
     assert_eq!(world.limits(), [Some(SECOND); 2]); // the first was ended by the old notification
 }
 
@@ -111,7 +114,7 @@ fn a_deadline_at_the_end_of_time_is_slept_towards_in_pieces() {
     for far in [Duration::from_micros(u64::MAX - 1), Duration::from_secs(u64::MAX / 2_000_000)] {
         let world = World::new();
         let mut scheduler = table();
-        let id = scheduler.add(Spec::work("far", DynWork::new(says([Outcome::Sleep(far)])))).unwrap();
+        let id = scheduler.add(Spec::work("far", DynWork::new(says([Outcome::WaitFor(far)])))).unwrap();
         let mut driver = drive(&world, scheduler);
         let handle = driver.scheduler_mut().wake_handle(id).unwrap();
         for _ in 0..1_000 {
@@ -129,7 +132,7 @@ fn a_deadline_at_the_end_of_time_is_slept_towards_in_pieces() {
 fn a_sleep_without_end_waits_for_a_wake() {
     let world = World::new();
     let mut scheduler = table();
-    let spec = Spec::work("for ever", DynWork::new(says([Outcome::Sleep(Duration::MAX)])));
+    let spec = Spec::work("for ever", DynWork::new(says([Outcome::WaitFor(Duration::MAX)])));
     let id = scheduler.add(spec).unwrap();
     let mut driver = drive(&world, scheduler);
     let handle = driver.scheduler_mut().wake_handle(id).unwrap();
@@ -155,7 +158,7 @@ fn a_clock_that_goes_back_delays_and_nothing_else() {
     let world = World::new();
     world.set(Instant::from_secs(100));
     let mut scheduler = table();
-    let id = scheduler.add(Spec::work("nap", DynWork::new(says([Outcome::Sleep(SECOND)])))).unwrap();
+    let id = scheduler.add(Spec::work("nap", DynWork::new(says([Outcome::WaitFor(SECOND)])))).unwrap();
     let mut driver = drive(&world, scheduler);
     world.at_park(|world| {
         world.set(Instant::from_secs(50));
@@ -172,7 +175,7 @@ fn a_clock_that_goes_back_delays_and_nothing_else() {
 fn a_run_ends_at_its_deadline_and_the_next_goes_on() {
     let world = World::new();
     let mut scheduler = table();
-    let id = scheduler.add(Spec::work("nap", DynWork::new(says([Outcome::Sleep(10 * SECOND)])))).unwrap();
+    let id = scheduler.add(Spec::work("nap", DynWork::new(says([Outcome::WaitFor(10 * SECOND)])))).unwrap();
     let mut driver = drive(&world, scheduler);
     let due = Next::At(Instant::from_secs(10));
     assert_eq!(driver.run_until(Instant::from_secs(4)), due);
@@ -201,7 +204,50 @@ fn a_run_ends_at_its_deadline_though_there_is_always_more() {
     assert_eq!(driver.run_until(Instant::from_millis(100)), Next::Now);
     assert_eq!(world.now(), Instant::from_millis(100));
     assert_eq!(driver.scheduler().state(id), Ok(State::Running));
-    assert_eq!((driver.stats().polls, driver.stats().parks), (10, 0));
+    // Each crank takes as long as a poll may.
+    assert_eq!((driver.stats().polls, driver.stats().parks), (100, 0));
+}
+
+/// Fifty works of 4 ms a crank, one of which asks for a stop within 500 ms: it is heard after the crank that is going on, those that have started are told, and
+/// nothing is ended by force.
+#[test]
+fn a_request_to_stop_is_heard_between_slow_cranks() {
+    #[derive(Default)]
+    struct Counts {
+        runs: AtomicU32,
+        runs_after: AtomicU32,
+        told: AtomicU32,
+        stop: Mutex<Option<Stop>>,
+    }
+    struct Busy(Arc<World>, Arc<Counts>);
+    impl<W> Work<W> for Busy {
+        fn on_run(&mut self, _: &mut Cx<'_, W>) -> Outcome {
+            let Self(world, counts) = self;
+            world.advance(Duration::from_millis(4));
+            let asked = counts.stop.lock().unwrap().is_none();
+            counts.runs_after.fetch_add(u32::from(asked), Ordering::Relaxed);
+            if counts.runs.fetch_add(1, Ordering::Relaxed) == 20 {
+                counts.stop.lock().unwrap().take().unwrap().shutdown(Duration::from_millis(500));
+            }
+            Outcome::Running
+        }
+
+        fn on_abort(&mut self, _: &mut Cx<'_, W>) -> AbortStep {
+            self.1.told.fetch_add(1, Ordering::Relaxed);
+            AbortStep::Done
+        }
+    }
+    let (world, counts) = (World::new(), Arc::new(Counts::default()));
+    let mut scheduler = Scheduler::with_capacity(50);
+    for _ in 0..50 {
+        let busy = Busy(Arc::clone(&world), Arc::clone(&counts));
+        scheduler.add(Spec::work("busy", DynWork::new(busy))).unwrap();
+    }
+    let mut driver = drive(&world, scheduler);
+    *counts.stop.lock().unwrap() = Some(driver.stop());
+    let report = driver.run_until_done();
+    assert_eq!((report.aborted, report.forced.len()), (50, 0));
+    assert_eq!((counts.told.load(Ordering::Relaxed), counts.runs_after.load(Ordering::Relaxed)), (21, 0));
 }
 
 #[test]
@@ -217,7 +263,7 @@ fn a_single_poll_never_sleeps() {
 
 #[test]
 fn works_reach_the_application() {
-    let mut scheduler: Scheduler<DynWork<Vec<u32>>, _> = Scheduler::with_capacity(4);
+    let mut scheduler: Scheduler<_> = Scheduler::with_capacity(4);
     for n in 1..=3 {
         let push = Do::new(move |cx: &mut Cx<'_, DynWork<Vec<u32>>, Vec<u32>>| {
             cx.app().push(n);
@@ -241,7 +287,7 @@ fn a_stop_reaches_a_sleeping_driver_and_abort_hooks_run() {
     let count = Arc::clone(&cleaned);
     let clean = Do::new(|_| Outcome::Waiting).on_abort(move |_| {
         *count.lock().unwrap() += 1;
-        if *count.lock().unwrap() < 3 { Abort::Sleep(SECOND) } else { Abort::Done }
+        if *count.lock().unwrap() < 3 { AbortStep::WaitFor(SECOND) } else { AbortStep::Done }
     });
     scheduler.add(Spec::work("clean", DynWork::new(clean))).unwrap();
     let mut driver = drive(&world, scheduler);
@@ -256,7 +302,7 @@ fn a_stop_reaches_a_sleeping_driver_and_abort_hooks_run() {
 
 #[test]
 fn a_work_that_never_finishes_its_abort_is_ended_by_force_and_named() {
-    for answer in [Abort::Again, Abort::Wake, Abort::Sleep(HOUR)] {
+    for answer in [AbortStep::Running, AbortStep::Waiting, AbortStep::WaitFor(HOUR)] {
         let world = World::new();
         world.set(Instant::from_secs(5));
         let mut scheduler = table();
@@ -283,8 +329,8 @@ fn a_work_that_never_finishes_its_abort_is_ended_by_force_and_named() {
 fn a_drain_is_counted_from_the_request_and_not_from_the_last_poll() {
     let world = World::new();
     let mut scheduler = table();
-    let polite = Do::new(|_| Outcome::Waiting).on_abort(|_| Abort::Done);
-    scheduler.add(Spec::work("polite", DynWork::new(polite)).drain(SECOND)).unwrap();
+    let polite = Do::new(|_| Outcome::Waiting).on_abort(|_| AbortStep::Done);
+    scheduler.add(Spec::work("polite", DynWork::new(polite)).cleanup_timeout(SECOND)).unwrap();
     let mut driver = drive(&world, scheduler);
     let stop = driver.stop();
     // Idle for a day; the node's own second of drain begins when it is asked, so its hook is called.
@@ -323,6 +369,63 @@ fn retries_wait_on_the_clock() {
     assert_eq!(world.limits(), [Some(SECOND), Some(10 * SECOND)]);
 }
 
+/// When a node retries that has failed at once.
+fn first_retry(seed: Option<u64>) -> Instant {
+    let world = World::new();
+    let mut scheduler = table();
+    if let Some(seed) = seed {
+        scheduler.set_seed(seed);
+    }
+    let failing = says([Outcome::Failure(Reason::new("no"))]);
+    let retry = Retry::ONCE.exponential(HOUR, 1, HOUR).jitter(Jitter::Full);
+    scheduler.add(Spec::work("again", DynWork::new(failing)).retry(retry)).unwrap();
+    let mut driver = drive(&world, scheduler);
+    match driver.poll() {
+        Next::At(at) => at,
+        next => panic!("it waits for its retry: {next:?}"),
+    }
+}
+
+/// Runs this test program again, which only says when it would retry.
+fn first_retry_of_another_process() -> String {
+    let program = std::env::current_exe().unwrap();
+    let args = ["--exact", "two_processes_do_not_retry_at_the_same_time", "--nocapture"];
+    let output = std::process::Command::new(program).args(args).env("SAY_FIRST_RETRY", "1").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let line = text.split("first retry: ").nth(1).expect("it says so").lines().next();
+    line.unwrap().to_owned()
+}
+
+#[test]
+fn two_processes_do_not_retry_at_the_same_time() {
+    if std::env::var_os("SAY_FIRST_RETRY").is_some() {
+        println!("first retry: {:?}", first_retry(None));
+        return;
+    }
+    // Of 3.6 billion microseconds, four processes draw the same by chance once in 10^28 runs.
+    let times: HashSet<String> = (0..4).map(|_| first_retry_of_another_process()).collect();
+    assert!(times.len() > 1, "{times:?}");
+}
+
+#[test]
+fn drivers_of_one_process_do_not_retry_at_the_same_time() {
+    let times: HashSet<Instant> = (0..4).map(|_| first_retry(None)).collect();
+    assert!(times.len() > 1, "{times:?}");
+}
+
+#[test]
+fn a_seed_that_was_given_is_kept_and_repeats_the_run() {
+    for seed in [0, 1, u64::MAX] {
+        assert_eq!(first_retry(Some(seed)), first_retry(Some(seed)));
+    }
+    assert_ne!(first_retry(Some(1)), first_retry(Some(2)));
+    let scheduler = drive(&World::new(), table()).into_scheduler();
+    let drawn = scheduler.seed();
+    assert!(drawn.is_some());
+    let scheduler = drive(&World::new(), scheduler).into_scheduler();
+    assert_eq!(scheduler.seed(), drawn, "the next driver keeps what the first has drawn");
+}
+
 #[test]
 fn handles_of_a_driver_that_is_gone_do_no_harm() {
     let world = World::new();
@@ -333,11 +436,13 @@ fn handles_of_a_driver_that_is_gone_do_no_harm() {
     let old = driver.scheduler_mut().wake_handle(id).unwrap();
     let mut scheduler = driver.into_scheduler();
     let _ = scheduler.poll_work(Instant::ZERO);
-    old.wake(); // nobody's
-    assert_eq!(scheduler.next(), Next::OnWake);
+    old.wake(); // nobody sleeps, and it is not lost
+    assert_eq!(scheduler.next(), Next::Now);
+    assert_eq!(scheduler.poll_work(Instant::ZERO), Next::OnWake);
+    drop(scheduler);
 
-    // The next driver sits on the same seat.
-    let mut tiny: Scheduler<DynWork, Boxed<DynWork>> = Scheduler::with_capacity(257);
+    // The next driver has the same set.
+    let mut tiny: Scheduler<Boxed<DynWork>> = Scheduler::with_capacity(257);
     let id = tiny.add(Spec::work("waits", DynWork::new(says([Outcome::Waiting])))).unwrap();
     let mut driver = drive(&world, tiny);
     assert_eq!(driver.poll(), Next::OnWake);
@@ -350,9 +455,9 @@ fn handles_of_a_driver_that_is_gone_do_no_harm() {
 #[test]
 fn a_scheduler_can_go_from_driver_to_driver() {
     struct Wait;
-    impl<W> Work<(), W> for Wait {
+    impl<W> Work<W, ()> for Wait {
         fn on_run(&mut self, cx: &mut Cx<'_, W>) -> Outcome {
-            assert!(cx.wake_handle().is_ok());
+            assert!(cx.own_wake_handle().is_ok());
             Outcome::Waiting
         }
     }
@@ -367,7 +472,7 @@ fn a_scheduler_can_go_from_driver_to_driver() {
         handle.wake();
         assert_eq!(driver.run_until(Instant::from_secs(2)), Next::OnWake);
         scheduler = driver.into_scheduler();
-        assert!(scheduler.wake_handle(id).is_err());
+        assert!(scheduler.wake_handle(id).is_ok());
     }
     assert_eq!(scheduler.metrics().cranks, 6);
 }

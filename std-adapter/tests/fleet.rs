@@ -17,7 +17,8 @@ use std::time::Duration;
 use common::{Do, World, bounded, says};
 use futures_lite::future::block_on;
 use windlass::{
-    Abort, Cause, Cx, DynWork, Error, NodeId, Outcome, Reason, SendWork, Spec, State, Status, WakeHandle,
+    AbortCause, AbortStep, Cx, DynWork, Error, NodeId, Outcome, Reason, SendWork, Spec, State, Status,
+    WakeHandle,
 };
 use windlass_std::audit::{Exact, Moment};
 use windlass_std::{
@@ -191,7 +192,7 @@ fn a_tree_stays_with_the_worker_that_took_it() {
 fn works_that_are_not_send_are_planted_where_they_run() {
     bounded();
     struct Adds(Rc<()>);
-    impl windlass::Work<Rc<AtomicU64>, DynWork<Rc<AtomicU64>>> for Adds {
+    impl windlass::Work<DynWork<Rc<AtomicU64>>, Rc<AtomicU64>> for Adds {
         fn on_run(&mut self, cx: &mut Cx<'_, DynWork<Rc<AtomicU64>>, Rc<AtomicU64>>) -> Outcome {
             assert_eq!(Rc::strong_count(&self.0), 2);
             cx.app().fetch_add(1, Ordering::Relaxed);
@@ -204,7 +205,7 @@ fn works_that_are_not_send_are_planted_where_they_run() {
         let both = Rc::new(());
         let job = scheduler.add(Spec::sequence("job"))?;
         for _ in 0..2 {
-            scheduler.add_child(job, Spec::work("adds", DynWork::new(Adds(Rc::clone(&both)))))?;
+            scheduler.add_below(job, Spec::work("adds", DynWork::new(Adds(Rc::clone(&both)))))?;
         }
         // Each shares it with the other alone... and with this closure until it returns.
         drop(both);
@@ -230,7 +231,7 @@ fn sleeping_trees_cost_no_poll_and_no_worker() {
                     return Outcome::Success;
                 }
                 tell.send(()).unwrap();
-                Outcome::Sleep(HOUR)
+                Outcome::WaitFor(HOUR)
             };
             handle.add(spec(run)).unwrap()
         })
@@ -298,7 +299,7 @@ fn a_tree_is_woken_from_outside_whether_its_worker_has_room_or_not() {
                 if is_open.load(Ordering::Relaxed) {
                     return Outcome::Success;
                 }
-                tell.send(cx.wake_handle().unwrap()).unwrap();
+                tell.send(cx.own_wake_handle().unwrap()).unwrap();
                 Outcome::Waiting
             }))
             .unwrap();
@@ -318,18 +319,18 @@ fn a_tree_is_aborted_wherever_it_is() {
     let sleeps = handle
         .add(spec(move |_| {
             tell.send(()).unwrap();
-            Outcome::Sleep(HOUR)
+            Outcome::WaitFor(HOUR)
         }))
         .unwrap();
     told.recv().unwrap();
     sleeps.abort();
     let end_of_sleep = root(sleeps.wait().unwrap());
-    assert_eq!((end_of_sleep.state, end_of_sleep.abort_cause), (State::Aborted, Some(Cause::User)));
+    assert_eq!((end_of_sleep.state, end_of_sleep.abort_cause), (State::Aborted, Some(AbortCause::User)));
     // Running, and not at once done with it; and queued behind that.
     let (_, go, running) = block(&handle);
     let queued = handle.add(says_spec([])).unwrap();
     queued.abort();
-    assert_eq!(queued.wait(), Ok(TreeEnd::NeverStarted(Cause::User)));
+    assert_eq!(queued.wait(), Ok(TreeEnd::NeverStarted(AbortCause::User)));
     assert_eq!(handle.find(queued.id()).map(|tree| tree.id()), None);
     drop(go);
     assert!(running.wait().unwrap().is_success());
@@ -345,7 +346,7 @@ fn a_stubborn_tree_is_ended_by_force_when_its_time_is_up() {
         tell.send(()).unwrap();
         Outcome::Waiting
     };
-    let stubborn = Do::new(run).on_abort(|_| Abort::Wake);
+    let stubborn = Do::new(run).on_abort(|_| AbortStep::Waiting);
     let tree = handle.add(Spec::work("stubborn", W::new(stubborn))).unwrap();
     told.recv().unwrap();
     tree.abort();
@@ -427,7 +428,7 @@ fn a_panic_ends_its_tree_and_no_other() {
         let job = scheduler.add(Spec::parallel("job"))?;
         for _ in 0..3 {
             let spec = bomb();
-            scheduler.add_child(job, spec)?;
+            scheduler.add_below(job, spec)?;
         }
         Ok(job)
     });
@@ -436,7 +437,7 @@ fn a_panic_ends_its_tree_and_no_other() {
     let dropped = handle.add(bomb()).unwrap();
     dropped.abort();
     drop(go);
-    assert_eq!(dropped.wait(), Ok(TreeEnd::NeverStarted(Cause::User)));
+    assert_eq!(dropped.wait(), Ok(TreeEnd::NeverStarted(AbortCause::User)));
     let payload = handle.plant(|_| std::panic::panic_any(Bomb)).unwrap();
     let not_text = TreeEnd::NotPlanted(PlantError::Panicked("not a text".to_owned()));
     assert_eq!(payload.wait(), Ok(not_text));
@@ -453,7 +454,7 @@ fn what_cannot_be_planted_leaves_nothing_behind() {
     let too_large = |scheduler: &mut FleetScheduler<W>| -> Planted {
         let job = scheduler.add(Spec::sequence("job"))?;
         for _ in 0..4 {
-            scheduler.add_child(job, says_spec([]))?;
+            scheduler.add_below(job, says_spec([]))?;
         }
         Ok(job)
     };
@@ -467,7 +468,7 @@ fn what_cannot_be_planted_leaves_nothing_behind() {
     };
     let inner = |scheduler: &mut FleetScheduler<W>| -> Planted {
         let job = scheduler.add(Spec::sequence("job"))?;
-        Ok(scheduler.add_child(job, says_spec([]))?)
+        Ok(scheduler.add_below(job, says_spec([]))?)
     };
     let none = |_: &mut FleetScheduler<W>| -> Planted { Ok(NodeId::from_bits(1 << 32).unwrap()) };
     for (plant, why) in [
@@ -488,7 +489,7 @@ fn what_cannot_be_planted_leaves_nothing_behind() {
     let fits = handle.plant(|scheduler| {
         let job = scheduler.add(Spec::sequence("job"))?;
         for _ in 0..3 {
-            scheduler.add_child(job, says_spec([]))?;
+            scheduler.add_below(job, says_spec([]))?;
         }
         Ok(job)
     });
@@ -501,7 +502,7 @@ fn nodes_that_works_add_at_the_top_are_freed_when_they_have_ended() {
     let (fleet, handle) = fleet(&FleetOptions { trees: 1, nodes: 2, ..FleetOptions::new(1) });
     for _ in 0..10 {
         let adds = handle.add(spec(|cx| {
-            cx.add_top(says_spec([])).unwrap();
+            cx.add(says_spec([])).unwrap();
             Outcome::Success
         }));
         assert!(adds.unwrap().wait().unwrap().is_success());
@@ -519,12 +520,12 @@ fn a_look_shows_one_tree_and_all_of_them() {
     let tree = handle
         .plant(move |scheduler| {
             let job = scheduler.add(Spec::sequence("job"))?;
-            scheduler.add_child(job, says_spec([]))?;
+            scheduler.add_below(job, says_spec([]))?;
             let waits = move |_: &mut Cx<'_, W, usize>| {
                 tell.send(()).unwrap();
                 Outcome::Waiting
             };
-            scheduler.add_child(job, spec(waits))?;
+            scheduler.add_below(job, spec(waits))?;
             Ok(job)
         })
         .unwrap();
@@ -589,27 +590,27 @@ fn a_tree_can_be_awaited_and_only_its_last_waker_is_woken() {
 fn a_shutdown_ends_all_trees_and_says_how() {
     let (fleet, handle) = fleet(&FleetOptions { trees: 3, nodes: 4, ..FleetOptions::new(1) });
     let (tell, told) = mpsc::channel();
-    let waits = |abort: Option<Abort>| {
+    let waits = |abort: Option<AbortStep>| {
         let tell = tell.clone();
         let run = move |_: &mut Cx<'_, W, usize>| {
             tell.send(()).unwrap();
             Outcome::Waiting
         };
-        Do::new(run).on_abort(move |_| abort.unwrap_or(Abort::Done))
+        Do::new(run).on_abort(move |_| abort.unwrap_or(AbortStep::Done))
     };
     assert!(handle.add(says_spec([])).unwrap().wait().unwrap().is_success());
     let fails = handle.add(says_spec([Outcome::Fatal(Reason::new("no"))])).unwrap();
     assert_eq!(root(fails.wait().unwrap()).status, Status::Failure);
     let polite = handle.add(Spec::work("polite", W::new(waits(None)))).unwrap();
-    let stubborn = handle.add(Spec::work("stubborn", W::new(waits(Some(Abort::Wake))))).unwrap();
-    let stubborn_too = handle.add(Spec::work("deaf", W::new(waits(Some(Abort::Wake))))).unwrap();
+    let stubborn = handle.add(Spec::work("stubborn", W::new(waits(Some(AbortStep::Waiting))))).unwrap();
+    let stubborn_too = handle.add(Spec::work("deaf", W::new(waits(Some(AbortStep::Waiting))))).unwrap();
     told.iter().take(3).for_each(drop);
     // No room for it.
     let queued = handle.add(says_spec([])).unwrap();
     handle.shutdown(HOUR);
-    assert_eq!(queued.wait(), Ok(TreeEnd::NeverStarted(Cause::Shutdown)));
+    assert_eq!(queued.wait(), Ok(TreeEnd::NeverStarted(AbortCause::Shutdown)));
     let end_of_polite = root(polite.wait().unwrap());
-    assert_eq!(end_of_polite.abort_cause, Some(Cause::Shutdown));
+    assert_eq!(end_of_polite.abort_cause, Some(AbortCause::Shutdown));
     assert_eq!((stubborn.ended(), handle.is_open()), (None, false));
     let refused = handle.add(says_spec([])).unwrap_err();
     assert_eq!(refused.error, FleetError::Closed);
@@ -682,7 +683,7 @@ fn a_work_cannot_wait_for_its_fleet_but_can_do_all_else() {
             return Outcome::Running;
         };
         // The future needs no thread.
-        let waker = cx.wake_handle().unwrap();
+        let waker = cx.own_wake_handle().unwrap();
         let waker = Arc::new(Waking(waker)).into();
         match pin!(child).poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(_) => Outcome::Success,
@@ -733,7 +734,10 @@ fn a_work_can_shut_its_fleet_down_and_drop_it() {
         drop(held);
         assert_eq!(told.recv(), Ok(1));
         let end_of_tree = root(tree.wait().unwrap());
-        assert_eq!((end_of_tree.state, end_of_tree.abort_cause), (State::Aborted, Some(Cause::Shutdown)));
+        assert_eq!(
+            (end_of_tree.state, end_of_tree.abort_cause),
+            (State::Aborted, Some(AbortCause::Shutdown))
+        );
         // The work is gone, and with it the sender.
         assert!(told.recv().is_err());
         if let Some(crew) = hold.lock().unwrap().take() {
@@ -760,7 +764,7 @@ fn every_tree_ends_once_whatever_comes_together() {
                             0 => panic!("no seed"),
                             1 => Ok(scheduler.add(says_spec([
                                 Outcome::Running,
-                                Outcome::Sleep(Duration::from_micros(50)),
+                                Outcome::WaitFor(Duration::from_micros(50)),
                             ]))?),
                             2 => Ok(scheduler.add(says_spec([Outcome::Waiting]))?),
                             3 => Ok(scheduler.add(spec(|_| panic!("no luck")))?),
@@ -795,4 +799,22 @@ fn every_tree_ends_once_whatever_comes_together() {
             "{counts}"
         );
     }
+}
+
+#[test]
+fn each_worker_has_a_random_seed_unless_one_is_given() {
+    let seed_of = |options: FleetOptions| {
+        let (fleet, handle) = fleet(&options);
+        let (tell, told) = mpsc::channel();
+        let tree = handle.plant(move |scheduler| {
+            tell.send(scheduler.seed()).unwrap();
+            Ok(scheduler.add(says_spec([]))?)
+        });
+        assert!(tree.unwrap().wait().unwrap().is_success());
+        end(&fleet);
+        told.recv().unwrap()
+    };
+    let random = [(); 2].map(|()| seed_of(FleetOptions::new(1)).unwrap());
+    assert_ne!(random[0], random[1]);
+    assert_eq!(seed_of(FleetOptions { seed: Some(7), ..FleetOptions::new(1) }), Some(7));
 }

@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use common::{Do, bounded};
-use windlass::{Abort, DynWork, Outcome, Scheduler, Spec};
+use windlass::{AbortStep, Boxed, DynWork, Outcome, Scheduler, Spec};
 use windlass_std::Driver;
 
 /// Which role the process plays; not set in the test run itself.
@@ -26,8 +26,8 @@ fn say(line: &str) {
 #[test]
 fn child() {
     let Ok(role) = std::env::var(ROLE) else { return };
-    let mut scheduler: Scheduler<DynWork, _> = Scheduler::with_capacity(4);
-    let answer = if role == "polite" { Abort::Done } else { Abort::Wake };
+    let mut scheduler: Scheduler<Boxed<DynWork>> = Scheduler::with_capacity(4);
+    let answer = if role == "polite" { AbortStep::Done } else { AbortStep::Waiting };
     let work = Do::new(|_| {
         say("running");
         Outcome::Waiting

@@ -10,7 +10,7 @@ use std::sync::{Arc, Barrier, Condvar, Mutex};
 use common::bounded;
 use futures_lite::future::block_on;
 use windlass_std::audit::{Exact, Moment};
-use windlass_std::pool::Options;
+use windlass_std::pool::{Options, Ran};
 use windlass_std::{CancelToken, Job, JobError, Pool, Rejected};
 
 /// Holds jobs until it is opened.
@@ -382,4 +382,220 @@ fn an_idle_pool_adds_no_sleep() {
         std::thread::yield_now();
     }
     assert!(before <= 3 + 3, "{before} sleeps");
+}
+
+/// Waits until no job is in line or at work.
+fn until_none(pool: &Pool<Exact>) {
+    while pool.spawner().load() != (0, 0) {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_job_of_several_turns_lets_others_run_in_between() {
+    let pool = pool_of(1, 10);
+    let (tell, told) = mpsc::channel();
+    let own = pool.spawner();
+    // Both in the line of the thread.
+    let both = pool.spawn(None, move |_| {
+        for name in ["a", "b"] {
+            let (tell, mut turn) = (tell.clone(), 0);
+            let turns = move |_: &CancelToken| {
+                turn += 1;
+                tell.send((name, turn)).unwrap();
+                if turn < 3 { Ran::Again } else { Ran::Done }
+            };
+            own.detach_turns(turns).unwrap();
+        }
+    });
+    both.unwrap().wait().unwrap();
+    let turns: Vec<_> = told.iter().collect();
+    let of = |name| turns.iter().filter(|(one, _)| *one == name).map(|(_, turn)| *turn).collect::<Vec<_>>();
+    assert_eq!((of("a"), of("b")), (vec![1, 2, 3], vec![1, 2, 3]));
+    // Neither had all of its turns before the other had one.
+    assert!(
+        turns.iter().position(|turn| *turn == ("b", 1)) < turns.iter().position(|turn| *turn == ("a", 3))
+    );
+    until_none(&pool);
+    clean(&pool);
+}
+
+#[test]
+fn a_job_of_several_turns_takes_part_in_the_bound_once() {
+    let pool = pool_of(1, 1);
+    let (gate, (tell, told)) = (Arc::new(AtomicBool::new(false)), mpsc::channel());
+    let (stop, mut turns) = (Arc::clone(&gate), 0_u64);
+    pool.spawner()
+        .detach_turns(move |_| {
+            turns += 1;
+            if turns == 100 {
+                tell.send(()).unwrap();
+            }
+            if stop.load(Ordering::SeqCst) { Ran::Done } else { Ran::Again }
+        })
+        .unwrap();
+    told.recv().unwrap();
+    let (started, has_started) = mpsc::channel();
+    let inner = Arc::new(Gate::default());
+    let pass = Arc::clone(&inner);
+    let mut other = pool
+        .spawn(None, move |_| {
+            started.send(()).unwrap();
+            pass.pass();
+        })
+        .unwrap();
+    has_started.recv().unwrap();
+    assert_eq!(pool.spawner().load(), (1, 1));
+    assert!(matches!(pool.spawner().detach_turns(|_| Ran::Again), Err(Rejected::Full(_))));
+    gate.store(true, Ordering::SeqCst);
+    inner.open();
+    other.wait().unwrap();
+    until_none(&pool);
+    pool.spawn(None, |_| ()).unwrap().wait().unwrap();
+    clean(&pool);
+}
+
+#[test]
+fn a_panic_ends_a_job_of_several_turns_and_what_it_owns_is_dropped() {
+    let pool = pool_of(1, 10);
+    let owned = Arc::new(());
+    let (inner, bomb, mut turn) = (Arc::clone(&owned), Bomb, 0);
+    pool.spawner()
+        .detach_turns(move |_| {
+            let _ = (&inner, &bomb);
+            turn += 1;
+            assert!(turn < 3, "its third turn");
+            Ran::Again
+        })
+        .unwrap();
+    until_none(&pool);
+    assert_eq!(Arc::strong_count(&owned), 1);
+    // And if it says that it is done.
+    let (inner, bomb) = (Arc::clone(&owned), Bomb);
+    pool.spawner()
+        .detach_turns(move |_| {
+            let _ = (&inner, &bomb);
+            Ran::Done
+        })
+        .unwrap();
+    until_none(&pool);
+    assert_eq!(pool.spawn(None, |_| 7).unwrap().wait(), Ok(7));
+    assert_eq!(Arc::strong_count(&owned), 1);
+    clean(&pool);
+}
+
+#[test]
+fn the_end_of_a_pool_is_the_end_of_a_job_of_several_turns() {
+    let pool = pool_of(2, 10);
+    let owned = Arc::new(());
+    let (tell, told) = mpsc::channel();
+    for bomb in [true, false] {
+        let (inner, tell) = (Arc::clone(&owned), tell.clone());
+        let bomb = bomb.then(|| Bomb);
+        pool.spawner()
+            .detach_turns(move |_| {
+                let _ = (&inner, &bomb);
+                tell.send(()).ok();
+                Ran::Again
+            })
+            .unwrap();
+    }
+    for _ in 0..100 {
+        told.recv().unwrap();
+    }
+    assert!(pool.shutdown_timeout(std::time::Duration::MAX).unreturned.is_empty());
+    assert_eq!(Arc::strong_count(&owned), 1);
+}
+
+#[test]
+fn a_wide_bound_is_exact_once_its_threads_have_nothing_to_do() {
+    const THREADS: usize = 2;
+    const BOUND: usize = 4_000;
+    let pool = pool_of(THREADS, BOUND);
+    // How many find room while both threads are held.
+    let room = || {
+        let gates: Vec<_> = (0..THREADS).map(|_| held(&pool)).collect();
+        let jobs: Vec<_> = std::iter::from_fn(|| pool.spawn(None, |_| ()).ok()).collect();
+        assert_eq!(pool.spawner().load(), (jobs.len(), THREADS));
+        let room = jobs.len();
+        drop(jobs);
+        gates.into_iter().for_each(|(_, gate)| gate.open());
+        until_none(&pool);
+        room
+    };
+    for _ in 0..3 {
+        // Jobs that put in others, on both threads.
+        let barrier = Arc::new(Barrier::new(THREADS));
+        for _ in 0..THREADS {
+            let (own, barrier) = (pool.spawner(), Arc::clone(&barrier));
+            let outer = move |_: &CancelToken| {
+                barrier.wait();
+                for n in 0..500 {
+                    let inner = own.clone();
+                    own.detach(move |_| drop(inner.detach(move |_| assert!(n < 500)))).unwrap();
+                }
+            };
+            pool.spawner().detach(outer).unwrap();
+        }
+        until_none(&pool);
+        assert!((BOUND - THREADS * 64..=BOUND).contains(&room()));
+    }
+    // As soon as both have been idle, every place is free.
+    while room() < BOUND {
+        std::thread::yield_now();
+    }
+    clean(&pool);
+}
+
+#[test]
+fn jobs_of_every_kind_at_once_are_all_over_in_the_end_and_leave_nothing() {
+    for bound in [40, 20_000] {
+        let pool = pool_of(3, bound);
+        let (owned, ran) = (Arc::new(()), Arc::new(AtomicUsize::new(0)));
+        let put = |n: usize| {
+            let (spawner, own, ran) = (pool.spawner(), Arc::clone(&owned), Arc::clone(&ran));
+            let mut left = n % 4;
+            match n % 3 {
+                // It puts in others, as far as there is room.
+                0 => {
+                    let job = move |_: &CancelToken| {
+                        for _ in 0..left {
+                            let inner = Arc::clone(&own);
+                            drop(spawner.detach(move |_| drop(inner)));
+                            drop(spawner.spawn(None, |_| ()));
+                        }
+                        ran.fetch_add(1, Ordering::Relaxed);
+                    };
+                    pool.spawner().detach(job).is_ok()
+                }
+                1 => {
+                    let turn = move |_: &CancelToken| {
+                        let _ = &own;
+                        if left > 0 {
+                            left -= 1;
+                            return Ran::Again;
+                        }
+                        ran.fetch_add(1, Ordering::Relaxed);
+                        assert!(n % 50 != 1, "some end so");
+                        Ran::Done
+                    };
+                    pool.spawner().detach_turns(turn).is_ok()
+                }
+                _ => {
+                    // Cancelled in line, at work, or too late.
+                    drop(pool.spawn(None, move |_| drop(own)));
+                    false
+                }
+            }
+        };
+        let taken: usize = std::thread::scope(|scope| {
+            let producer = || (0..2_000).filter(|n| put(*n)).count();
+            let other = scope.spawn(producer);
+            producer() + other.join().unwrap()
+        });
+        until_none(&pool);
+        assert_eq!(ran.load(Ordering::SeqCst), taken);
+        assert_eq!(Arc::strong_count(&owned), 1);
+        assert!(pool.report(Moment::Live).is_clean());
+    }
 }

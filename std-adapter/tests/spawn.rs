@@ -12,17 +12,17 @@ use std::time::Duration;
 use common::{Do, bounded, says};
 use futures_lite::future::{block_on, poll_once};
 use windlass::{
-    Abort, Boxed, Cx, Error, Event, Instant, Observer, Outcome, Reason, Scheduler, SendWork, Spec, State,
-    Status, What, Work,
+    AbortStep, Boxed, Cx, Error, Event, EventKind, Instant, Observer, Outcome, Reason, Scheduler, SendWork,
+    Spec, State, Status, Work,
 };
 use windlass_std::{CallError, Driver, End, Handle, JoinError, NotAdded, Snapshot, Thread, WaitError};
 
 /// For works that end by their own answer only if something is wrong.
 const LONG: Duration = Duration::from_secs(600);
 
-fn serve(capacity: usize) -> Thread<SendWork> {
+fn serve(capacity: usize) -> Thread<Boxed<SendWork>> {
     bounded();
-    Driver::new(Scheduler::<SendWork, Boxed<SendWork>>::with_capacity(capacity)).serve(()).unwrap()
+    Driver::new(Scheduler::<Boxed<SendWork>>::with_capacity(capacity)).serve(()).unwrap()
 }
 
 fn leaf(outcomes: impl IntoIterator<Item = Outcome>) -> Spec<SendWork> {
@@ -34,7 +34,7 @@ fn a_server_takes_works_while_idle_and_tells_their_end() {
     let server = serve(8);
     let handle = server.handle();
     for _ in 0..3 {
-        let id = handle.add(leaf([Outcome::Running, Outcome::Sleep(Duration::from_micros(1))])).unwrap();
+        let id = handle.add(leaf([Outcome::Running, Outcome::WaitFor(Duration::from_micros(1))])).unwrap();
         assert_eq!(handle.wait_done(id).unwrap().state, State::Success);
         assert_eq!(block_on(handle.done(id)).unwrap().status, Status::Success);
         assert!(handle.remove(id).unwrap().is_some());
@@ -59,7 +59,7 @@ fn a_server_can_be_steered_from_outside() {
     handle.resume(id).unwrap();
     // The children of a composite that has ended already are refused; a snapshot is a copy, and does not change.
     handle.wait_done(parent).unwrap();
-    let refused = handle.add_child(parent, leaf([])).unwrap_err();
+    let refused = handle.add_below(parent, leaf([])).unwrap_err();
     assert_eq!((refused.error, refused.spec.name()), (CallError::Engine(Error::Ended), "leaf"));
     assert_eq!(snapshot.node(id).unwrap().explain, "paused");
 
@@ -83,7 +83,7 @@ fn several_things_done_in_one_go_are_seen_by_no_poll_in_between() {
         .with(|scheduler, _| {
             let job = scheduler.add(Spec::sequence("job"))?;
             for _ in 0..3 {
-                scheduler.add_child(job, leaf([]))?;
+                scheduler.add_below(job, leaf([]))?;
             }
             Ok::<_, Error>(job)
         })
@@ -95,7 +95,7 @@ fn several_things_done_in_one_go_are_seen_by_no_poll_in_between() {
 
 #[test]
 fn a_run_ends_by_itself_and_gives_everything_back() {
-    let mut scheduler = Scheduler::<SendWork<Vec<u32>>, Boxed<_>>::with_capacity(8);
+    let mut scheduler = Scheduler::<Boxed<_>>::with_capacity(8);
     let gate = Arc::new(Mutex::new(()));
     let closed = gate.lock().unwrap();
     let inner = Arc::clone(&gate);
@@ -118,12 +118,12 @@ fn a_run_ends_by_itself_and_gives_everything_back() {
 }
 
 /// Every call on a handle whose thread has ended.
-fn ended<A: 'static>(handle: &Handle<SendWork<A>>, id: windlass::NodeId) {
+fn ended<A: 'static>(handle: &Handle<Boxed<SendWork<A>>>, id: windlass::NodeId) {
     assert!(!handle.is_open());
     let spec = Spec::work("late", SendWork::new(says([])));
     let NotAdded { error, spec } = handle.add(spec).unwrap_err();
     assert_eq!((error, spec.name()), (CallError::Ended, "late"));
-    assert!(handle.add_child(id, spec).unwrap_err().spec.into_work().is_some());
+    assert!(handle.add_below(id, spec).unwrap_err().spec.into_work().is_some());
     for result in [
         handle.abort(id),
         handle.abort_within(id, LONG),
@@ -162,7 +162,7 @@ fn works_offered_while_the_thread_ends_are_taken_or_come_back() {
     const THREADS: usize = 4;
     /// Counts its own drop.
     struct Counted(Arc<AtomicU32>);
-    impl<W> Work<(), W> for Counted {
+    impl<W> Work<W, ()> for Counted {
         fn on_run(&mut self, _: &mut Cx<'_, W>) -> Outcome {
             Outcome::Waiting
         }
@@ -224,7 +224,7 @@ fn a_work_that_never_finishes_its_abort_does_not_hold_up_the_end() {
         started.send(()).unwrap();
         Outcome::Waiting
     })
-    .on_abort(|_| Abort::Wake);
+    .on_abort(|_| AbortStep::Waiting);
     let id = handle.add(Spec::work("stubborn", SendWork::new(stubborn))).unwrap();
     let end = handle.done(id);
     has_started.recv().unwrap();
@@ -237,7 +237,7 @@ fn a_work_that_never_finishes_its_abort_does_not_hold_up_the_end() {
 fn a_single_abort_has_a_drain_of_its_own() {
     let server = serve(8);
     let handle = server.handle();
-    let stubborn = Do::new(|_| Outcome::Waiting).on_abort(|_| Abort::Again);
+    let stubborn = Do::new(|_| Outcome::Waiting).on_abort(|_| AbortStep::Running);
     let id = handle.add(Spec::work("stubborn", SendWork::new(stubborn))).unwrap();
     handle.abort_within(id, Duration::from_millis(1)).unwrap();
     let end = handle.wait_done(id).unwrap();
@@ -289,14 +289,12 @@ fn a_wait_that_was_given_up_is_forgotten_and_others_go_on() {
 
 /// An application whose works can reach their own scheduler the wrong way.
 struct Loop {
-    handle: Option<Handle<SendWork<Loop>>>,
+    handle: Option<Handle<Boxed<SendWork<Loop>>>>,
 }
 
 #[test]
 fn the_scheduler_s_own_thread_is_refused_instead_of_waiting_for_itself() {
-    let server = Driver::new(Scheduler::<SendWork<Loop>, Boxed<_>>::with_capacity(8))
-        .serve(Loop { handle: None })
-        .unwrap();
+    let server = Driver::new(Scheduler::<Boxed<_>>::with_capacity(8)).serve(Loop { handle: None }).unwrap();
     let handle = server.handle();
     let (sender, receiver) = mpsc::channel();
     let (to_work, inside) = mpsc::channel();
@@ -343,13 +341,13 @@ fn a_panic_of_a_call_goes_on_in_the_caller() {
 struct Nosy;
 impl Observer for Nosy {
     fn on_event(&mut self, event: &Event) {
-        assert!(event.what != What::Cranked, "saw too much");
+        assert!(event.kind != EventKind::Cranked, "saw too much");
     }
 }
 
 #[test]
 fn when_the_thread_itself_panics_everybody_is_told() {
-    let scheduler = Scheduler::<SendWork, Boxed<_>>::with_capacity(8).observed_by(Nosy);
+    let scheduler = Scheduler::<Boxed<_>>::with_capacity(8).observed_by(Nosy);
     let server = Driver::new(scheduler).serve(()).unwrap();
     let handle = server.handle();
     let parent = handle.add(Spec::parallel("never ends").paused()).unwrap();
@@ -370,13 +368,13 @@ fn dropping_the_thread_shuts_it_down_and_waits() {
         }
     }
     let drops = Arc::new(AtomicU32::new(0));
-    let scheduler = Scheduler::<SendWork<Flag>, Boxed<_>>::with_capacity(8);
+    let scheduler = Scheduler::<Boxed<_>>::with_capacity(8);
     let server = Driver::new(scheduler).serve(Flag(Arc::clone(&drops))).unwrap();
     let handle = server.handle();
     let cleaned = Arc::clone(&drops);
     let clean = Do::new(|_| Outcome::Waiting).on_abort(move |_| {
         cleaned.fetch_add(10, Ordering::SeqCst);
-        Abort::Done
+        AbortStep::Done
     });
     let id = handle.add(Spec::work("clean", SendWork::new(clean))).unwrap();
     // Only a node that has started has something to clean.
@@ -397,10 +395,10 @@ fn a_stop_from_anywhere_ends_a_server() {
 
 #[test]
 fn a_snapshot_shows_the_whole_tree() {
-    let mut scheduler = Scheduler::<SendWork, Boxed<_>>::with_capacity(8);
+    let mut scheduler = Scheduler::<Boxed<_>>::with_capacity(8);
     let job = scheduler.add(Spec::sequence("job")).unwrap();
-    let first = scheduler.add_child(job, leaf([Outcome::Sleep(Duration::from_secs(2))])).unwrap();
-    scheduler.add_child(job, leaf([])).unwrap();
+    let first = scheduler.add_below(job, leaf([Outcome::WaitFor(Duration::from_secs(2))])).unwrap();
+    scheduler.add_below(job, leaf([])).unwrap();
     let _ = scheduler.poll_work(Instant::from_secs(1));
     let snapshot = Snapshot::of(&scheduler, Instant::from_millis(1_500));
     assert_eq!(snapshot.at, Instant::from_millis(1_500));
@@ -410,8 +408,11 @@ fn a_snapshot_shows_the_whole_tree() {
     );
     let node = snapshot.node(first).unwrap();
     assert_eq!(node.deadline, Some(Instant::from_secs(3)));
-    assert_eq!(node.to_string(), "1v1 leaf: asleep for 1.5 s");
-    assert_eq!(snapshot.to_string(), scheduler.tree().to_string().replace("2 s", "1.5 s"));
+    assert_eq!(node.to_string(), "1v1 leaf: waiting to be woken, for 1.5 s at most");
+    assert_eq!(
+        snapshot.to_string(),
+        scheduler.tree(scheduler.view().now()).to_string().replace("2 s", "1.5 s")
+    );
     assert_eq!(snapshot.metrics, scheduler.metrics());
     fn is_plain<T: Clone + Send + Sync + 'static>(_: T) {}
     is_plain(snapshot);

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{Do, bounded};
-use windlass::{DynWork, Next, Outcome, Scheduler, Spec};
+use windlass::{Boxed, DynWork, Next, Outcome, Scheduler, Spec};
 use windlass_std::Driver;
 
 /// A livelock or a lost wake fails, it does not hang.
@@ -24,7 +24,7 @@ fn no_wake_of_any_thread_is_lost() {
     const ROUNDS: u32 = 500;
     const ALL: u32 = STEPS.len() as u32 * ROUNDS;
     let counters: Arc<Vec<AtomicU32>> = Arc::new((0..NODES).map(|_| AtomicU32::new(0)).collect());
-    let mut scheduler: Scheduler<DynWork, _> = Scheduler::with_capacity(NODES);
+    let mut scheduler: Scheduler<Boxed<DynWork>> = Scheduler::with_capacity(NODES);
     let mut ids = Vec::new();
     for node in 0..NODES {
         let counters = Arc::clone(&counters);
@@ -60,7 +60,7 @@ fn no_wake_of_any_thread_is_lost() {
 fn a_ball_thrown_between_two_threads_is_always_caught() {
     const THROWS: u32 = 2_000;
     let ball = Arc::new(AtomicU32::new(0));
-    let mut scheduler: Scheduler<DynWork, _> = Scheduler::with_capacity(200); // shares no wake set
+    let mut scheduler: Scheduler<Boxed<DynWork>> = Scheduler::with_capacity(200); // shares no wake set
     let caught = Arc::clone(&ball);
     let (sender, receiver) = std::sync::mpsc::channel();
     // Odd: in the air towards the work, which throws it back and sleeps again; so each throw meets the driver on its
@@ -104,11 +104,11 @@ fn drivers_that_come_and_go_on_many_threads_share_their_wake_sets() {
                 barrier.wait();
                 let mut stale = None;
                 for _ in 0..200 {
-                    let mut scheduler: Scheduler<DynWork, _> = Scheduler::with_capacity(3);
+                    let mut scheduler: Scheduler<Boxed<DynWork>> = Scheduler::with_capacity(3);
                     let mut first = true;
                     let wait = Do::new(move |cx| {
                         if std::mem::take(&mut first) {
-                            let handle = cx.wake_handle().unwrap();
+                            let handle = cx.own_wake_handle().unwrap();
                             thread::spawn(move || handle.wake());
                             return Outcome::Waiting;
                         }

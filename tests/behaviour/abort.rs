@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use windlass::{Abort, Cause, Error, Instant, Next, NodeId, Outcome, Reason, Retry, Spec, State, What};
+use windlass::{
+    AbortCause, AbortStep, Error, EventKind, Instant, Next, NodeId, Outcome, Reason, Retry, Spec, State,
+};
 use windlass_tests::{Hook, Rig, STEP, Script, WRONG, World, leaf, parent, secs};
 
 /// "BasicWork test", section "work waiting - shutdown": the timer of an aborted sleeper is cancelled and wakes nobody.
@@ -20,7 +22,7 @@ fn a_shutdown_cancels_a_sleep_without_a_wake() {
     assert_eq!(rig.s.next_deadline(), None);
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.state(work), State::Aborted);
-    assert_eq!(rig.node(work).abort_cause(), Some(Cause::Shutdown));
+    assert_eq!(rig.node(work).abort_cause(), Some(AbortCause::Shutdown));
     let c = rig.world.of("sleeper");
     assert_eq!((c.waits, c.wakes), (1, 0));
     assert_eq!((c.runs, c.aborts, c.resets), (1, 1, 2));
@@ -45,7 +47,7 @@ fn an_aborted_work_is_as_new_and_the_scheduler_goes_on() {
     }
     rig.s.abort(work).unwrap();
     assert_eq!(rig.state(work), State::Aborted);
-    assert_eq!(rig.node(work).abort_cause(), Some(Cause::User));
+    assert_eq!(rig.node(work).abort_cause(), Some(AbortCause::User));
     let c = rig.world.of("long");
     assert_eq!((c.runs, c.aborts, c.resets, c.failures), (1, 1, 2, 0));
     assert_eq!(rig.world.hooks_of("long").last(), Some(&(Hook::Reset, State::Aborting)));
@@ -81,7 +83,7 @@ fn a_work_aborted_before_its_first_run_is_not_called() {
 /// Why and by whom, as the work itself sees it and as it is seen from outside.
 #[test]
 fn an_abort_says_why_and_who_asked() {
-    fn run(cause: Cause, make: impl FnOnce(&mut Rig) -> (NodeId, Option<NodeId>)) {
+    fn run(cause: AbortCause, make: impl FnOnce(&mut Rig) -> (NodeId, Option<NodeId>)) {
         let mut rig = Rig::new(8);
         let (victim, by) = make(&mut rig);
         let _ = rig.run();
@@ -92,26 +94,26 @@ fn an_abort_says_why_and_who_asked() {
             .observer()
             .events
             .iter()
-            .filter(|event| event.node == victim && event.what == What::AbortBegan { cause, by });
+            .filter(|event| event.node == victim && event.kind == EventKind::AbortBegan { cause, by });
         assert_eq!(begun.count(), 1);
         assert_eq!(rig.world.of("seen it").runs, 1);
     }
     /// Notes that it has seen the cause.
-    fn victim(cause: Cause) -> Script {
+    fn victim(cause: AbortCause) -> Script {
         Script::says(Outcome::Waiting).on_abort(move |cx| {
             assert_eq!((cx.abort_cause(), cx.is_aborting()), (Some(cause), true));
             World::note(cx.app(), "seen it", windlass_tests::Hook::Run, State::Aborting);
-            Abort::Done
+            AbortStep::Done
         })
     }
-    run(Cause::User, |rig| {
-        let a = rig.add(victim(Cause::User).spec("a"));
+    run(AbortCause::User, |rig| {
+        let a = rig.add(victim(AbortCause::User).spec("a"));
         rig.run_until_idle();
         rig.s.abort(a).unwrap();
         (a, None)
     });
-    run(Cause::User, |rig| {
-        let a = rig.add(victim(Cause::User).spec("a"));
+    run(AbortCause::User, |rig| {
+        let a = rig.add(victim(AbortCause::User).spec("a"));
         let by = rig.add(
             Script::new(move |cx| {
                 cx.abort(a).unwrap();
@@ -121,26 +123,26 @@ fn an_abort_says_why_and_who_asked() {
         );
         (a, Some(by))
     });
-    run(Cause::ParentFailed, |rig| {
+    run(AbortCause::ParentFailed, |rig| {
         let p = rig.add(Spec::parallel("p"));
-        let a = rig.add_child(p, victim(Cause::ParentFailed).spec("a"));
-        rig.add_child(p, Script::lines(&[Outcome::Running, Outcome::Failure(WRONG)]).spec("bad"));
+        let a = rig.add_below(p, victim(AbortCause::ParentFailed).spec("a"));
+        rig.add_below(p, Script::lines(&[Outcome::Running, Outcome::Failure(WRONG)]).spec("bad"));
         (a, Some(p))
     });
-    run(Cause::SiblingWon, |rig| {
+    run(AbortCause::SiblingWon, |rig| {
         let p = rig.add(Spec::any("p"));
-        let a = rig.add_child(p, victim(Cause::SiblingWon).spec("a"));
-        rig.add_child(p, Script::steps(2).spec("good"));
+        let a = rig.add_below(p, victim(AbortCause::SiblingWon).spec("a"));
+        rig.add_below(p, Script::steps(2).spec("good"));
         (a, Some(p))
     });
-    run(Cause::Timeout, |rig| {
+    run(AbortCause::Timeout, |rig| {
         let p = rig.add(Spec::sequence("p").timeout(secs(1)));
-        let a = rig.add_child(p, victim(Cause::Timeout).spec("a"));
+        let a = rig.add_below(p, victim(AbortCause::Timeout).spec("a"));
         (a, Some(p))
     });
-    run(Cause::Shutdown, |rig| {
+    run(AbortCause::Shutdown, |rig| {
         let p = rig.add(Spec::sequence("p"));
-        let a = rig.add_child(p, victim(Cause::Shutdown).spec("a"));
+        let a = rig.add_below(p, victim(AbortCause::Shutdown).spec("a"));
         rig.run_until_idle();
         rig.s.shutdown(Instant::MAX);
         (a, None)
@@ -173,7 +175,10 @@ fn a_node_that_never_started_is_aborted_without_a_call() {
     assert_eq!((rig.state(a), rig.s.next()), (State::Aborted, Next::Done));
     assert_eq!(rig.world.seen, []);
     let node = rig.node(a);
-    assert_eq!((node.abort_cause(), node.aborted_by(), node.was_forced()), (Some(Cause::User), None, false));
+    assert_eq!(
+        (node.abort_cause(), node.aborted_by(), node.was_forced()),
+        (Some(AbortCause::User), None, false)
+    );
     let states = rig.s.observer().states("a");
     assert_eq!(states, [State::Pending, State::Aborting, State::Aborted]);
 }
@@ -183,9 +188,9 @@ fn a_node_that_never_started_is_aborted_without_a_call() {
 fn a_tree_that_never_started_is_aborted_without_a_call() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::sequence("q"));
-    let p = rig.add_child(q, parent("p"));
-    rig.add_child(p, Script::steps(1).spec("a"));
-    rig.add_child(q, Script::steps(1).spec("b"));
+    let p = rig.add_below(q, parent("p"));
+    rig.add_below(p, Script::steps(1).spec("a"));
+    rig.add_below(q, Script::steps(1).spec("b"));
     rig.s.abort(q).unwrap();
     assert_eq!(rig.s.next(), Next::Done);
     assert!(rig.s.nodes().all(|node| node.state() == State::Aborted));
@@ -198,14 +203,14 @@ fn a_parent_whose_children_never_started_takes_its_turn_to_clean_up() {
     for kind in [Spec::parallel("p"), Spec::sequence("p"), Spec::graph("p"), Spec::race("p"), parent("p")] {
         let mut rig = Rig::new(8);
         let above = rig.add(Spec::parallel("above"));
-        let p = rig.add_child(above, kind);
-        rig.add_child(p, Script::steps(1).spec("a").paused());
-        let b = rig.add_child(p, Spec::sequence("b").paused());
-        rig.add_child(b, Script::steps(1).spec("c"));
+        let p = rig.add_below(above, kind);
+        rig.add_below(p, Script::steps(1).spec("a").paused());
+        let b = rig.add_below(p, Spec::sequence("b").paused());
+        rig.add_below(b, Script::steps(1).spec("c"));
         rig.run_until_idle();
         assert!(!rig.node(p).state().is_done());
         rig.s.abort(above).unwrap();
-        assert_eq!(rig.run(), Next::Done, "{}", rig.s.tree());
+        assert_eq!(rig.run(), Next::Done, "{}", rig.tree());
         assert!(rig.s.nodes().all(|node| node.state() == State::Aborted));
         assert_eq!(rig.world.of("p").aborts, u32::from(rig.node(p).kind() == windlass::Kind::Work));
     }
@@ -216,12 +221,12 @@ fn a_parent_whose_children_never_started_takes_its_turn_to_clean_up() {
 fn a_failure_aborts_grandchildren_that_never_started() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::parallel("q"));
-    let p = rig.add_child(q, parent("p"));
-    rig.add_child(p, Script::steps(1).spec("a").paused());
-    rig.add_child(q, Script::lines(&[Outcome::Running, Outcome::Failure(WRONG)]).spec("b"));
-    assert_eq!(rig.run(), Next::Done, "{}", rig.s.tree());
+    let p = rig.add_below(q, parent("p"));
+    rig.add_below(p, Script::steps(1).spec("a").paused());
+    rig.add_below(q, Script::lines(&[Outcome::Running, Outcome::Failure(WRONG)]).spec("b"));
+    assert_eq!(rig.run(), Next::Done, "{}", rig.tree());
     assert_eq!((rig.state(q), rig.state(p)), (State::Failure, State::Aborted));
-    assert_eq!(rig.node(p).abort_cause(), Some(Cause::ParentFailed));
+    assert_eq!(rig.node(p).abort_cause(), Some(AbortCause::ParentFailed));
     assert_eq!(rig.node(p).aborted_by(), Some(q));
 }
 
@@ -229,7 +234,12 @@ fn a_failure_aborts_grandchildren_that_never_started() {
 #[test]
 fn an_abort_may_take_several_steps() {
     let mut rig = Rig::new(4);
-    let answers = [Abort::Again, Abort::Wake, Abort::Sleep(Duration::from_secs(5)), Abort::Again];
+    let answers = [
+        AbortStep::Running,
+        AbortStep::Waiting,
+        AbortStep::WaitFor(Duration::from_secs(5)),
+        AbortStep::Running,
+    ];
     let a = rig.add(Script::waits().aborts(&answers).spec("a"));
     rig.add(Script::says(Outcome::Running).spec("busy"));
     rig.step();
@@ -253,7 +263,9 @@ fn an_abort_may_take_several_steps() {
 #[test]
 fn a_wake_ends_the_sleep_of_an_abort() {
     let mut rig = Rig::new(1);
-    let a = rig.add(Script::waits().aborts(&[Abort::Sleep(Duration::from_secs(5)), Abort::Wake]).spec("a"));
+    let a = rig.add(
+        Script::waits().aborts(&[AbortStep::WaitFor(Duration::from_secs(5)), AbortStep::Waiting]).spec("a"),
+    );
     rig.step();
     rig.s.abort(a).unwrap();
     rig.step();
@@ -272,11 +284,11 @@ fn a_wake_during_an_abort_is_not_lost() {
     let act = Script::waits().on_abort(move |cx| {
         steps += 1;
         if steps == 3 {
-            return Abort::Done;
+            return AbortStep::Done;
         }
         let own = cx.id();
         cx.wake(own).unwrap();
-        Abort::Wake
+        AbortStep::Waiting
     });
     let a = rig.add(act.spec("a"));
     rig.step();
@@ -289,7 +301,7 @@ fn a_wake_during_an_abort_is_not_lost() {
 #[test]
 fn asking_for_an_abort_again_changes_nothing() {
     let mut rig = Rig::new(2);
-    let a = rig.add(Script::waits().aborts(&[Abort::Again, Abort::Again]).spec("a"));
+    let a = rig.add(Script::waits().aborts(&[AbortStep::Running, AbortStep::Running]).spec("a"));
     rig.step();
     for _ in 0..4 {
         rig.s.abort(a).unwrap();
@@ -298,7 +310,7 @@ fn asking_for_an_abort_again_changes_nothing() {
     rig.s.abort(a).unwrap();
     rig.s.shutdown(Instant::MAX);
     assert_eq!(rig.run(), Next::Done);
-    assert_eq!((rig.world.of("a").aborts, rig.node(a).abort_cause()), (3, Some(Cause::User)));
+    assert_eq!((rig.world.of("a").aborts, rig.node(a).abort_cause()), (3, Some(AbortCause::User)));
     rig.s.abort(a).unwrap();
     assert_eq!((rig.state(a), rig.s.next()), (State::Aborted, Next::Done));
 }
@@ -321,14 +333,14 @@ fn an_abort_leaves_what_has_ended_as_it_is() {
 fn children_clean_up_before_their_parents_at_every_level() {
     let mut rig = Rig::new(16);
     let p = rig.add(parent("p"));
-    let slow = |name| Script::waits().aborts(&[Abort::Again, Abort::Again]).spec(name);
-    rig.add_child(p, slow("a"));
-    let q = rig.add_child(p, parent("q"));
-    rig.add_child(q, slow("b"));
-    let r = rig.add_child(q, parent("r"));
-    rig.add_child(r, slow("c"));
-    rig.add_child(r, Script::steps(1).spec("done"));
-    rig.add_child(
+    let slow = |name| Script::waits().aborts(&[AbortStep::Running, AbortStep::Running]).spec(name);
+    rig.add_below(p, slow("a"));
+    let q = rig.add_below(p, parent("q"));
+    rig.add_below(q, slow("b"));
+    let r = rig.add_below(q, parent("r"));
+    rig.add_below(r, slow("c"));
+    rig.add_below(r, Script::steps(1).spec("done"));
+    rig.add_below(
         p,
         Script::lines(&[Outcome::Running, Outcome::Running, Outcome::Failure(WRONG)]).spec("bad"),
     );
@@ -358,12 +370,12 @@ fn children_clean_up_before_their_parents_at_every_level() {
 fn nothing_starts_below_a_node_that_is_aborting() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::parallel("p"));
-    let a = rig.add_child(p, Script::waits().aborts(&[Abort::Wake]).spec("a"));
-    rig.add_child(p, Script::fails().spec("b").retry(Retry::A_LOT));
+    let a = rig.add_below(p, Script::waits().aborts(&[AbortStep::Waiting]).spec("a"));
+    rig.add_below(p, Script::fails().spec("b").retry(Retry::A_LOT));
     rig.run_until_idle();
     rig.s.abort(p).unwrap();
     let runs = rig.cranks();
-    let refused = rig.s.add_child(p, Script::steps(1).spec("late")).unwrap_err();
+    let refused = rig.s.add_below(p, Script::steps(1).spec("late")).unwrap_err();
     assert_eq!(refused.error, windlass::Error::Aborting);
     rig.s.wake(a).unwrap();
     for second in 1..100 {
@@ -371,7 +383,7 @@ fn nothing_starts_below_a_node_that_is_aborting() {
     }
     assert_eq!((rig.world.of("a").runs, rig.world.of("b").runs), (1, 1));
     assert_eq!((rig.world.of("a").aborts, rig.world.of("b").aborts), (1, 1));
-    assert_eq!(rig.cranks() - runs, 2, "{}", rig.s.tree());
+    assert_eq!(rig.cranks() - runs, 2, "{}", rig.tree());
     rig.s.wake(a).unwrap();
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.state(p), State::Aborted);
@@ -387,13 +399,13 @@ fn an_aborted_child_fails_its_parent() {
         for started in [false, true] {
             let mut rig = Rig::new(4);
             let p = rig.add(kind("p"));
-            let a = rig.add_child(p, Script::waits().spec("a"));
+            let a = rig.add_below(p, Script::waits().spec("a"));
             if started {
                 rig.run_until_idle();
             }
             rig.s.abort(a).unwrap();
-            assert_eq!(rig.run(), Next::Done, "{}", rig.s.tree());
-            assert_eq!(rig.state(p), State::Failure, "{}", rig.s.tree());
+            assert_eq!(rig.run(), Next::Done, "{}", rig.tree());
+            assert_eq!(rig.state(p), State::Failure, "{}", rig.tree());
             let failure = rig.node(p).failure().unwrap();
             let reason = if index == 4 { Reason::NO_QUORUM } else { Reason::CHILD_ABORTED };
             assert_eq!((failure.reason, failure.origin), (reason, a));

@@ -5,8 +5,9 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
-use windlass::{Error, Instant, Next, NodeId, OnFailure, Outcome, Reason, Retry, Spec, State, Yield};
+use windlass::{Error, Generated, Instant, Next, NodeId, OnFailure, Outcome, Reason, Retry, Spec, State};
 use windlass_tests::{Any, Cx, Rig, Script, WRONG, leaf, name};
 
 const WIDTH: usize = 16;
@@ -27,13 +28,13 @@ fn batch(fail: bool) -> (Spec<Any>, Rc<RefCell<Vec<NodeId>>>) {
     let generator = Script::yields(move |cx: &mut Cx<'_>| {
         let k = ids.borrow().len();
         if k == TOTAL {
-            return Yield::Exhausted;
+            return Generated::Exhausted;
         }
         let script = if fail && k == TOTAL - 1 { Script::fails_at(3).takes_time() } else { leaf() };
         ids.borrow_mut().push(cx.add_child(script.spec(child(k)).retry(Retry::ONCE)).unwrap());
-        Yield::Added
+        Generated::Added
     });
-    (generator.batch("batch").width(WIDTH as u32), yielded)
+    (generator.batch("batch").concurrency(WIDTH as u32), yielded)
 }
 
 /// Steps, and checks the width of the batch after each.
@@ -148,11 +149,11 @@ fn items(count: usize, item: impl Fn(usize) -> Spec<Any> + 'static) -> Spec<Any>
         .on_next(move |cx| {
             let n = *at.borrow();
             if n == count {
-                return Yield::Exhausted;
+                return Generated::Exhausted;
             }
             *at.borrow_mut() += 1;
             cx.add_child(item(n)).unwrap();
-            Yield::Added
+            Generated::Added
         })
         .on_hook(move |hook, _| {
             if hook == windlass_tests::Hook::Reset {
@@ -173,7 +174,8 @@ fn the_first_failure_fails_the_batch_once_the_others_are_aborted() {
             Script::says(Outcome::Waiting)
         }
     };
-    let b = rig.add(items(100, move |n| act(n).aborts(&[windlass::Abort::Again]).spec("item")).width(4));
+    let b = rig
+        .add(items(100, move |n| act(n).aborts(&[windlass::AbortStep::Running]).spec("item")).concurrency(4));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.state(b), State::Failure);
     assert_eq!(rig.node(b).failure().unwrap().reason, WRONG);
@@ -193,7 +195,7 @@ fn a_retry_iterates_from_the_start() {
             let fails = n == 2 && first.replace(n != 2);
             if fails { Script::fails() } else { Script::steps(1) }.spec("item")
         })
-        .width(1)
+        .concurrency(1)
         .retry(Retry::ONCE),
     );
     assert_eq!(rig.run(), Next::Done);
@@ -211,7 +213,7 @@ fn a_batch_may_go_on_after_failures() {
         let mut rig = Rig::new(8);
         let b = rig.add(
             items(10, |n| if n % 2 == 0 { Script::fails() } else { Script::steps(2) }.spec("item"))
-                .width(3)
+                .concurrency(3)
                 .on_failure(policy),
         );
         assert_eq!(rig.run(), Next::Done);
@@ -228,14 +230,14 @@ fn a_batch_of_nothing_succeeds() {
     let b = rig.add(items(0, |_| Script::steps(1).spec("item")));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!((rig.state(b), rig.cranks()), (State::Success, 1));
-    assert_eq!(rig.node(b).text().to_string(), "Succeeded: batch");
+    assert_eq!(rig.node(b).text(rig.now()).to_string(), "Succeeded: batch");
 }
 
 /// Names need not differ: identity is the id. (The reference throws, after it has started the second.)
 #[test]
 fn items_may_have_the_same_name() {
     let mut rig = Rig::new(8);
-    let b = rig.add(items(6, |_| Script::steps(3).spec("same")).width(6));
+    let b = rig.add(items(6, |_| Script::steps(3).spec("same")).concurrency(6));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!((rig.state(b), rig.world.of("same").runs), (State::Success, 18));
 }
@@ -245,7 +247,7 @@ fn items_may_have_the_same_name() {
 fn a_width_of_one_takes_one_item_at_a_time() {
     let mut rig = Rig::new(2);
     let names = ["a", "b", "c", "d"];
-    let b = rig.add(items(4, move |n| Script::steps(2).spec(names[n])).width(1));
+    let b = rig.add(items(4, move |n| Script::steps(2).spec(names[n])).concurrency(1));
     while rig.s.next() != Next::Done {
         rig.step();
         assert!(rig.node(b).child_counts().live <= 1);
@@ -260,7 +262,7 @@ fn a_width_of_one_takes_one_item_at_a_time() {
 fn a_batch_uses_its_whole_width_and_no_more() {
     for width in [1, 2, 7, 100] {
         let mut rig = Rig::new(128);
-        let b = rig.add(items(50, |n| Script::steps(n as u32 % 4 + 1).spec("item")).width(width));
+        let b = rig.add(items(50, |n| Script::steps(n as u32 % 4 + 1).spec("item")).concurrency(width));
         let mut most = 0;
         while rig.s.next() != Next::Done {
             rig.step();
@@ -275,7 +277,7 @@ fn a_batch_uses_its_whole_width_and_no_more() {
 #[test]
 fn a_generator_that_adds_nothing_fails_the_batch() {
     let mut rig = Rig::new(8);
-    let b = rig.add(Script::yields(|_| Yield::Added).batch("batch").retry(Retry::A_LOT));
+    let b = rig.add(Script::yields(|_| Generated::Added).batch("batch").retry(Retry::A_LOT));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.node(b).failure().unwrap().reason, Reason::NOTHING_ADDED);
     assert_eq!((rig.state(b), rig.world.of("batch").asked), (State::Failure, 1));
@@ -290,9 +292,9 @@ fn a_generator_whose_child_was_refused_fails_the_batch() {
         Script::yields(move |cx| {
             asked += 1;
             let width = if asked == 3 { 0 } else { 1 };
-            let refused = cx.add_child(Script::says(Outcome::Waiting).spec("item").width(width));
+            let refused = cx.add_child(Script::says(Outcome::Waiting).spec("item").concurrency(width));
             assert_eq!(refused.is_err(), asked == 3);
-            Yield::Added
+            Generated::Added
         })
         .batch("batch"),
     );
@@ -310,17 +312,17 @@ fn no_item_is_lost_in_a_table_too_small_for_the_width() {
         let mut left = 20;
         move |cx| {
             if left == 0 {
-                return Yield::Exhausted;
+                return Generated::Exhausted;
             }
             left -= 1;
             assert!(cx.free_nodes() >= 3);
             let item = cx.add_child(Spec::sequence("item")).unwrap();
-            cx.add(item, Script::steps(2).spec("x")).unwrap();
-            cx.add(item, Script::steps(1).spec("y")).unwrap();
-            Yield::Added
+            cx.add_below(item, Script::steps(2).spec("x")).unwrap();
+            cx.add_below(item, Script::steps(1).spec("y")).unwrap();
+            Generated::Added
         }
     });
-    let b = rig.add(Spec::batch("batch", act.boxed()).width(16).item_nodes(3));
+    let b = rig.add(Spec::batch("batch", act.boxed()).concurrency(16).item_nodes(3));
     let mut most = 0;
     while rig.s.next() != Next::Done {
         rig.step();
@@ -346,7 +348,7 @@ fn an_item_that_can_never_fit_fails_the_batch() {
 fn a_retry_finds_slots_that_came_back() {
     let mut rig = Rig::new(2);
     rig.add(
-        Script::lines(&[Outcome::Sleep(std::time::Duration::from_secs(2)), Outcome::Success])
+        Script::lines(&[Outcome::WaitFor(std::time::Duration::from_secs(2)), Outcome::Success])
             .spec("other")
             .detached(),
     );
@@ -366,10 +368,10 @@ fn all_that_a_generator_adds_is_run() {
             for _ in 0..2 {
                 cx.add_child(Script::steps(2).spec("item")).unwrap();
             }
-            if left == 0 { Yield::Exhausted } else { Yield::Added }
+            if left == 0 { Generated::Exhausted } else { Generated::Added }
         })
         .batch("batch")
-        .width(2),
+        .concurrency(2),
     );
     assert_eq!(rig.run(), Next::Done);
     assert_eq!((rig.state(b), rig.world.of("item").runs), (State::Success, 12));
@@ -380,12 +382,12 @@ fn all_that_a_generator_adds_is_run() {
 fn only_the_generator_adds_to_a_batch() {
     let mut rig = Rig::new(8);
     let b = rig.add(items(1, |_| Script::says(Outcome::Waiting).spec("item")));
-    let add = |rig: &mut Rig| rig.s.add_child(b, Script::steps(1).spec("late")).unwrap_err();
+    let add = |rig: &mut Rig| rig.s.add_below(b, Script::steps(1).spec("late")).unwrap_err();
     assert_eq!(add(&mut rig).error, Error::WrongKind);
     rig.run_until_idle();
     assert_eq!(add(&mut rig).error, Error::WrongKind);
     let item = rig.find("item").unwrap().id();
-    let inside = rig.add_child(item, Script::steps(1).spec("below an item"));
+    let inside = rig.add_below(item, Script::steps(1).spec("below an item"));
     rig.run_until(|rig| rig.s.state(inside).map_or(true, State::is_done));
 }
 
@@ -396,10 +398,10 @@ fn an_endless_generator_is_bounded_by_width_and_budget() {
     let b = rig.add(
         Script::yields(|cx| {
             cx.add_child(Script::steps(1).spec("item")).unwrap();
-            Yield::Added
+            Generated::Added
         })
         .batch("batch")
-        .width(10),
+        .concurrency(10),
     );
     for _ in 0..100 {
         assert_eq!(rig.s.poll_work_with(windlass::Instant::ZERO, &mut rig.world), Next::Now);
@@ -420,11 +422,47 @@ fn a_generator_may_abort_its_batch() {
             let own = cx.id();
             cx.abort(own).unwrap();
             cx.add_child(Script::steps(1).spec("late")).unwrap_err();
-            Yield::Added
+            Generated::Added
         })
         .batch("batch"),
     );
-    assert_eq!(rig.run(), Next::Done, "{}", rig.s.tree());
+    assert_eq!(rig.run(), Next::Done, "{}", rig.tree());
     assert_eq!((rig.state(b), rig.world.of("item").runs), (State::Aborted, 0));
     assert_eq!(rig.node(b).aborted_by(), Some(b));
+}
+
+/// A generator that cannot begin again, as one over an iterator: after a failed item the batch is not tried again, for the second attempt would succeed without
+/// what the first has taken out.
+#[test]
+fn a_batch_over_an_iterator_does_not_succeed_without_its_items() {
+    let over_an_iterator = || {
+        let mut items = ["a", "b", "c"].into_iter();
+        Script::yields(move |cx| {
+            let Some(name) = items.next() else { return Generated::Exhausted };
+            let item = if name == "b" { Script::fails() } else { Script::steps(1) };
+            cx.add_child(item.spec(name)).unwrap();
+            Generated::Added
+        })
+    };
+    let mut rig = Rig::new(16);
+    let b = rig.add(over_an_iterator().one_way().batch("batch").retry(Retry::A_LOT));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(b), rig.node(b).attempt(), rig.elapsed()), (State::Failure, 1, Duration::ZERO));
+    assert_eq!(rig.node(b).failure().unwrap().reason, WRONG);
+
+    // As a member of a composite that is tried again, and in a new life, it says that it cannot.
+    let mut rig = Rig::new(16);
+    let mut empty = ["x"].into_iter();
+    let generator = Script::yields(move |cx| {
+        let Some(name) = empty.next() else { return Generated::Exhausted };
+        cx.add_child(Script::steps(1).spec(name)).unwrap();
+        Generated::Added
+    });
+    let q = rig.add(Spec::sequence("q").retry(Retry::ONCE));
+    let b = rig.add_below(q, generator.one_way().batch("batch"));
+    rig.add_below(q, Script::fails().spec("fails"));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(q), rig.state(b)), (State::Failure, State::Failure));
+    assert_eq!(rig.node(b).failure().unwrap().reason, Reason::NOT_REWOUND);
+    assert_eq!(rig.world.of("fails").runs, 1);
 }

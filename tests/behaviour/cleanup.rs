@@ -1,11 +1,13 @@
 //! How long cleaning up may take: drain limits, deadlines of aborts and shutdowns, and forced ends.
 
-use windlass::{Abort, Cause, Error, Instant, Next, NodeId, Outcome, Spec, State, What};
+use windlass::{
+    AbortCause, AbortStep, Error, EventKind, Instant, Next, NodeId, Outcome, Reason, Retry, Spec, State,
+};
 use windlass_tests::{Rig, Script, parent, secs};
 
 /// A work that never finishes its abort by itself.
 fn stubborn() -> Script {
-    Script::says(Outcome::Waiting).on_abort(|_| Abort::Wake)
+    Script::says(Outcome::Waiting).on_abort(|_| AbortStep::Waiting)
 }
 
 fn forced(rig: &Rig) -> Vec<&'static str> {
@@ -18,8 +20,8 @@ fn a_drain_limit_bounds_every_abort_of_its_node() {
     for shutdown in [false, true] {
         let mut rig = Rig::new(4);
         let p = rig.add(Spec::parallel("p"));
-        rig.add_child(p, stubborn().spec("a").drain(secs(3)));
-        rig.add_child(p, Script::waits().spec("b").drain(secs(3)));
+        rig.add_below(p, stubborn().spec("a").cleanup_timeout(secs(3)));
+        rig.add_below(p, Script::waits().spec("b").cleanup_timeout(secs(3)));
         rig.run_until_idle();
         if shutdown {
             rig.s.shutdown(Instant::MAX);
@@ -39,9 +41,9 @@ fn a_drain_limit_bounds_every_abort_of_its_node() {
 fn a_deadline_reaches_all_below_and_who_was_forced_is_named() {
     let mut rig = Rig::new(8);
     let p = rig.add(parent("p"));
-    let q = rig.add_child(p, Spec::sequence("q"));
-    rig.add_child(q, stubborn().spec("a"));
-    rig.add_child(p, Script::waits().aborts(&[Abort::Again]).spec("b"));
+    let q = rig.add_below(p, Spec::sequence("q"));
+    rig.add_below(q, stubborn().spec("a"));
+    rig.add_below(p, Script::waits().aborts(&[AbortStep::Running]).spec("b"));
     rig.run_until_idle();
     rig.s.abort_by(p, Instant::from_secs(9)).unwrap();
     assert_eq!(rig.node(p).deadline(), Some(Instant::from_secs(9)));
@@ -50,9 +52,32 @@ fn a_deadline_reaches_all_below_and_who_was_forced_is_named() {
     assert_eq!(forced(&rig), ["p", "q", "a"]);
     assert_eq!(rig.last_state("b"), State::Aborted);
     assert_eq!(rig.world.of("p").aborts, 0, "its child never finished, so it was never asked");
-    let events =
-        rig.s.observer().events.iter().filter(|event| event.what == What::Forced).map(|event| event.name);
+    let events = rig
+        .s
+        .observer()
+        .events
+        .iter()
+        .filter(|event| event.kind == EventKind::Forced)
+        .map(|event| event.name);
     assert_eq!(events.collect::<Vec<_>>(), ["a", "q", "p"], "children before parents");
+}
+
+/// The report says who is still cleaning up, and who did not finish in time.
+#[test]
+fn the_report_of_a_drain_says_who_is_still_at_it_and_who_was_forced() {
+    let mut rig = Rig::new(4);
+    let report = |rig: &Rig| (rig.s.view().drain().to_string(), rig.s.view().drain().is_clean());
+    rig.add(Script::waits().spec("quick"));
+    rig.add(stubborn().spec("slow").cleanup_timeout(secs(3)));
+    rig.add(stubborn().spec("slowest").cleanup_timeout(secs(5)));
+    rig.run_until_idle();
+    assert_eq!(report(&rig), ("drained".into(), true));
+    rig.s.shutdown(Instant::MAX);
+    assert_eq!(report(&rig), ("draining: quick, slow, slowest".into(), false));
+    rig.run_until(|rig| rig.elapsed() == secs(3) && rig.is_idle());
+    assert_eq!(report(&rig), ("draining: slowest, by force: slow".into(), false));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(report(&rig), ("drained, by force: slow, slowest".into(), false));
 }
 
 /// An earlier deadline replaces a later one; a later one changes nothing.
@@ -71,7 +96,7 @@ fn the_earliest_deadline_counts() {
     // Also between the node's own and the call's.
     for (own, call) in [(3, 8), (8, 3)] {
         let mut rig = Rig::new(2);
-        let a = rig.add(stubborn().spec("a").drain(secs(own)));
+        let a = rig.add(stubborn().spec("a").cleanup_timeout(secs(own)));
         rig.run_until_idle();
         rig.s.abort_by(a, Instant::from_secs(call)).unwrap();
         assert_eq!((rig.run(), rig.elapsed()), (Next::Done, secs(3)));
@@ -82,7 +107,7 @@ fn the_earliest_deadline_counts() {
 #[test]
 fn a_deadline_wins_over_a_sleep() {
     let mut rig = Rig::new(2);
-    let a = rig.add(Script::waits().aborts(&[Abort::Sleep(secs(100))]).spec("a"));
+    let a = rig.add(Script::waits().aborts(&[AbortStep::WaitFor(secs(100))]).spec("a"));
     rig.run_until_idle();
     rig.s.abort_by(a, Instant::from_secs(4)).unwrap();
     assert_eq!((rig.run(), rig.elapsed()), (Next::Done, secs(4)));
@@ -98,10 +123,10 @@ fn a_deadline_wins_over_a_sleep() {
 fn a_forced_child_lets_its_parent_settle() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::race("p"));
-    rig.add_child(p, Script::lines(&[Outcome::Running, Outcome::Success]).spec("winner"));
-    rig.add_child(p, stubborn().spec("loser").drain(secs(2)));
+    rig.add_below(p, Script::lines(&[Outcome::Running, Outcome::Success]).spec("winner"));
+    rig.add_below(p, stubborn().spec("loser").cleanup_timeout(secs(2)));
     let after = rig.add(Spec::after_success("after", p));
-    rig.add_child(after, Script::steps(1).spec("next"));
+    rig.add_below(after, Script::steps(1).spec("next"));
     assert_eq!((rig.run(), rig.state(p), rig.elapsed()), (Next::Done, State::Success, secs(2)));
     assert_eq!((rig.state(after), forced(&rig)), (State::Success, vec!["loser"]));
 }
@@ -111,9 +136,9 @@ fn a_forced_child_lets_its_parent_settle() {
 fn a_forced_node_blocks_its_dependents() {
     let mut rig = Rig::new(8);
     let g = rig.add(Spec::graph("g"));
-    let a = rig.add_child(g, stubborn().spec("a").drain(secs(2)));
+    let a = rig.add_below(g, stubborn().spec("a").cleanup_timeout(secs(2)));
     let b = rig.s.add_after(g, Script::steps(1).spec("b"), &[a]).unwrap();
-    rig.add_child(g, Script::steps(1).spec("c"));
+    rig.add_below(g, Script::steps(1).spec("c"));
     rig.run_until_idle();
     rig.s.abort(a).unwrap();
     assert_eq!((rig.run(), rig.state(g)), (Next::Done, State::Failure));
@@ -127,11 +152,11 @@ fn a_shutdown_is_done_by_its_deadline() {
     let mut rig = Rig::new(16);
     let tree = |rig: &mut Rig| -> [NodeId; 4] {
         let p = rig.add(parent("p"));
-        rig.add_child(p, stubborn().spec("stubborn"));
-        rig.add_child(p, Script::fails().spec("retrying").retry(windlass::Retry::A_LOT));
+        rig.add_below(p, stubborn().spec("stubborn"));
+        rig.add_below(p, Script::fails().spec("retrying").retry(windlass::Retry::A_LOT));
         let g = rig.add(Spec::after("g", p));
-        rig.add_child(g, Script::steps(1).spec("never"));
-        let busy = rig.add(Script::says(Outcome::Running).on_abort(|_| Abort::Again).spec("busy"));
+        rig.add_below(g, Script::steps(1).spec("never"));
+        let busy = rig.add(Script::says(Outcome::Running).on_abort(|_| AbortStep::Running).spec("busy"));
         let paused = rig.add(Script::steps(1).spec("paused").paused());
         [p, g, busy, paused]
     };
@@ -150,7 +175,8 @@ fn a_shutdown_is_done_by_its_deadline() {
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(forced(&rig), ["p", "stubborn", "busy"]);
     for node in rig.s.nodes().filter(|node| node.state() == State::Aborted) {
-        let expected = if node.depth() == 0 || node.name() != "" { Cause::Shutdown } else { Cause::User };
+        let expected =
+            if node.depth() == 0 || node.name() != "" { AbortCause::Shutdown } else { AbortCause::User };
         assert_eq!(node.abort_cause(), Some(expected), "{}", node.name());
         assert_eq!(node.aborted_by(), None);
     }
@@ -178,4 +204,39 @@ fn a_shutdown_of_nothing_is_done_at_once() {
     rig.s.shutdown(Instant::MAX);
     assert_eq!(rig.s.next(), Next::Done);
     assert_eq!(rig.s.poll_work_with(Instant::from_secs(1), &mut rig.world), Next::Done);
+}
+
+/// A clean-up has an end however it began: a timeout, a failed member, a success that leaves children behind, a retry.
+#[test]
+fn every_clean_up_of_a_node_is_bounded() {
+    let stubborn_child = |rig: &mut Rig, parent| rig.add_below(parent, stubborn().spec("stubborn"));
+    // The attempt of a sequence has taken too long.
+    let mut rig = Rig::new(8);
+    let q = rig.add(Spec::sequence("q").timeout(secs(5)).cleanup_timeout(secs(1)));
+    let child = stubborn_child(&mut rig, q);
+    rig.run_until(|rig| rig.elapsed() == secs(5) && rig.is_idle());
+    assert_eq!(rig.node(q).explain(rig.now()).to_string(), "ending, waiting for stubborn, by force in 1 s");
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(q), rig.state(child), rig.elapsed()), (State::Failure, State::Aborted, secs(6)));
+    assert!(rig.node(child).was_forced() && !rig.node(q).was_forced());
+    assert_eq!(rig.node(q).failure().unwrap().reason, Reason::TIMEOUT);
+
+    // A member has failed, and the attempt is made again.
+    let mut rig = Rig::new(8);
+    let retry = Retry::times(1).constant(secs(10));
+    let p = rig.add(Spec::parallel("p").cleanup_timeout(secs(1)).retry(retry));
+    let child = stubborn_child(&mut rig, p);
+    rig.add_below(p, Script::fails().spec("fails"));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(p), rig.state(child), rig.elapsed()), (State::Failure, State::Aborted, secs(12)));
+
+    // A work succeeds and leaves a child behind.
+    let mut rig = Rig::new(8);
+    let work =
+        Script::lines(&[Outcome::WaitFor(secs(1)), Outcome::Success]).spec("w").cleanup_timeout(secs(2));
+    let w = rig.add(work);
+    let child = stubborn_child(&mut rig, w);
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(w), rig.elapsed()), (State::Success, secs(3)));
+    assert!(rig.node(child).was_forced());
 }

@@ -1,6 +1,6 @@
 //! Why something failed, and where it began, through several levels.
 
-use windlass::{Abort, Next, OnFailure, Outcome, Reason, Retry, Spec, State, What};
+use windlass::{AbortStep, EventKind, Next, OnFailure, Outcome, Reason, Retry, Spec, State};
 use windlass_tests::{Rig, Script, WRONG, parent};
 
 /// The reason and the origin of the innermost failure arrive at the top, through composites and works alike.
@@ -8,22 +8,26 @@ use windlass_tests::{Rig, Script, WRONG, parent};
 fn a_failure_keeps_its_reason_and_origin() {
     let mut rig = Rig::new(16);
     let top = rig.add(Spec::sequence("top"));
-    let p = rig.add_child(top, parent("p"));
-    let par = rig.add_child(p, Spec::parallel("parallel"));
-    let any = rig.add_child(par, Spec::graph("graph"));
-    let reason = Reason::new("disk full").code(28);
-    let a = rig.add_child(any, Script::says(Outcome::Failure(reason)).spec("a"));
-    rig.add_child(par, Script::waits().aborts(&[Abort::Again]).spec("sibling"));
+    let p = rig.add_below(top, parent("p"));
+    let par = rig.add_below(p, Spec::parallel("parallel"));
+    let any = rig.add_below(par, Spec::graph("graph"));
+    let reason = Reason::new("disk full").with_code(28);
+    let a = rig.add_below(any, Script::says(Outcome::Failure(reason)).spec("a"));
+    rig.add_below(par, Script::waits().aborts(&[AbortStep::Running]).spec("sibling"));
     assert_eq!(rig.run(), Next::Done);
     for id in [top, p, par, any, a] {
         let Ok(node) = rig.s.node(id) else { continue };
         let failure = node.failure().unwrap();
         assert_eq!((failure.reason, failure.origin), (reason, a), "{}", node.name());
     }
-    assert_eq!(rig.node(top).explain().to_string(), "failed: disk full (28) at a");
-    assert_eq!(rig.node(a).explain().to_string(), "failed: disk full (28)");
-    let told =
-        rig.s.observer().events.iter().filter(|event| matches!(event.what, What::Failed(f) if f.origin == a));
+    assert_eq!(rig.node(top).explain(rig.now()).to_string(), "failed: disk full (28) at a");
+    assert_eq!(rig.node(a).explain(rig.now()).to_string(), "failed: disk full (28)");
+    let told = rig
+        .s
+        .observer()
+        .events
+        .iter()
+        .filter(|event| matches!(event.kind, EventKind::Failed(f) if f.origin == a));
     assert_eq!(told.map(|event| event.name).collect::<Vec<_>>(), ["a", "graph", "parallel", "p", "top"]);
 }
 
@@ -43,7 +47,7 @@ fn a_parent_may_give_a_reason_of_its_own() {
         })
         .spec("p"),
     );
-    rig.add_child(p, Script::fails().spec("a"));
+    rig.add_below(p, Script::fails().spec("a"));
     assert_eq!(rig.run(), Next::Done);
     let failure = rig.node(p).failure().unwrap();
     assert_eq!((failure.reason, failure.origin), (own, p));
@@ -55,9 +59,9 @@ fn the_first_failure_counts() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::parallel("p").on_failure(OnFailure::Finish));
     let b = Script::says(Outcome::Failure(Reason::new("second")));
-    rig.add_child(p, Script::lines(&[Outcome::Running, Outcome::Failure(Reason::new("third"))]).spec("c"));
-    let a = rig.add_child(p, Script::fails().spec("a"));
-    rig.add_child(p, b.spec("b"));
+    rig.add_below(p, Script::lines(&[Outcome::Running, Outcome::Failure(Reason::new("third"))]).spec("c"));
+    let a = rig.add_below(p, Script::fails().spec("a"));
+    rig.add_below(p, b.spec("b"));
     assert_eq!(rig.run(), Next::Done);
     let failure = rig.node(p).failure().unwrap();
     assert_eq!((failure.reason, failure.origin), (WRONG, a));
@@ -70,7 +74,7 @@ fn each_attempt_has_its_own_failure() {
     for spec in [Spec::sequence("p"), Spec::parallel("p"), Spec::graph("p"), Spec::race("p")] {
         let mut rig = Rig::new(8);
         let p = rig.add(spec.retry(Retry::times(2)));
-        let a = rig.add_child(p, Script::lines(&reasons.map(Outcome::Failure)).spec("a"));
+        let a = rig.add_below(p, Script::lines(&reasons.map(Outcome::Failure)).spec("a"));
         for (attempt, reason) in reasons.into_iter().enumerate() {
             rig.run_until(|rig| rig.world.of("a").runs as usize == attempt + 1);
             let failure = rig.node(p).failure().unwrap();
@@ -78,15 +82,15 @@ fn each_attempt_has_its_own_failure() {
         }
         assert_eq!((rig.run(), rig.state(p)), (Next::Done, State::Failure));
         let told: Vec<_> = rig.s.observer().events.iter().filter(|event| event.node == p).collect();
-        let retries = told.iter().filter_map(|event| match event.what {
-            What::Retry { failure, .. } | What::Failed(failure) => Some(failure.reason),
+        let retries = told.iter().filter_map(|event| match event.kind {
+            EventKind::Retry { failure, .. } | EventKind::Failed(failure) => Some(failure.reason),
             _ => None,
         });
         assert_eq!(retries.collect::<Vec<_>>(), reasons);
     }
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::sequence("p").retry(Retry::ONCE));
-    rig.add_child(p, Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a"));
+    rig.add_below(p, Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a"));
     assert_eq!((rig.run(), rig.state(p), rig.node(p).failure()), (Next::Done, State::Success, None));
 }
 
@@ -95,8 +99,8 @@ fn each_attempt_has_its_own_failure() {
 fn an_abort_during_the_delay_belongs_to_the_next_attempt() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::sequence("p").retry(Retry::ONCE));
-    rig.add_child(p, Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a"));
-    let b = rig.add_child(p, Script::steps(1).spec("b"));
+    rig.add_below(p, Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a"));
+    let b = rig.add_below(p, Script::steps(1).spec("b"));
     rig.run_until_idle();
     rig.s.abort(b).unwrap();
     assert_eq!((rig.run(), rig.state(p)), (Next::Done, State::Failure));
@@ -109,15 +113,15 @@ fn an_abort_during_the_delay_belongs_to_the_next_attempt() {
 fn an_aborted_child_is_the_origin() {
     let mut rig = Rig::new(8);
     let top = rig.add(Spec::sequence("top"));
-    let q = rig.add_child(top, Spec::parallel("q"));
-    let a = rig.add_child(q, Script::waits().spec("a"));
-    rig.add_child(q, Script::waits().spec("b"));
+    let q = rig.add_below(top, Spec::parallel("q"));
+    let a = rig.add_below(q, Script::waits().spec("a"));
+    rig.add_below(q, Script::waits().spec("b"));
     rig.run_until_idle();
     rig.s.abort(a).unwrap();
     assert_eq!((rig.run(), rig.state(top)), (Next::Done, State::Failure));
     let failure = rig.node(top).failure().unwrap();
     assert_eq!((failure.reason, failure.origin), (Reason::CHILD_ABORTED, a));
-    assert_eq!(rig.node(top).explain().to_string(), "failed: child aborted at a");
+    assert_eq!(rig.node(top).explain(rig.now()).to_string(), "failed: child aborted at a");
 }
 
 /// The origin's slot may be gone: the id is still told.
@@ -130,10 +134,10 @@ fn an_origin_that_is_gone_is_still_told() {
         })
         .spec("p"),
     );
-    let a = rig.add_child(p, Script::fails().spec("a"));
-    rig.add_child(p, Script::steps(3).spec("b"));
+    let a = rig.add_below(p, Script::fails().spec("a"));
+    rig.add_below(p, Script::steps(3).spec("b"));
     assert_eq!(rig.run(), Next::Done);
     let failure = rig.node(p).failure().unwrap();
     assert_eq!((failure.reason, failure.origin), (WRONG, a));
-    assert_eq!(rig.node(p).explain().to_string(), format!("failed: wrong at {a}"));
+    assert_eq!(rig.node(p).explain(rig.now()).to_string(), format!("failed: wrong at {a}"));
 }

@@ -7,7 +7,7 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use windlass::{
-    Cause, Check, Error, Instant, Next, NodeId, Outcome, Reason, Retry, Spec, State, Status, Yield,
+    AbortCause, Check, Error, Generated, Instant, Next, NodeId, Outcome, Reason, Retry, Spec, State, Status,
 };
 use windlass_tests::{Any, Counters, Cx, Rig, STEP, Script, WRONG, leaf, name, parent};
 
@@ -24,7 +24,7 @@ fn when_succeeded(gate: &'static str, awaited: NodeId) -> Spec<Any> {
 fn a_gate_opens_and_its_child_runs_in_the_same_crank() {
     let mut rig = Rig::new(4);
     let gate = rig.add(Script::asks(|_: &mut Cx<'_>| Check::Yes).gate("gate"));
-    let inner = rig.add_child(gate, leaf().spec("inner"));
+    let inner = rig.add_below(gate, leaf().spec("inner"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.state(inner), State::Success);
     assert_eq!(rig.state(gate), State::Success);
@@ -38,14 +38,14 @@ fn a_gate_opens_and_its_child_runs_in_the_same_crank() {
 /// A parent of a work that fails in its 100th step, twice, and of a gate behind its success.
 fn failing_condition(mut rig: Rig) -> Rig {
     let parent = rig.add(parent("parent"));
-    let other = rig.add_child(parent, Script::fails_at(100).takes_time().spec("other").retry(Retry::ONCE));
-    let gate = rig.add_child(parent, when_succeeded("gate", other));
-    let dependent = rig.add_child(gate, leaf().spec("dependent"));
+    let other = rig.add_below(parent, Script::fails_at(100).takes_time().spec("other").retry(Retry::ONCE));
+    let gate = rig.add_below(parent, when_succeeded("gate", other));
+    let dependent = rig.add_below(gate, leaf().spec("dependent"));
     assert_eq!(rig.run(), Next::Done);
 
     assert_eq!(rig.state(other), State::Failure);
     assert_eq!(rig.state(gate), State::Aborted);
-    assert_eq!(rig.node(gate).abort_cause(), Some(Cause::ParentFailed));
+    assert_eq!(rig.node(gate).abort_cause(), Some(AbortCause::ParentFailed));
     assert_eq!(rig.state(dependent), State::Aborted);
     assert_eq!(rig.world.of("dependent"), Counters::default());
     assert_eq!(rig.state(parent), State::Failure);
@@ -75,7 +75,7 @@ fn a_gate_on_success_fails_with_its_target_and_asks_nobody() {
     let mut rig = Rig::new(8);
     let other = rig.add(Script::fails_at(100).takes_time().spec("other").retry(Retry::ONCE));
     let gate = rig.add(Spec::after_success("gate", other));
-    let dependent = rig.add_child(gate, leaf().spec("dependent"));
+    let dependent = rig.add_below(gate, leaf().spec("dependent"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.state(other), State::Failure);
     assert_eq!(rig.state(gate), State::Failure);
@@ -95,7 +95,7 @@ fn a_shutdown_aborts_a_shut_gate_and_what_is_behind_it() {
         let other = rig.add(Script::steps(100).takes_time().spec("other"));
         let spec = if polled { when_succeeded("gate", other) } else { Spec::after_success("gate", other) };
         let gate = rig.add(spec);
-        let dependent = rig.add_child(gate, leaf().spec("dependent"));
+        let dependent = rig.add_below(gate, leaf().spec("dependent"));
         rig.run_until(|rig| rig.state(gate) == State::Waiting);
         assert_eq!(rig.status(dependent), Status::Running, "pending counts as running");
         assert_eq!(rig.s.next_deadline().is_some(), polled);
@@ -120,7 +120,7 @@ fn a_shutdown_aborts_what_is_behind_an_open_gate() {
         let other = rig.add(leaf().spec("other"));
         let spec = if polled { when_succeeded("gate", other) } else { Spec::after_success("gate", other) };
         let gate = rig.add(spec);
-        let inner = rig.add_child(gate, Script::steps(100).takes_time().spec("inner"));
+        let inner = rig.add_below(gate, Script::steps(100).takes_time().spec("inner"));
         rig.run_until(|rig| rig.state(other) == State::Success && rig.state(gate) != State::Waiting);
         rig.step();
         assert_eq!((rig.status(gate), rig.status(inner)), (Status::Running, Status::Running));
@@ -157,7 +157,7 @@ fn chained(
     let batch = Script::yields(move |cx: &mut Cx<'_>| {
         let k = yielded.borrow().len();
         if k == ITEMS {
-            return Yield::Exhausted;
+            return Generated::Exhausted;
         }
         let item = Rc::new(());
         yielded.borrow_mut().push(Rc::downgrade(&item));
@@ -165,9 +165,9 @@ fn chained(
         let token = Rc::downgrade(&item);
         let id = link(cx, k, item, previous);
         before = Some((id, token));
-        Yield::Added
+        Generated::Added
     });
-    let batch = rig.add(batch.batch("batch").width(WIDTH as u32).item_nodes(2));
+    let batch = rig.add(batch.batch("batch").concurrency(WIDTH as u32).item_nodes(2));
     while rig.s.next() != Next::Done {
         rig.step();
         let in_batch = rig.node(batch).child_counts().live as usize;
@@ -211,7 +211,7 @@ fn a_predicate_lets_go_of_what_it_holds_after_its_yes() {
             Check::from(yes)
         });
         let gate = cx.add_child(gate.gate("gate")).unwrap();
-        cx.add(gate, leaf).unwrap();
+        cx.add_below(gate, leaf).unwrap();
         gate
     });
     assert_eq!(rig.world.of("gate").asked, 391);
@@ -232,7 +232,7 @@ fn a_chain_of_gates_on_ends_asks_nobody() {
             }
             Some((before, _)) => {
                 let gate = cx.add_child(Spec::after_success("gate", before)).unwrap();
-                cx.add(gate, leaf).unwrap();
+                cx.add_below(gate, leaf).unwrap();
                 gate
             }
         }
@@ -259,7 +259,7 @@ fn a_predicate_is_asked_until_it_says_yes() {
         .gate("g")
         .poll_every(Duration::from_secs(3)),
     );
-    rig.add_child(g, Script::steps(5).spec("inner"));
+    rig.add_below(g, Script::steps(5).spec("inner"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!((rig.elapsed(), rig.world.of("g").asked), (Duration::from_secs(9), 4));
     assert_eq!((rig.state(g), rig.world.of("inner").runs), (State::Success, 5));
@@ -278,7 +278,7 @@ fn a_wake_asks_the_predicate_at_once() {
         .gate("g")
         .poll_every(Duration::MAX),
     );
-    rig.add_child(g, Script::steps(1).spec("inner"));
+    rig.add_below(g, Script::steps(1).spec("inner"));
     assert_eq!(rig.run(), Next::OnWake);
     rig.s.wake(g).unwrap();
     assert_eq!(rig.run(), Next::Done);
@@ -298,7 +298,7 @@ fn a_predicate_may_fail_its_gate() {
         .gate("g")
         .retry(Retry::ONCE),
     );
-    rig.add_child(g, Script::steps(1).spec("inner"));
+    rig.add_below(g, Script::steps(1).spec("inner"));
     rig.step();
     assert_eq!(rig.node(g).failure().unwrap().reason, WRONG);
     assert_eq!(rig.run(), Next::Done);
@@ -312,7 +312,7 @@ fn a_gate_is_not_asked_again_while_its_child_retries() {
     let mut rig = Rig::new(4);
     let g = rig.add(Script::asks(|_| Check::Yes).gate("g"));
     let script = [Outcome::Failure(WRONG), Outcome::Failure(WRONG), Outcome::Success];
-    rig.add_child(g, Script::lines(&script).spec("inner").retry(Retry::times(2)));
+    rig.add_below(g, Script::lines(&script).spec("inner").retry(Retry::times(2)));
     rig.step();
     assert_eq!(rig.status(g), windlass::Status::Waiting);
     assert_eq!(rig.run(), Next::Done);
@@ -326,7 +326,7 @@ fn a_child_that_fails_fails_its_gate() {
     for budget in [0, 2] {
         let mut rig = Rig::new(4);
         let g = rig.add(Script::asks(|_| Check::Yes).gate("g").retry(Retry::times(budget)));
-        let inner = rig.add_child(g, Script::fails().spec("inner"));
+        let inner = rig.add_below(g, Script::fails().spec("inner"));
         assert_eq!(rig.run(), Next::Done);
         assert_eq!((rig.state(g), rig.state(inner)), (State::Failure, State::Failure));
         let failure = rig.node(g).failure().unwrap();
@@ -341,9 +341,9 @@ fn a_child_that_fails_fails_its_gate() {
 fn a_gate_in_a_retried_sequence_asks_anew() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::sequence("q").retry(Retry::ONCE));
-    let g = rig.add_child(q, Script::asks(|_| Check::Yes).gate("g"));
-    rig.add_child(g, Script::steps(1).spec("inner"));
-    rig.add_child(q, Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("last"));
+    let g = rig.add_below(q, Script::asks(|_| Check::Yes).gate("g"));
+    rig.add_below(g, Script::steps(1).spec("inner"));
+    rig.add_below(q, Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("last"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.state(q), State::Success);
     assert_eq!((rig.world.of("g").asked, rig.world.of("inner").runs), (2, 2));
@@ -358,7 +358,7 @@ fn a_shut_gate_fails_when_its_child_is_aborted() {
         let spec =
             if behind_a_node { Spec::after("g", other) } else { Script::asks(|_| Check::No).gate("g") };
         let g = rig.add(spec);
-        let inner = rig.add_child(g, Script::steps(1).spec("inner"));
+        let inner = rig.add_below(g, Script::steps(1).spec("inner"));
         rig.run_until_idle();
         rig.s.abort(inner).unwrap();
         rig.run_until_idle();
@@ -374,8 +374,8 @@ fn a_gate_has_one_child_or_none() {
     let g = rig.add(Script::asks(|_| Check::Yes).gate("g"));
     assert_eq!((rig.run(), rig.state(g)), (Next::Done, State::Success));
     let g = rig.add(Script::asks(|_| Check::Yes).gate("g"));
-    rig.add_child(g, Script::steps(1).spec("inner"));
-    let refused = rig.s.add_child(g, Script::steps(1).spec("second")).unwrap_err();
+    rig.add_below(g, Script::steps(1).spec("inner"));
+    let refused = rig.s.add_below(g, Script::steps(1).spec("second")).unwrap_err();
     assert_eq!(refused.error, Error::WrongKind);
     assert_eq!(rig.run(), Next::Done);
 }
@@ -407,8 +407,8 @@ fn the_end_of_a_node_opens_a_gate() {
         let mut rig = Rig::new(8);
         let a = rig.add(act.spec("a"));
         let (after, success) = (rig.add(Spec::after("after", a)), rig.add(Spec::after_success("success", a)));
-        rig.add_child(after, Script::steps(1).spec("x"));
-        rig.add_child(success, Script::steps(1).spec("y"));
+        rig.add_below(after, Script::steps(1).spec("x"));
+        rig.add_below(success, Script::steps(1).spec("y"));
         rig.run_until_idle();
         assert_eq!(rig.run(), Next::OnWake);
         assert_eq!((rig.world.of("x").runs, rig.world.of("y").runs), (0, 0));
@@ -436,8 +436,8 @@ fn a_gate_behind_what_has_ended_opens() {
             end(&mut rig, a, state);
             let (after, success) =
                 (rig.add(Spec::after("after", a)), rig.add(Spec::after_success("success", a)));
-            rig.add_child(after, Script::steps(1).spec("x"));
-            rig.add_child(success, Script::steps(1).spec("y"));
+            rig.add_below(after, Script::steps(1).spec("x"));
+            rig.add_below(success, Script::steps(1).spec("y"));
             if freed {
                 rig.s.remove(a).unwrap();
                 // Its slot goes to somebody else, who has nothing to do with it.
@@ -457,8 +457,8 @@ fn a_gate_behind_a_detached_node_opens() {
         let mut rig = Rig::new(8);
         let a = rig.add(act.spec("a").detached());
         let (after, success) = (rig.add(Spec::after("after", a)), rig.add(Spec::after_success("success", a)));
-        rig.add_child(after, Script::steps(1).spec("x"));
-        rig.add_child(success, Script::steps(1).spec("y"));
+        rig.add_below(after, Script::steps(1).spec("x"));
+        rig.add_below(success, Script::steps(1).spec("y"));
         end(&mut rig, a, state);
         assert_eq!(rig.run(), Next::Done);
         assert_eq!(rig.s.state(a), Err(Error::UnknownNode));
@@ -485,9 +485,9 @@ fn check_gates(rig: &Rig, after: windlass::NodeId, success: windlass::NodeId, st
 fn each_attempt_waits_for_the_target_of_that_attempt() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::parallel("p").retry(Retry::times(2)));
-    let a = rig.add_child(p, Script::steps(3).spec("a"));
-    let g = rig.add_child(p, Spec::after_success("g", a));
-    rig.add_child(
+    let a = rig.add_below(p, Script::steps(3).spec("a"));
+    let g = rig.add_below(p, Spec::after_success("g", a));
+    rig.add_below(
         g,
         Script::lines(&[Outcome::Failure(WRONG), Outcome::Failure(WRONG), Outcome::Success]).spec("inner"),
     );
@@ -502,7 +502,7 @@ fn a_gate_waits_for_the_last_end_of_a_restarted_target() {
     let mut rig = Rig::new(8);
     let a = rig.add(Script::waits().spec("a"));
     let g = rig.add(Spec::after("g", a).paused());
-    rig.add_child(g, Script::steps(1).spec("inner"));
+    rig.add_below(g, Script::steps(1).spec("inner"));
     end(&mut rig, a, State::Success);
     rig.s.restart(a).unwrap();
     rig.s.resume(g).unwrap();
@@ -510,6 +510,37 @@ fn a_gate_waits_for_the_last_end_of_a_restarted_target() {
     assert_eq!(rig.world.of("inner").runs, 0);
     rig.s.wake(a).unwrap();
     assert_eq!((rig.run(), rig.world.of("inner").runs), (Next::Done, 1));
+}
+
+/// Several gates wait for one node, and one of them is removed: the others open, and a gate in its slot waits for its own target.
+#[test]
+fn a_removed_gate_is_forgotten_wherever_it_was_among_the_gates_of_its_target() {
+    let names = ["w", "x", "y", "z"];
+    for removed in 0..names.len() {
+        let mut rig = Rig::new(16);
+        let [a, b] = ["a", "b"].map(|name| rig.add(Script::waits().spec(name)));
+        let gates = names.map(|name| {
+            let gate = rig.add(Spec::after("gate", a));
+            rig.add_below(gate, Script::steps(1).spec(name));
+            gate
+        });
+        rig.run_until_idle();
+        rig.s.abort(gates[removed]).unwrap();
+        rig.run_until_idle();
+        rig.s.remove(gates[removed]).unwrap();
+        rig.check();
+        let stranger = rig.add(Spec::after("stranger", b));
+        assert_eq!(stranger.index(), gates[removed].index());
+        rig.add_below(stranger, Script::steps(1).spec("inner"));
+        end(&mut rig, a, State::Success);
+        assert_eq!(rig.run(), Next::OnWake);
+        for (n, name) in names.into_iter().enumerate() {
+            assert_eq!(rig.world.of(name).runs, u32::from(n != removed), "{name} without {}", names[removed]);
+        }
+        assert_eq!((rig.state(stranger), rig.world.of("inner").runs), (State::Waiting, 0));
+        end(&mut rig, b, State::Success);
+        assert_eq!((rig.run(), rig.state(stranger)), (Next::Done, State::Success));
+    }
 }
 
 /// Gates behind gates: a chain of 1,000 opens one after the other.
@@ -520,7 +551,7 @@ fn a_long_chain_of_gates_opens_one_after_the_other() {
     let first = last;
     for n in 0..1_000 {
         let g = rig.add(if n % 2 == 0 { Spec::after("g", last) } else { Spec::after_success("g", last) });
-        rig.add_child(g, Script::steps(1).spec("inner"));
+        rig.add_below(g, Script::steps(1).spec("inner"));
         last = g;
     }
     let next = rig.s.poll_work_with(Instant::ZERO, &mut rig.world);
@@ -537,10 +568,10 @@ fn a_long_chain_of_gates_opens_one_after_the_other() {
 fn gates_that_can_never_open_are_refused() {
     let mut rig = Rig::new(8);
     let p = rig.add(parent("p"));
-    let q = rig.add_child(p, Spec::sequence("q"));
+    let q = rig.add_below(p, Spec::sequence("q"));
     for above in [p, q] {
         for spec in [Spec::<Any>::after("g", above), Spec::after_success("g", above)] {
-            assert_eq!(rig.s.add_child(q, spec).unwrap_err().error, Error::WouldCycle);
+            assert_eq!(rig.s.add_below(q, spec).unwrap_err().error, Error::WouldCycle);
         }
     }
     let gone = rig.add(Script::steps(1).spec("gone"));
@@ -555,14 +586,14 @@ fn gates_that_can_never_open_are_refused() {
 fn gates_in_a_circle_are_listed_as_stalled() {
     let mut rig = Rig::new(16);
     let (a, b) = (rig.add(Spec::parallel("a")), rig.add(Spec::parallel("b")));
-    let g1 = rig.add_child(a, Spec::after("g1", b));
-    let g2 = rig.add_child(b, Spec::after("g2", a));
+    let g1 = rig.add_below(a, Spec::after("g1", b));
+    let g2 = rig.add_below(b, Spec::after("g2", a));
     let q = rig.add(Spec::sequence("q"));
-    let p = rig.add_child(q, Spec::parallel("p"));
-    let later = rig.add_child(q, Script::steps(1).spec("later"));
-    let g3 = rig.add_child(p, Spec::after("g3", later));
+    let p = rig.add_below(q, Spec::parallel("p"));
+    let later = rig.add_below(q, Script::steps(1).spec("later"));
+    let g3 = rig.add_below(p, Spec::after("g3", later));
     for gate in [g1, g2, g3] {
-        rig.add_child(gate, Script::steps(1).spec("inner"));
+        rig.add_below(gate, Script::steps(1).spec("inner"));
     }
     let busy = rig.add(Script::steps(2).spec("busy"));
     rig.step();
@@ -614,7 +645,7 @@ fn a_callback_takes_no_children() {
         })
         .callback("c"),
     );
-    let refused = rig.s.add_child(c, Script::steps(1).spec("x")).unwrap_err();
+    let refused = rig.s.add_below(c, Script::steps(1).spec("x")).unwrap_err();
     assert_eq!(refused.error, Error::WrongKind);
     rig.world.note("before", windlass_tests::Hook::Run, State::Running);
     rig.world.note("before", windlass_tests::Hook::Run, State::Running);

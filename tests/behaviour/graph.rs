@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use windlass::Status::{Blocked, Failure, Success};
 use windlass::{
-    Abort, Cause, Error, Instant, Next, NodeId, Outcome, Reason, Retry, Spec, State, Status, What,
+    AbortCause, AbortStep, Error, EventKind, Instant, Next, NodeId, Outcome, Reason, Retry, Spec, State,
+    Status,
 };
 use windlass_tests::{Rig, Script, WRONG, millis};
 
 /// A graph of this concurrency: its retries wait 1 ms unless the work says otherwise.
 fn graph(rig: &mut Rig, max_concurrency: u32) -> NodeId {
-    rig.add(Spec::graph("graph").width(max_concurrency))
+    rig.add(Spec::graph("graph").concurrency(max_concurrency))
 }
 
 fn item(
@@ -34,7 +35,7 @@ fn item(
 fn run(rig: &mut Rig) {
     for _ in 0..10 {
         if catch_unwind(AssertUnwindSafe(|| rig.run())).is_ok() {
-            assert_eq!(rig.s.next(), Next::Done, "{}", rig.s.tree());
+            assert_eq!(rig.s.next(), Next::Done, "{}", rig.tree());
             return;
         }
     }
@@ -48,8 +49,8 @@ fn panics() -> Script {
 /// How often each node ended, and in what.
 fn ends(rig: &Rig, id: NodeId) -> Vec<State> {
     let events = rig.s.observer().events.iter().filter(|event| event.node == id);
-    let ends = events.filter_map(|event| match event.what {
-        What::Moved(transition) if transition.to.is_done() => Some(transition.to),
+    let ends = events.filter_map(|event| match event.kind {
+        EventKind::Moved(transition) if transition.to.is_done() => Some(transition.to),
         _ => None,
     });
     ends.collect()
@@ -82,7 +83,7 @@ fn an_item_succeeds_in_a_later_attempt() {
 fn a_shutdown_aborts_a_sleeping_item() {
     let mut rig = Rig::new(4);
     let g = graph(&mut rig, 1);
-    let sleep = Outcome::Sleep(millis(5));
+    let sleep = Outcome::WaitFor(millis(5));
     let a =
         item(&mut rig, g, "a", Script::lines(&[sleep, sleep, sleep, sleep, sleep, Outcome::Success]), &[], 0);
     rig.run_until(|rig| rig.elapsed() == millis(5));
@@ -150,7 +151,7 @@ fn an_abort_wins_over_a_later_panic() {
     let g = graph(&mut rig, 4);
     let act = Script::says(Outcome::Waiting).on_abort(|cx| {
         if cx.now() < Instant::from_millis(30) {
-            return Abort::Wake;
+            return AbortStep::Waiting;
         }
         resume_unwind(Box::new("as told"))
     });
@@ -227,8 +228,8 @@ fn a_chain_of_items_runs_in_order() {
 fn a_callback_runs_behind_its_work() {
     let mut rig = Rig::new(4);
     let q = rig.add(Spec::sequence("sequence"));
-    rig.add_child(q, Script::steps(1).spec("work"));
-    rig.add_child(q, Spec::callback("callback", Script::steps(1).boxed()));
+    rig.add_below(q, Script::steps(1).spec("work"));
+    rig.add_below(q, Spec::callback("callback", Script::steps(1).boxed()));
     run(&mut rig);
     assert_eq!((rig.world.of("work").runs, rig.world.of("callback").asked), (1, 1));
     assert_eq!(rig.state(q), State::Success);
@@ -242,7 +243,8 @@ fn events_tell_every_attempt_of_an_item() {
     let a = item(&mut rig, g, "a", Script::fails(), &[], 2);
     run(&mut rig);
     let events = rig.s.observer().events.iter().filter(|event| event.node == a);
-    let lines: Vec<_> = events.filter(|event| event.what != What::Cranked).map(ToString::to_string).collect();
+    let lines: Vec<_> =
+        events.filter(|event| event.kind != EventKind::Cranked).map(ToString::to_string).collect();
     assert_eq!(
         lines,
         [
@@ -285,13 +287,12 @@ fn every_edge_is_respected_whatever_retries() {
         let scp = add("scp", 5, &[headers]);
         run(&mut rig);
         assert_eq!(rig.state(g), State::Success);
-        let when = |id: NodeId, to: State| {
-            rig.s
-                .observer()
-                .events
-                .iter()
-                .position(|event| event.node == id && matches!(event.what, What::Moved(t) if t.to == to))
-        };
+        let when =
+            |id: NodeId, to: State| {
+                rig.s.observer().events.iter().position(|event| {
+                    event.node == id && matches!(event.kind, EventKind::Moved(t) if t.to == to)
+                })
+            };
         let edges = [
             (has, buckets),
             (has, headers),
@@ -372,7 +373,7 @@ fn blocking_is_transitive_and_at_once() {
         for id in [b, c, d] {
             assert_eq!(
                 (rig.node(id).abort_cause(), rig.node(id).aborted_by()),
-                (Some(Cause::Dependency), None)
+                (Some(AbortCause::Dependency), None)
             );
         }
         let m = rig.s.metrics();
@@ -434,7 +435,7 @@ fn a_dependency_may_be_added_until_the_item_starts() {
     let mut rig = Rig::new(8);
     let g = graph(&mut rig, 4);
     let a = item(&mut rig, g, "a", Script::waits(), &[], 0);
-    let b = item(&mut rig, g, "b", Script::steps(1).on_abort(|_| Abort::Done), &[a], 0);
+    let b = item(&mut rig, g, "b", Script::steps(1).on_abort(|_| AbortStep::Done), &[a], 0);
     let c = item(&mut rig, g, "c", Script::waits(), &[], 0);
     rig.run_until_idle();
     assert_eq!(rig.s.depend(a, c), Err(Error::WrongState(State::Waiting)));
@@ -477,7 +478,7 @@ fn an_item_added_later_is_blocked_or_free_at_once() {
     for id in &late {
         assert_eq!(rig.status(*id), Status::Blocked);
         assert_eq!(
-            rig.node(*id).explain().to_string(),
+            rig.node(*id).explain(rig.now()).to_string(),
             format!("blocked: {} did not succeed", if *id == late[0] { "bad" } else { "blocked" })
         );
     }
@@ -518,8 +519,8 @@ fn the_start_order_is_first_come_first_served() {
 #[test]
 fn a_concurrency_of_nothing_is_refused() {
     let mut rig = Rig::new(4);
-    let refused = rig.s.add(Spec::graph("graph").width(0)).unwrap_err();
-    assert_eq!(refused.error, Error::ZeroWidth);
+    let refused = rig.s.add(Spec::graph("graph").concurrency(0)).unwrap_err();
+    assert_eq!(refused.error, Error::ZeroConcurrency);
     assert_eq!(rig.s.metrics().nodes, 0);
 }
 
@@ -546,8 +547,8 @@ fn an_item_may_be_aborted_while_others_run() {
 fn a_node_added_behind_a_failed_one_has_all_its_dependencies() {
     let mut rig = Rig::new(4);
     let graph = rig.add(Spec::graph("graph"));
-    let bad = rig.add_child(graph, Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("bad"));
-    let slow = rig.add_child(graph, Script::steps(5).spec("slow"));
+    let bad = rig.add_below(graph, Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("bad"));
+    let slow = rig.add_below(graph, Script::steps(5).spec("slow"));
     rig.run_until(|rig| rig.state(bad) == State::Failure);
     let last = rig.s.add_after(graph, Script::steps(1).spec("last"), &[bad, slow]).unwrap();
     assert_eq!((rig.status(last), rig.node(last).dependencies().count()), (Status::Blocked, 2));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use windlass::{Cause, Instant, Next, Outcome, Retry, Spec, State, Status, Transition, What};
+use windlass::{AbortCause, EventKind, Instant, Next, Outcome, Retry, Spec, State, Status, Transition};
 use windlass_tests::{Hook, Rig, STEP, Script, WRONG, leaf};
 
 /// "BasicWork test", section "one work".
@@ -154,7 +154,7 @@ fn events_tell_the_change_after_its_hooks() {
     struct Shared(Rc<RefCell<Vec<String>>>);
     impl Observer for Shared {
         fn on_event(&mut self, event: &Event) {
-            if let What::Moved(transition) = event.what {
+            if let EventKind::Moved(transition) = event.kind {
                 self.0.borrow_mut().push(transition.to_string());
             }
         }
@@ -239,7 +239,7 @@ fn an_abort_from_the_retry_hook_wins() {
         assert_eq!(rig.run(), Next::Done);
         assert_eq!(rig.state(a), State::Aborted, "{asking:?}");
         let node = rig.node(a);
-        assert_eq!((node.abort_cause(), node.aborted_by()), (Some(Cause::User), Some(a)));
+        assert_eq!((node.abort_cause(), node.aborted_by()), (Some(AbortCause::User), Some(a)));
         let c = rig.world.of("a");
         assert_eq!((c.runs, c.aborts, rig.elapsed()), (1, 1, Duration::ZERO), "no retry, no delay");
     }
@@ -249,7 +249,7 @@ fn an_abort_from_the_retry_hook_wins() {
 #[test]
 fn an_abort_from_the_retry_hook_keeps_its_deadline() {
     let mut rig = Rig::new(1);
-    let act = Script::fails().on_abort(|_| windlass::Abort::Wake).on_hook(|hook, cx| {
+    let act = Script::fails().on_abort(|_| windlass::AbortStep::Waiting).on_hook(|hook, cx| {
         if hook == Hook::Retry {
             let own = cx.id();
             cx.abort_by(own, Instant::from_secs(3)).unwrap();
@@ -272,8 +272,8 @@ fn a_hook_may_abort_the_parent() {
                 cx.abort(p).unwrap();
             }
         });
-        let a = rig.add_child(p, act.spec("a"));
-        let b = rig.add_child(p, Script::steps(9).spec("b"));
+        let a = rig.add_below(p, act.spec("a"));
+        let b = rig.add_below(p, Script::steps(9).spec("b"));
         assert_eq!(rig.run(), Next::Done);
         assert_eq!(rig.state(p), State::Aborted);
         assert_eq!(rig.last_state("a"), State::Success);
@@ -298,7 +298,7 @@ fn an_ending_node_takes_no_children() {
         Script::new(|cx| if cx.attempt() == 3 { Outcome::Success } else { Outcome::Failure(WRONG) })
             .on_abort(move |cx| {
                 refused(cx, Error::Aborting);
-                windlass::Abort::Done
+                windlass::AbortStep::Done
             })
             .on_hook(move |hook, cx| {
                 // The first reset comes before the start; then a child is welcome.

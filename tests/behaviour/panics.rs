@@ -1,8 +1,9 @@
 //! Panics: wherever user code panics, the tables stay whole and the node that panicked has failed, once, without a retry.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
 
-use windlass::{Cause, Next, Outcome, Reason, Retry, Spec, State, Status};
+use windlass::{AbortCause, Boxed, Instant, Next, Outcome, Reason, Retry, Scheduler, Spec, State, Status};
 use windlass_tests::{Cx, Hook, Rig, Script, WRONG, parent};
 
 /// Panics without a word on the terminal.
@@ -36,7 +37,7 @@ fn panicking(at: Hook, act: Script) -> Script {
         }),
         Hook::Abort => act.on_abort(|_| {
             panics();
-            windlass::Abort::Done
+            windlass::AbortStep::Done
         }),
         Hook::Check => act.on_check(|_| {
             panics();
@@ -44,10 +45,42 @@ fn panicking(at: Hook, act: Script) -> Script {
         }),
         Hook::Next => act.on_next(|_| {
             panics();
-            windlass::Yield::Exhausted
+            windlass::Generated::Exhausted
         }),
         _ => act.on_hook(hook),
     }
+}
+
+/// With no observer, leaves at the top are cranked by a loop of their own: a panic there is still attributed to the leaf that panicked, and the cranks
+/// are counted, that one too.
+#[test]
+fn a_panic_in_a_row_of_leaves_that_nobody_observes_is_its_leafs() {
+    struct Leaf {
+        left: u32,
+        panics: bool,
+    }
+
+    impl windlass::Work for Leaf {
+        fn on_run(&mut self, _: &mut windlass::Cx<'_, Self>) -> Outcome {
+            self.left -= 1;
+            if self.left > 0 {
+                return Outcome::Running;
+            }
+            if self.panics {
+                panics();
+            }
+            Outcome::Success
+        }
+    }
+
+    let mut s: Scheduler<Boxed<Leaf>> = Scheduler::with_capacity(2);
+    let good = s.add(Spec::work("good", Leaf { left: 5, panics: false })).unwrap();
+    let bad = s.add(Spec::work("bad", Leaf { left: 3, panics: true })).unwrap();
+    assert!(catch_unwind(AssertUnwindSafe(|| s.poll_work(Instant::ZERO))).is_err());
+    assert_eq!((s.interrupted(), s.metrics().cranks), (Some(bad), 6));
+    assert_eq!(s.poll_work(Instant::ZERO), Next::Done);
+    assert_eq!((s.state(good), s.state(bad)), (Ok(State::Success), Ok(State::Failure)));
+    assert_eq!(s.metrics().cranks, 8);
 }
 
 /// In each method of a work: the node fails with that reason, no more of its hooks are called, and its neighbour is not touched.
@@ -91,7 +124,7 @@ fn a_panic_in_any_method_fails_the_node_once() {
 fn a_panic_in_a_predicate_keeps_the_child_from_starting() {
     let mut rig = Rig::new(4);
     let g = rig.add(Spec::when("g", panicking(Hook::Check, Script::steps(1)).boxed()));
-    let inner = rig.add_child(g, Script::steps(1).spec("inner"));
+    let inner = rig.add_below(g, Script::steps(1).spec("inner"));
     assert_eq!(run(&mut rig), 1);
     assert_eq!((rig.state(g), rig.state(inner)), (State::Failure, State::Aborted));
     assert_eq!(rig.node(g).failure().unwrap().reason, Reason::PANICKED);
@@ -112,7 +145,7 @@ fn a_panic_while_aborting_ends_the_abort() {
                 }
             }),
         };
-        let a = rig.add_child(q, act.spec("a"));
+        let a = rig.add_below(q, act.spec("a"));
         rig.run_until_idle();
         rig.s.abort(q).unwrap();
         assert_eq!(run(&mut rig), 1);
@@ -134,15 +167,15 @@ fn a_panic_in_a_parent_aborts_its_children() {
         .spec("p")
         .retry(Retry::A_LOT),
     );
-    rig.add_child(p, Script::steps(1).spec("a"));
-    rig.add_child(p, Script::says(Outcome::Waiting).aborts(&[windlass::Abort::Again; 3]).spec("b"));
+    rig.add_below(p, Script::steps(1).spec("a"));
+    rig.add_below(p, Script::says(Outcome::Waiting).aborts(&[windlass::AbortStep::Running; 3]).spec("b"));
     assert_eq!(run(&mut rig), 1);
     assert_eq!((rig.state(p), rig.world.of("b").aborts), (State::Failure, 4));
     assert_eq!(rig.node(p).failure().unwrap().reason, Reason::PANICKED);
     let b = rig.find("b").unwrap();
     assert_eq!(
         (b.state(), b.abort_cause(), b.aborted_by()),
-        (State::Aborted, Some(Cause::ParentFailed), Some(p))
+        (State::Aborted, Some(AbortCause::ParentFailed), Some(p))
     );
     assert_eq!((rig.world.of("p").failures, rig.world.of("p").retries), (0, 0));
 }
@@ -153,7 +186,7 @@ fn a_panic_in_a_child_is_a_failure_to_its_parent() {
     for kind in [Spec::parallel("p"), Spec::sequence("p"), parent("p")] {
         let mut rig = Rig::new(4);
         let p = rig.add(kind);
-        let a = rig.add_child(p, panicking(Hook::Run, Script::steps(1)).spec("a"));
+        let a = rig.add_below(p, panicking(Hook::Run, Script::steps(1)).spec("a"));
         assert_eq!(run(&mut rig), 1);
         assert_eq!(rig.state(p), State::Failure);
         let failure = rig.node(p).failure().unwrap();
@@ -161,21 +194,86 @@ fn a_panic_in_a_child_is_a_failure_to_its_parent() {
     }
 }
 
-/// In the reset of a member on behalf of its composite, which tries again: it is the composite that fails.
+/// In the reset of a member that starts again, because its composite is tried again: the member has failed, and so has the composite.
 #[test]
-fn a_panic_in_the_reset_of_a_member_fails_the_composite() {
+fn a_panic_in_the_reset_of_a_member_that_starts_again_fails_both() {
     let mut rig = Rig::new(4);
     let q = rig.add(Spec::sequence("q").retry(Retry::A_LOT));
-    let act = Script::steps(1).on_hook(|hook, cx| {
-        if hook == Hook::Reset && cx.view().nodes().any(|node| node.failure().is_some()) {
+    let act = Script::steps(1).on_hook(move |hook, cx| {
+        if hook == Hook::Reset && cx.view().node(q).unwrap().attempt() == 2 {
             panics();
         }
     });
-    rig.add_child(q, act.spec("a"));
-    rig.add_child(q, Script::fails().spec("b"));
+    let a = rig.add_below(q, act.spec("a"));
+    rig.add_below(q, Script::fails().spec("b"));
     assert_eq!(run(&mut rig), 1);
-    assert_eq!(rig.state(q), State::Failure);
-    assert_eq!(rig.node(q).failure().unwrap().reason, Reason::PANICKED);
+    assert_eq!((rig.state(q), rig.state(a)), (State::Failure, State::Failure));
+    let failure = rig.node(q).failure().unwrap();
+    assert_eq!((failure.reason, failure.origin), (Reason::PANICKED, a));
+}
+
+/// A node that asks for its own abort in a hook, or wakes itself, and then panics has failed: neither is remembered.
+#[test]
+fn a_panic_wins_over_what_the_hook_asked_for() {
+    for hook in [Hook::Reset, Hook::Retry] {
+        let mut rig = Rig::new(1);
+        let act = Script::fails().on_hook(move |called, cx| {
+            if called == hook && cx.failure().is_some() {
+                cx.wake(cx.id()).unwrap();
+                cx.abort(cx.id()).unwrap();
+                panics();
+            }
+        });
+        let a = rig.add(act.spec("a").retry(Retry::A_LOT));
+        assert_eq!(run(&mut rig), 1);
+        assert_eq!((rig.state(a), rig.node(a).abort_cause()), (State::Failure, None), "{hook:?}");
+        assert_eq!(rig.node(a).failure().unwrap().reason, Reason::PANICKED);
+        assert_eq!(rig.s.next(), Next::Done);
+    }
+}
+
+/// A node whose time is up, that asks in a hook for its own abort by a deadline, and then panics, has failed: the deadline is not remembered.
+#[test]
+fn a_panic_wins_over_the_deadline_that_a_hook_asked_for() {
+    for (first, second) in
+        [(Hook::Raise, Hook::Reset), (Hook::Retry, Hook::Reset), (Hook::Reset, Hook::Reset)]
+    {
+        let mut rig = Rig::new(1);
+        let act = Script::waits().on_hook(move |called, cx| {
+            if cx.failure().is_none() {
+                return;
+            }
+            if called == first {
+                cx.abort_by(cx.id(), Instant::ZERO).unwrap();
+            }
+            if called == second {
+                panics();
+            }
+        });
+        let retry = if first == Hook::Raise { Retry::NEVER } else { Retry::A_LOT };
+        let a = rig.add(act.spec("a").timeout(Duration::ZERO).retry(retry));
+        assert_eq!(run(&mut rig), 1);
+        assert_eq!((rig.state(a), rig.node(a).abort_cause()), (State::Failure, None), "{first:?}");
+        assert_eq!(rig.s.next(), Next::Done);
+    }
+}
+
+/// A parent that pauses itself and then panics does not stand still: its children are aborted, and it has failed.
+#[test]
+fn a_panic_lifts_the_pause_of_its_node() {
+    let mut rig = Rig::new(2);
+    let p = rig.add(
+        Script::new(|cx| {
+            cx.pause(cx.id()).unwrap();
+            panics();
+            Outcome::Success
+        })
+        .spec("p"),
+    );
+    let child = rig.add_below(p, Script::waits().spec("child"));
+    assert_eq!(run(&mut rig), 1);
+    assert_eq!((rig.state(p), rig.s.next()), (State::Failure, Next::Done));
+    assert_eq!((rig.state(child), rig.world.of("child").aborts), (State::Aborted, 1));
 }
 
 /// A node that panicked can be restarted.
@@ -245,11 +343,82 @@ fn a_hundred_panics_are_each_accounted_for() {
     let p = rig.add(Spec::parallel("p").on_failure(windlass::OnFailure::Finish));
     for n in 0..99 {
         let act = if n % 3 == 0 { Script::fails() } else { panicking(Hook::Run, Script::steps(1)) };
-        rig.add_child(p, act.spec("a"));
+        rig.add_below(p, act.spec("a"));
     }
     assert_eq!(run(&mut rig), 66);
     assert_eq!(rig.status(p), Status::Failure);
     let counts = rig.node(p).child_counts();
     assert_eq!((counts.failed, counts.live), (99, 0));
     assert_eq!(rig.node(p).failure().unwrap().reason, WRONG);
+}
+
+/// A work whose drop panics, once.
+struct Fragile(std::rc::Rc<std::cell::Cell<bool>>);
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        if !self.0.replace(true) {
+            panics();
+        }
+    }
+}
+
+/// A child's drop panics while its parent is tried again: the parent has failed, and does not stay between two attempts.
+#[test]
+fn a_drop_that_panics_while_the_parent_is_tried_again_fails_the_parent() {
+    let mut rig = Rig::new(8);
+    let dropped = std::rc::Rc::default();
+    let fragile = Fragile(std::rc::Rc::clone(&dropped));
+    let mut child = Some(Script::new(move |_| {
+        let _ = &fragile;
+        Outcome::Failure(WRONG)
+    }));
+    let w = Script::new(move |cx| {
+        if let Some(child) = child.take() {
+            cx.add_child(child.spec("child")).unwrap();
+        }
+        cx.children().outcome()
+    });
+    let w = rig.add(w.spec("w").retry(Retry::times(3)));
+    let other = rig.add(Script::steps(9).spec("other"));
+    assert_eq!(tick(&mut rig), 1);
+    assert!(dropped.get());
+    assert_eq!((rig.state(w), rig.state(other)), (State::Failure, State::Success));
+    assert_eq!(rig.node(w).failure().unwrap().reason, Reason::PANICKED);
+}
+
+/// A child's drop panics when its parent has seen its end: what the parent has said in this step is not lost, for it has failed.
+#[test]
+fn a_drop_that_panics_in_its_parents_turn_fails_the_parent() {
+    let mut rig = Rig::new(8);
+    let dropped = std::rc::Rc::default();
+    let fragile = Fragile(std::rc::Rc::clone(&dropped));
+    let mut child = Some(Script::new(move |_| {
+        let _ = &fragile;
+        Outcome::Success
+    }));
+    let w = Script::new(move |cx| {
+        if let Some(child) = child.take() {
+            cx.add_child(child.spec("child")).unwrap();
+        }
+        cx.children().outcome()
+    });
+    let w = rig.add(w.spec("w"));
+    assert_eq!(tick(&mut rig), 1);
+    assert_eq!((rig.state(w), rig.world.of("w").runs), (State::Failure, 2));
+}
+
+/// Runs to the end, and says how often somebody panicked.
+fn tick(rig: &mut Rig) -> u32 {
+    let mut panics = 0;
+    loop {
+        match catch_unwind(AssertUnwindSafe(|| rig.run())) {
+            Ok(next) => {
+                assert_eq!(next, Next::Done);
+                return panics;
+            }
+            Err(_) => panics += 1,
+        }
+        assert!(panics < 10, "no end in sight");
+    }
 }

@@ -1,6 +1,6 @@
 //! Children side by side: how many at once, and what one failure means.
 
-use windlass::{Abort, Cause, Next, OnFailure, Outcome, Retry, Spec, State, Status};
+use windlass::{AbortCause, AbortStep, Next, OnFailure, Outcome, Retry, Spec, State, Status};
 use windlass_tests::{Rig, Script, WRONG, parent};
 
 /// Never more children at once than the width, and never fewer while there are more to start; they start in the order they were added.
@@ -8,10 +8,10 @@ use windlass_tests::{Rig, Script, WRONG, parent};
 fn no_more_children_are_active_than_the_width() {
     for width in [1, 2, 3, 10, u32::MAX] {
         let mut rig = Rig::new(16);
-        let p = rig.add(Spec::parallel("p").width(width));
+        let p = rig.add(Spec::parallel("p").concurrency(width));
         let names = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
         for (n, name) in names.into_iter().enumerate() {
-            rig.add_child(p, Script::steps(n as u32 % 3 + 1).spec(name));
+            rig.add_below(p, Script::steps(n as u32 % 3 + 1).spec(name));
         }
         while rig.s.next() != Next::Done {
             rig.step();
@@ -40,9 +40,9 @@ fn no_more_children_are_active_than_the_width() {
 #[test]
 fn a_work_keeps_to_a_width_too() {
     let mut rig = Rig::new(16);
-    let p = rig.add(parent("p").width(2));
+    let p = rig.add(parent("p").concurrency(2));
     for name in ["a", "b", "c", "d", "e"] {
-        rig.add_child(p, Script::steps(2).spec(name));
+        rig.add_below(p, Script::steps(2).spec(name));
     }
     while rig.s.next() != Next::Done {
         rig.step();
@@ -57,11 +57,11 @@ fn a_work_keeps_to_a_width_too() {
 #[test]
 fn a_place_is_free_as_soon_as_its_child_has_ended() {
     let mut rig = Rig::new(8);
-    let p = rig.add(Spec::parallel("p").width(2).on_failure(OnFailure::Ignore));
-    let a = rig.add_child(p, Script::says(Outcome::Waiting).spec("a"));
-    let b = rig.add_child(p, Script::lines(&[Outcome::Waiting, Outcome::Failure(WRONG)]).spec("b"));
+    let p = rig.add(Spec::parallel("p").concurrency(2).on_failure(OnFailure::Ignore));
+    let a = rig.add_below(p, Script::says(Outcome::Waiting).spec("a"));
+    let b = rig.add_below(p, Script::lines(&[Outcome::Waiting, Outcome::Failure(WRONG)]).spec("b"));
     for name in ["c", "d"] {
-        rig.add_child(p, Script::says(Outcome::Waiting).spec(name));
+        rig.add_below(p, Script::says(Outcome::Waiting).spec(name));
     }
     rig.run_until_idle();
     assert_eq!(rig.world.order(), ["a", "b"]);
@@ -73,40 +73,79 @@ fn a_place_is_free_as_soon_as_its_child_has_ended() {
     assert_eq!(rig.world.order(), ["a", "b", "c", "b", "d"]);
 }
 
-/// A child in a retry delay keeps its place, but for a graph, which lends it to others.
+/// A child that waits for a retry lends its place to others, unless the parent is told that it keeps it.
 #[test]
-fn a_retry_delay_keeps_the_place_except_in_a_graph() {
-    for (spec, order) in
-        [(Spec::parallel("p"), ["a", "a", "b", "c"]), (Spec::graph("p"), ["a", "b", "c", "a"])]
-    {
+fn a_retry_delay_lends_the_place_unless_told_otherwise() {
+    let kinds = || [Spec::parallel("p"), Spec::graph("p"), Spec::quorum("p", 3), parent("p")];
+    let lent = kinds().map(|spec| (spec.concurrency(1), ["a", "b", "c", "a"]));
+    let kept = kinds().map(|spec| (spec.concurrency(1).lend_places(false), ["a", "a", "b", "c"]));
+    for (spec, order) in lent.into_iter().chain(kept) {
         let mut rig = Rig::new(8);
-        let p = rig.add(spec.width(1));
-        rig.add_child(
+        let p = rig.add(spec);
+        rig.add_below(
             p,
             Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a").retry(Retry::ONCE),
         );
-        rig.add_child(p, Script::steps(1).spec("b"));
-        rig.add_child(p, Script::steps(1).spec("c"));
+        rig.add_below(p, Script::steps(1).spec("b"));
+        rig.add_below(p, Script::steps(1).spec("c"));
         assert_eq!(rig.run(), Next::Done);
-        assert_eq!((rig.state(p), rig.world.order()), (State::Success, order.to_vec()));
+        let mut ran = rig.world.order();
+        ran.retain(|name| *name != "p");
+        assert_eq!((rig.state(p), ran), (State::Success, order.to_vec()));
     }
 }
 
-/// A node of a graph whose delay is over and whose place is taken is the next to get one.
+/// In a sequence, the one place is the order; a setting would have no use.
+#[test]
+fn a_sequence_lends_nothing() {
+    let mut rig = Rig::new(4);
+    let q = rig.add(Spec::sequence("q"));
+    rig.add_below(
+        q,
+        Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a").retry(Retry::ONCE),
+    );
+    rig.add_below(q, Script::steps(1).spec("b"));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(rig.world.order(), ["a", "a", "b"]);
+    let refused = rig.s.add(Spec::sequence("q").lend_places(false)).unwrap_err();
+    let setting = windlass::Setting::LendPlaces;
+    assert_eq!(refused.error, windlass::Error::NoUse { setting, kind: windlass::Kind::Sequence });
+}
+
+/// A batch keeps the place of an item that waits for a retry; told to lend it, it takes out another item meanwhile.
+#[test]
+fn a_batch_lends_only_if_told_to() {
+    for (lends, order) in [(false, ["1", "1", "2", "2"]), (true, ["1", "2", "1", "2"])] {
+        let mut rig = Rig::new(4);
+        let mut items = ["1", "2"].into_iter();
+        let batch = Script::yields(move |cx| {
+            let Some(name) = items.next() else { return windlass::Generated::Exhausted };
+            let act = Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]);
+            cx.add_child(act.spec(name).retry(Retry::ONCE)).unwrap();
+            windlass::Generated::Added
+        });
+        let b = batch.batch("b").concurrency(1);
+        let b = rig.add(if lends { b.lend_places(true) } else { b });
+        assert_eq!(rig.run(), Next::Done);
+        assert_eq!((rig.state(b), rig.world.order()), (State::Success, order.to_vec()));
+    }
+}
+
+/// A node whose delay is over and whose place is taken is the next to get one.
 #[test]
 fn a_lent_place_is_given_back_first() {
     let mut rig = Rig::new(8);
-    let g = rig.add(Spec::graph("g").width(1));
-    let a = rig.add_child(
+    let g = rig.add(Spec::graph("g").concurrency(1));
+    let a = rig.add_below(
         g,
         Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a").retry(Retry::ONCE),
     );
-    let b = rig.add_child(g, Script::waits().spec("b"));
-    rig.add_child(g, Script::steps(1).spec("c"));
+    let b = rig.add_below(g, Script::waits().spec("b"));
+    rig.add_below(g, Script::steps(1).spec("c"));
     rig.run_until(|rig| rig.world.of("b").runs == 1);
     rig.world.now = windlass::Instant::from_secs(2);
     rig.step();
-    assert_eq!(rig.node(a).explain().to_string(), "retry is due, width 1 of 1 taken");
+    assert_eq!(rig.node(a).explain(rig.now()).to_string(), "retry is due, 1 of 1 places taken");
     assert_eq!((rig.status(a), rig.node(a).attempt()), (Status::Waiting, 2));
     rig.s.wake(a).unwrap();
     rig.s.wake(b).unwrap();
@@ -118,9 +157,9 @@ fn a_lent_place_is_given_back_first() {
 #[test]
 fn a_node_may_be_aborted_while_it_waits_for_its_place() {
     let mut rig = Rig::new(8);
-    let g = rig.add(Spec::graph("g").width(1));
-    let a = rig.add_child(g, Script::fails().spec("a").retry(Retry::ONCE));
-    let b = rig.add_child(g, Script::waits().spec("b"));
+    let g = rig.add(Spec::graph("g").concurrency(1));
+    let a = rig.add_below(g, Script::fails().spec("a").retry(Retry::ONCE));
+    let b = rig.add_below(g, Script::waits().spec("b"));
     let c = rig.s.add_after(g, Script::steps(1).spec("c"), &[a]).unwrap();
     rig.run_until(|rig| rig.world.of("b").runs == 1);
     rig.world.now = windlass::Instant::from_secs(2);
@@ -141,10 +180,10 @@ fn a_failure_stops_the_others_or_lets_them_finish_or_is_ignored() {
         (OnFailure::Ignore, State::Success, 6),
     ] {
         let mut rig = Rig::new(8);
-        let p = rig.add(Spec::parallel("p").on_failure(policy).width(3));
-        rig.add_child(p, Script::lines(&[Outcome::Running, Outcome::Failure(WRONG)]).spec("bad"));
+        let p = rig.add(Spec::parallel("p").on_failure(policy).concurrency(3));
+        rig.add_below(p, Script::lines(&[Outcome::Running, Outcome::Failure(WRONG)]).spec("bad"));
         for name in ["x", "y", "z"] {
-            rig.add_child(p, Script::steps(6).spec(name));
+            rig.add_below(p, Script::steps(6).spec(name));
         }
         assert_eq!(rig.run(), Next::Done);
         assert_eq!(rig.state(p), state, "{policy:?}");
@@ -165,7 +204,7 @@ fn all_failures_and_aborts_can_be_ignored() {
         let mut rig = Rig::new(8);
         let p = rig.add(Spec::parallel("p").on_failure(OnFailure::Ignore));
         let act = || if abort { Script::waits() } else { Script::fails() };
-        let ids = ["x", "y", "z"].map(|name| rig.add_child(p, act().spec(name)));
+        let ids = ["x", "y", "z"].map(|name| rig.add_below(p, act().spec(name)));
         rig.run_until_idle();
         if abort {
             for id in ids {
@@ -200,14 +239,15 @@ fn an_empty_composite_is_done_when_all_of_nothing_is() {
 fn the_others_drain_before_a_parallel_fails() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::parallel("p"));
-    let slow = rig.add_child(p, Script::waits().aborts(&[Abort::Again, Abort::Wake]).spec("slow"));
-    rig.add_child(p, Script::lines(&[Outcome::Running, Outcome::Failure(WRONG)]).spec("bad"));
+    let slow =
+        rig.add_below(p, Script::waits().aborts(&[AbortStep::Running, AbortStep::Waiting]).spec("slow"));
+    rig.add_below(p, Script::lines(&[Outcome::Running, Outcome::Failure(WRONG)]).spec("bad"));
     assert_eq!(rig.run(), Next::OnWake);
     assert_eq!((rig.state(p), rig.state(slow)), (State::Running, State::Aborting));
-    assert_eq!(rig.node(p).explain().to_string(), "ending, waiting for slow");
-    assert_eq!(rig.node(slow).abort_cause(), Some(Cause::ParentFailed));
+    assert_eq!(rig.node(p).explain(rig.now()).to_string(), "ending, waiting for slow");
+    assert_eq!(rig.node(slow).abort_cause(), Some(AbortCause::ParentFailed));
     assert_eq!(rig.node(slow).aborted_by(), Some(p));
-    let late = rig.s.add_child(p, Script::steps(1).spec("late")).unwrap_err();
+    let late = rig.s.add_below(p, Script::steps(1).spec("late")).unwrap_err();
     assert_eq!(late.error, windlass::Error::Ended);
     rig.s.wake(slow).unwrap();
     assert_eq!((rig.run(), rig.state(p)), (Next::Done, State::Failure));

@@ -1,6 +1,6 @@
 //! Works with children. Of stellar-core's "work with children": two parents at the top, the first with two leaves.
 
-use windlass::{Abort, Cause, Error, Instant, Next, NodeId, Outcome, Retry, State};
+use windlass::{AbortCause, AbortStep, Error, Instant, Next, NodeId, Outcome, Retry, State};
 use windlass_tests::{Hook, Rig, STEP, Script, leaf, parent};
 
 struct Family {
@@ -16,8 +16,8 @@ impl Family {
         let mut rig = Rig::new(16);
         let w1 = rig.add(parent("w1"));
         let w2 = rig.add(parent("w2"));
-        let l1 = rig.add_child(w1, leaf().spec("l1"));
-        let l2 = rig.add_child(w1, leaf().spec("l2"));
+        let l1 = rig.add_below(w1, leaf().spec("l1"));
+        let l2 = rig.add_below(w1, leaf().spec("l2"));
         Self { rig, w1, w2, l1, l2 }
     }
 
@@ -51,7 +51,7 @@ fn a_parent_succeeds_with_its_children() {
 #[test]
 fn a_failed_child_fails_its_parent_only() {
     let mut f = Family::new();
-    f.rig.add_child(f.w2, Script::fails_at(3).takes_time().spec("l3").retry(Retry::ONCE));
+    f.rig.add_below(f.w2, Script::fails_at(3).takes_time().spec("l3").retry(Retry::ONCE));
     assert_eq!(f.rig.run(), Next::Done);
     assert_eq!(f.states(&["l1", "l2", "w1"]), [State::Success; 3]);
     assert_eq!(f.states(&["l3", "w2"]), [State::Failure; 2]);
@@ -64,8 +64,8 @@ fn a_failed_child_fails_its_parent_only() {
 #[test]
 fn a_failed_child_makes_its_parent_abort_the_other() {
     let mut f = Family::new();
-    let l3 = f.rig.add_child(f.w2, Script::fails_at(3).takes_time().spec("l3"));
-    let l4 = f.rig.add_child(f.w2, Script::steps(100).takes_time().spec("l4"));
+    let l3 = f.rig.add_below(f.w2, Script::fails_at(3).takes_time().spec("l3"));
+    let l4 = f.rig.add_below(f.w2, Script::steps(100).takes_time().spec("l4"));
     assert_eq!(f.rig.run(), Next::Done);
     assert_eq!(f.states(&["l1", "l2", "w1"]), [State::Success; 3]);
     assert_eq!(f.states(&["w2", "l3", "l4"]), [State::Failure, State::Failure, State::Aborted]);
@@ -78,7 +78,7 @@ fn a_failed_child_makes_its_parent_abort_the_other() {
     // Why, and who began it.
     let failure = f.rig.node(f.w2).failure().unwrap();
     assert_eq!((failure.reason, failure.origin), (windlass_tests::WRONG, l3));
-    assert_eq!(f.rig.node(l4).abort_cause(), Some(Cause::ParentFailed));
+    assert_eq!(f.rig.node(l4).abort_cause(), Some(AbortCause::ParentFailed));
     assert_eq!(f.rig.node(l4).aborted_by(), Some(f.w2));
 }
 
@@ -93,7 +93,7 @@ fn refuses_everything(f: &mut Family, expected: [State; 4]) {
         }
     }
     assert_eq!(f.five(), expected);
-    let refused = f.rig.s.add_child(f.w1, leaf().spec("late")).unwrap_err();
+    let refused = f.rig.s.add_below(f.w1, leaf().spec("late")).unwrap_err();
     assert_eq!(refused.error, Error::Aborting);
     assert_eq!(refused.spec.name(), "late");
 
@@ -120,7 +120,7 @@ fn a_shutdown_before_the_first_crank_calls_nobody() {
 #[test]
 fn a_shutdown_aborts_children_before_their_parents() {
     let mut f = Family::new();
-    let l3 = f.rig.add_child(f.w2, leaf().sleeps(STEP).spec("l3"));
+    let l3 = f.rig.add_below(f.w2, leaf().sleeps(STEP).spec("l3"));
     f.rig.run_until(|rig| rig.world.of("l2").runs == 1 && rig.world.of("l3").runs == 1);
     f.rig.s.shutdown(Instant::MAX);
     assert_eq!(f.rig.state(l3), State::Aborting);
@@ -152,7 +152,7 @@ fn an_abort_calls_each_node_once() {
         let mut rig = Rig::new(20);
         let top = rig.add(parent("top"));
         for _ in 0..leaves {
-            rig.add_child(top, leaf().spec("leaf"));
+            rig.add_below(top, leaf().spec("leaf"));
         }
         rig.run_until(|rig| rig.world.of("leaf").runs == leaves);
         let before = rig.cranks();
@@ -209,12 +209,12 @@ fn a_work_may_succeed_before_its_children_end() {
         Script::new(|cx| if cx.children().succeeded > 0 { Outcome::Success } else { Outcome::Running })
             .spec("p"),
     );
-    rig.add_child(p, Script::steps(1).spec("quick"));
-    let slow = rig.add_child(p, parent("slow"));
-    rig.add_child(slow, Script::waits().aborts(&[Abort::Again; 3]).spec("slowest"));
+    rig.add_below(p, Script::steps(1).spec("quick"));
+    let slow = rig.add_below(p, parent("slow"));
+    rig.add_below(slow, Script::waits().aborts(&[AbortStep::Running; 3]).spec("slowest"));
     let _ = rig.run();
     assert_eq!((rig.state(p), rig.last_state("slow")), (State::Success, State::Aborted));
-    assert_eq!(rig.node(slow).abort_cause(), Some(Cause::ParentDone));
+    assert_eq!(rig.node(slow).abort_cause(), Some(AbortCause::ParentDone));
     let hooks: Vec<_> = rig.world.seen.iter().map(|seen| (seen.name, seen.hook)).collect();
     assert_eq!(hooks.last(), Some(&("p", windlass_tests::Hook::Success)));
     assert_eq!(rig.node(p).failure(), None);

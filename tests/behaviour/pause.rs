@@ -1,6 +1,6 @@
 //! Pause and resume: nothing below a paused node is cranked, and nothing that happens meanwhile is lost.
 
-use windlass::{Error, Instant, Next, Outcome, Reason, Retry, Spec, State, What};
+use windlass::{Error, EventKind, Instant, Next, Outcome, Reason, Retry, Spec, State};
 use windlass_tests::{Rig, Script, WRONG, parent, secs};
 
 /// A paused node and all below it stand still; its siblings go on.
@@ -8,7 +8,7 @@ use windlass_tests::{Rig, Script, WRONG, parent, secs};
 fn a_paused_subtree_stands_still() {
     let mut rig = Rig::new(8);
     let p = rig.add(parent("p"));
-    rig.add_child(p, Script::steps(4).spec("a"));
+    rig.add_below(p, Script::steps(4).spec("a"));
     rig.add(Script::steps(10).spec("other"));
     rig.run_until(|rig| rig.world.of("a").runs == 2);
     rig.s.pause(p).unwrap();
@@ -19,13 +19,13 @@ fn a_paused_subtree_stands_still() {
     let a = rig.find("a").unwrap();
     assert!(!a.is_paused());
     assert_eq!(
-        (a.explain().to_string(), rig.node(p).explain().to_string()),
+        (a.explain(rig.now()).to_string(), rig.node(p).explain(rig.now()).to_string()),
         ("paused with p".into(), "paused".into())
     );
     rig.s.resume(p).unwrap();
     rig.s.resume(p).unwrap();
     assert_eq!((rig.run(), rig.world.of("a").runs), (Next::Done, 4));
-    let paused = rig.s.observer().events.iter().filter(|event| matches!(event.what, What::Paused(_)));
+    let paused = rig.s.observer().events.iter().filter(|event| matches!(event.kind, EventKind::Paused(_)));
     assert_eq!(paused.count(), 2, "asking twice is asking once");
 }
 
@@ -34,7 +34,7 @@ fn a_paused_subtree_stands_still() {
 fn a_node_added_paused_does_not_start() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::sequence("q").paused());
-    rig.add_child(q, Script::steps(1).spec("a"));
+    rig.add_below(q, Script::steps(1).spec("a"));
     assert_eq!((rig.run(), rig.cranks(), rig.state(q)), (Next::OnWake, 0, State::Pending));
     rig.s.resume(q).unwrap();
     assert_eq!((rig.run(), rig.state(q)), (Next::Done, State::Success));
@@ -44,11 +44,11 @@ fn a_node_added_paused_does_not_start() {
 #[test]
 fn timers_go_on_during_a_pause() {
     let mut rig = Rig::new(8);
-    let sleeper = rig.add(Script::lines(&[Outcome::Sleep(secs(5)), Outcome::Success]).spec("sleeper"));
+    let sleeper = rig.add(Script::lines(&[Outcome::WaitFor(secs(5)), Outcome::Success]).spec("sleeper"));
     let retrier = rig
         .add(Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("retrier").retry(Retry::ONCE));
     let timer = rig.add(Script::says(Outcome::Waiting).spec("timer").timeout(secs(3)));
-    let long = rig.add(Script::lines(&[Outcome::Sleep(secs(50)), Outcome::Success]).spec("long"));
+    let long = rig.add(Script::lines(&[Outcome::WaitFor(secs(50)), Outcome::Success]).spec("long"));
     rig.run_until_idle();
     let all = [sleeper, retrier, timer, long];
     for id in all {
@@ -87,8 +87,8 @@ fn a_wake_during_a_pause_is_remembered() {
 fn an_abort_lifts_the_pause() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::parallel("p"));
-    let a = rig.add_child(p, Script::waits().spec("a"));
-    let b = rig.add_child(p, Script::steps(1).spec("b").paused());
+    let a = rig.add_below(p, Script::waits().spec("a"));
+    let b = rig.add_below(p, Script::steps(1).spec("b").paused());
     rig.run_until_idle();
     rig.s.pause(a).unwrap();
     rig.s.pause(p).unwrap();
@@ -144,8 +144,8 @@ fn a_work_may_pause_itself() {
 fn a_paused_member_holds_its_place() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::sequence("q"));
-    let a = rig.add_child(q, Script::steps(1).spec("a").paused());
-    rig.add_child(q, Script::steps(1).spec("b"));
+    let a = rig.add_below(q, Script::steps(1).spec("a").paused());
+    rig.add_below(q, Script::steps(1).spec("b"));
     assert_eq!((rig.run(), rig.cranks()), (Next::OnWake, 0));
     rig.s.resume(a).unwrap();
     assert_eq!((rig.run(), rig.world.order()), (Next::Done, vec!["a", "b"]));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use windlass::{Abort, Cause, Next, NodeId, Outcome, Reason, Retry, Spec, State};
+use windlass::{AbortCause, AbortStep, Next, NodeId, Outcome, Reason, Retry, Spec, State};
 use windlass_tests::{Rig, Script, WRONG};
 
 /// Children that end after so many steps, well or badly.
@@ -10,7 +10,7 @@ fn fill(rig: &mut Rig, p: NodeId, children: &[(&'static str, u32, bool)]) {
     for (name, steps, well) in children {
         let last = if *well { Outcome::Success } else { Outcome::Failure(WRONG) };
         let script: Vec<_> = (1..*steps).map(|_| Outcome::Running).chain([last]).collect();
-        rig.add_child(p, Script::lines(&script).aborts(&[Abort::Again]).spec(name));
+        rig.add_below(p, Script::lines(&script).aborts(&[AbortStep::Running]).spec(name));
     }
 }
 
@@ -48,7 +48,7 @@ fn a_quorum_is_reached_with_the_last_success_it_needs() {
             let node = rig.find(name).unwrap();
             let won = name.parse::<u32>().unwrap() <= k;
             assert_eq!(node.state(), if won { State::Success } else { State::Aborted });
-            assert_eq!(node.abort_cause(), (!won).then_some(Cause::SiblingWon));
+            assert_eq!(node.abort_cause(), (!won).then_some(AbortCause::SiblingWon));
             assert_eq!(node.aborted_by(), (!won).then_some(p));
             assert_eq!(rig.world.of(name).aborts, if won { 0 } else { 2 });
         }
@@ -69,7 +69,7 @@ fn a_quorum_fails_as_soon_as_it_is_out_of_reach() {
     assert_eq!(rig.state(p), State::Failure);
     let failure = rig.node(p).failure().unwrap();
     assert_eq!((failure.reason, failure.origin), (Reason::NO_QUORUM, rig.find("2").unwrap().id()));
-    assert_eq!(rig.find("4").unwrap().abort_cause(), Some(Cause::ParentFailed));
+    assert_eq!(rig.find("4").unwrap().abort_cause(), Some(AbortCause::ParentFailed));
     assert!(rig.world.of("4").runs < 10);
 }
 
@@ -77,7 +77,7 @@ fn a_quorum_fails_as_soon_as_it_is_out_of_reach() {
 #[test]
 fn a_quorum_of_too_many_fails_and_one_of_none_succeeds() {
     for (needed, state, cause) in
-        [(3, State::Failure, Cause::ParentFailed), (0, State::Success, Cause::SiblingWon)]
+        [(3, State::Failure, AbortCause::ParentFailed), (0, State::Success, AbortCause::SiblingWon)]
     {
         let mut rig = Rig::new(8);
         let p = rig.add(Spec::quorum("q", needed));
@@ -98,8 +98,8 @@ fn a_quorum_of_too_many_fails_and_one_of_none_succeeds() {
 fn a_retry_of_a_quorum_runs_everybody_again() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::quorum("q", 2).retry(Retry::ONCE));
-    rig.add_child(p, Script::steps(1).spec("good"));
-    rig.add_child(p, Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("second time"));
+    rig.add_below(p, Script::steps(1).spec("good"));
+    rig.add_below(p, Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("second time"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!((rig.state(p), rig.elapsed()), (State::Success, Duration::from_secs(1)));
     assert_eq!((rig.world.of("good").runs, rig.node(p).failure()), (2, None));
@@ -109,7 +109,7 @@ fn a_retry_of_a_quorum_runs_everybody_again() {
 #[test]
 fn losers_without_a_place_are_aborted_without_a_run() {
     let mut rig = Rig::new(8);
-    let p = rig.add(Spec::quorum("q", 2).width(2));
+    let p = rig.add(Spec::quorum("q", 2).concurrency(2));
     fill(&mut rig, p, &[("1", 1, false), ("2", 1, true), ("3", 1, true), ("4", 1, true)]);
     assert_eq!((rig.run(), rig.state(p)), (Next::Done, State::Success));
     assert_eq!(["1", "2", "3", "4"].map(|name| rig.world.of(name).runs), [1, 1, 1, 0]);
@@ -129,7 +129,10 @@ fn the_first_end_decides_a_race() {
         for name in ["slow", "late"] {
             let node = rig.find(name).unwrap();
             assert_eq!(node.state(), State::Aborted);
-            assert_eq!(node.abort_cause(), Some(if well { Cause::SiblingWon } else { Cause::ParentFailed }));
+            assert_eq!(
+                node.abort_cause(),
+                Some(if well { AbortCause::SiblingWon } else { AbortCause::ParentFailed })
+            );
             assert_eq!(rig.world.of(name).aborts, 2, "drained");
         }
     }
@@ -140,13 +143,13 @@ fn the_first_end_decides_a_race() {
 fn a_retry_is_no_end_in_a_race() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::race("race"));
-    rig.add_child(
+    rig.add_below(
         p,
         Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("retries").retry(Retry::ONCE),
     );
-    rig.add_child(
+    rig.add_below(
         p,
-        Script::lines(&[Outcome::Sleep(Duration::from_secs(2)), Outcome::Success]).spec("sleeps"),
+        Script::lines(&[Outcome::WaitFor(Duration::from_secs(2)), Outcome::Success]).spec("sleeps"),
     );
     assert_eq!((rig.run(), rig.state(p)), (Next::Done, State::Success));
     assert_eq!(rig.elapsed(), Duration::from_secs(1));
@@ -169,11 +172,11 @@ fn losers_drain_before_the_parent_settles() {
     for spec in [Spec::race("p"), Spec::any("p"), Spec::quorum("p", 1)] {
         let mut rig = Rig::new(8);
         let q = rig.add(Spec::sequence("above"));
-        let p = rig.add_child(q, spec);
-        rig.add_child(q, Script::steps(1).spec("next"));
-        rig.add_child(p, Script::lines(&[Outcome::Running, Outcome::Success]).spec("winner"));
-        let loser = Script::waits().aborts(&[Abort::Sleep(Duration::from_secs(7)), Abort::Again]);
-        rig.add_child(p, loser.spec("loser"));
+        let p = rig.add_below(q, spec);
+        rig.add_below(q, Script::steps(1).spec("next"));
+        rig.add_below(p, Script::lines(&[Outcome::Running, Outcome::Success]).spec("winner"));
+        let loser = Script::waits().aborts(&[AbortStep::WaitFor(Duration::from_secs(7)), AbortStep::Running]);
+        rig.add_below(p, loser.spec("loser"));
         rig.run_until_idle();
         assert_eq!((rig.state(p), rig.last_state("winner")), (State::Running, State::Success));
         assert_eq!(rig.world.of("next").runs, 0);
@@ -187,11 +190,11 @@ fn losers_drain_before_the_parent_settles() {
 fn an_abort_while_the_losers_drain_wins() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::race("p"));
-    rig.add_child(p, Script::lines(&[Outcome::Running, Outcome::Success]).spec("winner"));
-    let loser = rig.add_child(p, Script::waits().aborts(&[Abort::Wake]).spec("loser"));
+    rig.add_below(p, Script::lines(&[Outcome::Running, Outcome::Success]).spec("winner"));
+    let loser = rig.add_below(p, Script::waits().aborts(&[AbortStep::Waiting]).spec("loser"));
     assert_eq!(rig.run(), Next::OnWake);
     rig.s.abort(p).unwrap();
     rig.s.wake(loser).unwrap();
     assert_eq!((rig.run(), rig.state(p)), (Next::Done, State::Aborted));
-    assert_eq!(rig.node(loser).abort_cause(), Some(Cause::SiblingWon), "the first cause stays");
+    assert_eq!(rig.node(loser).abort_cause(), Some(AbortCause::SiblingWon), "the first cause stays");
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use windlass::{Abort, Error, Next, Outcome, Retry, Spec, State};
+use windlass::{AbortStep, Error, Next, Outcome, Retry, Spec, State};
 use windlass_tests::{Hook, Rig, Script, WRONG, parent};
 
 /// From success, failure and abort, with a whole new retry budget.
@@ -66,7 +66,7 @@ fn a_composite_starts_again_with_all_its_members_reset() {
         Spec::parallel("c"),
         Spec::quorum("c", 3),
         Spec::graph("c"),
-        Spec::parallel("c").width(1),
+        Spec::parallel("c").concurrency(1),
     ];
     for spec in composites {
         let mut rig = Rig::new(8);
@@ -74,7 +74,7 @@ fn a_composite_starts_again_with_all_its_members_reset() {
         for name in ["1", "2", "3"] {
             let act =
                 Script::new(|cx| if cx.attempt() == 1 { Outcome::Failure(WRONG) } else { Outcome::Success });
-            rig.add_child(c, act.spec(name).retry(Retry::ONCE));
+            rig.add_below(c, act.spec(name).retry(Retry::ONCE));
         }
         for life in 1..4 {
             assert_eq!(rig.run(), Next::Done);
@@ -96,12 +96,12 @@ fn members_added_after_a_restart_come_last() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::sequence("q"));
     for name in ["a", "b"] {
-        rig.add_child(q, Script::steps(1).spec(name));
+        rig.add_below(q, Script::steps(1).spec(name));
     }
     assert_eq!(rig.run(), Next::Done);
     rig.s.restart(q).unwrap();
-    rig.add_child(q, Script::steps(1).spec("c"));
-    let d = rig.add_child(q, Script::steps(1).spec("d"));
+    rig.add_below(q, Script::steps(1).spec("c"));
+    let d = rig.add_below(q, Script::steps(1).spec("d"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.world.order(), ["a", "b", "a", "b", "c", "d"]);
     rig.s.restart(q).unwrap();
@@ -116,7 +116,7 @@ fn members_added_after_a_restart_come_last() {
 fn items_added_after_a_restart_wait_for_their_dependencies_in_this_life() {
     let mut rig = Rig::new(8);
     let g = rig.add(Spec::graph("g"));
-    let a = rig.add_child(g, Script::steps(2).spec("a"));
+    let a = rig.add_below(g, Script::steps(2).spec("a"));
     assert_eq!(rig.run(), Next::Done);
     rig.s.restart(g).unwrap();
     let b = rig.s.add_after(g, Script::steps(2).spec("b"), &[a]).unwrap();
@@ -131,8 +131,8 @@ fn items_added_after_a_restart_wait_for_their_dependencies_in_this_life() {
 fn a_restarted_work_begins_without_children() {
     let mut rig = Rig::new(8);
     let p = rig.add(parent("p"));
-    let a = rig.add_child(p, Script::fails().spec("a"));
-    let b = rig.add_child(p, Script::waits().spec("b"));
+    let a = rig.add_below(p, Script::fails().spec("a"));
+    let b = rig.add_below(p, Script::waits().spec("b"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.state(p), State::Failure);
     assert_eq!(rig.node(p).children().count(), 2, "they are kept with the failure");
@@ -158,11 +158,11 @@ fn a_restarted_batch_asks_its_generator_anew() {
     let b = rig.add(
         Script::yields(move |cx| {
             if items.get() == 0 {
-                return windlass::Yield::Exhausted;
+                return windlass::Generated::Exhausted;
             }
             items.set(items.get() - 1);
             cx.add_child(Script::steps(1).spec("item")).unwrap();
-            windlass::Yield::Added
+            windlass::Generated::Added
         })
         .batch("b"),
     );
@@ -188,7 +188,7 @@ fn a_restarted_gate_asks_its_predicate_anew() {
         })
         .gate("g"),
     );
-    rig.add_child(g, Script::steps(1).spec("inner"));
+    rig.add_below(g, Script::steps(1).spec("inner"));
     for life in 1..4 {
         assert_eq!(rig.run(), Next::Done);
         assert_eq!((rig.world.of("g").asked, rig.world.of("inner").runs), (3 * life, life));
@@ -214,8 +214,8 @@ fn a_callback_is_asked_once_in_each_life() {
 fn a_member_is_not_restarted_alone() {
     let mut rig = Rig::new(4);
     let q = rig.add(Spec::sequence("q"));
-    let a = rig.add_child(q, Script::steps(1).spec("a"));
-    rig.add_child(q, Script::waits().spec("b"));
+    let a = rig.add_below(q, Script::steps(1).spec("a"));
+    rig.add_below(q, Script::waits().spec("b"));
     assert_eq!(rig.run(), Next::OnWake);
     assert_eq!(rig.s.restart(a), Err(Error::WrongKind));
     rig.s.abort(q).unwrap();
@@ -243,7 +243,7 @@ fn a_work_may_restart_a_child_that_has_ended() {
         .spec("p"),
     );
     let script = [Outcome::Failure(WRONG), Outcome::Failure(WRONG), Outcome::Success];
-    rig.add_child(p, Script::lines(&script).spec("a"));
+    rig.add_below(p, Script::lines(&script).spec("a"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!((rig.state(p), rig.world.of("a").runs, rig.world.of("a").failures), (State::Success, 3, 2));
     assert_eq!(rig.s.metrics().nodes, 1);
@@ -294,7 +294,7 @@ fn a_reset_hook_may_abort_the_composite_that_starts_again() {
             cx.abort(q).unwrap();
         }
     });
-    rig.add_child(q, act.aborts(&[Abort::Again]).spec("a"));
+    rig.add_below(q, act.aborts(&[AbortStep::Running]).spec("a"));
     assert_eq!(rig.run(), Next::Done);
     again.set(true);
     rig.s.restart(q).unwrap();

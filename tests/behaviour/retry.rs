@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use windlass::{Instant, Next, NodeId, Outcome, Reason, Retry, Spec, State, What};
-use windlass_tests::{Hook, Rig, STEP, Script, WRONG, secs};
+use windlass::{EventKind, Instant, Next, NodeId, Outcome, Reason, Retry, Spec, State};
+use windlass_tests::{Hook, Rig, STEP, Script, WRONG, parent, secs};
 
 /// "BasicWork test", section "work retries and fails".
 ///
@@ -53,9 +53,9 @@ fn a_work_may_choose_its_delay() {
     ];
     let a = rig.add(Script::lines(&script).spec("a").retry(Retry::times(3).constant(secs(100))));
     let delays = |rig: &Rig| -> Vec<_> {
-        let whats = rig.s.observer().events.iter().map(|event| event.what);
+        let whats = rig.s.observer().events.iter().map(|event| event.kind);
         whats
-            .filter_map(|what| if let What::Retry { delay, .. } = what { Some(delay) } else { None })
+            .filter_map(|what| if let EventKind::Retry { delay, .. } = what { Some(delay) } else { None })
             .collect()
     };
     assert_eq!(rig.run(), Next::Done);
@@ -66,17 +66,64 @@ fn a_work_may_choose_its_delay() {
     assert_eq!((rig.run(), rig.state(b), rig.world.of("b").runs), (Next::Done, State::Failure, 1));
 }
 
-/// `Fatal` is not retried whatever the budget; the parent's own budget goes on.
+/// `Fatal` is not retried whatever the budget, not by the composites above either; a work decides itself.
 #[test]
 fn a_fatal_failure_is_not_retried() {
     let mut rig = Rig::new(4);
     let q = rig.add(Spec::sequence("q").retry(Retry::ONCE));
-    let a = rig.add_child(q, Script::says(Outcome::Fatal(WRONG)).spec("a").retry(Retry::A_LOT));
+    let a = rig.add_below(q, Script::says(Outcome::Fatal(WRONG)).spec("a").retry(Retry::A_LOT));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!((rig.state(a), rig.state(q)), (State::Failure, State::Failure));
     let c = rig.world.of("a");
-    assert_eq!((c.runs, c.retries, c.failures), (2, 0, 2));
-    assert_eq!(rig.elapsed(), secs(1), "only the sequence has waited");
+    assert_eq!((c.runs, c.retries, c.failures), (1, 0, 1));
+    assert_eq!(rig.elapsed(), Duration::ZERO);
+
+    let mut rig = Rig::new(8);
+    let top = rig.add(Spec::parallel("top").retry(Retry::A_LOT));
+    let gate = rig.add_below(top, Script::asks(|_| windlass::Check::Yes).gate("gate").retry(Retry::A_LOT));
+    let graph = rig.add_below(gate, Spec::graph("graph").retry(Retry::A_LOT));
+    rig.add_below(graph, Script::says(Outcome::Fatal(WRONG)).spec("b"));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(top), rig.world.of("b").runs), (State::Failure, 1));
+
+    let mut rig = Rig::new(8);
+    let work = rig.add(parent("work").retry(Retry::ONCE));
+    rig.add_below(work, Script::says(Outcome::Fatal(WRONG)).spec("c"));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(rig.node(work).attempt(), 2, "a work decides itself");
+
+    let mut rig = Rig::new(8);
+    let any = rig.add(Spec::any("any").retry(Retry::ONCE));
+    rig.add_below(any, Script::says(Outcome::Fatal(WRONG)).spec("d"));
+    rig.add_below(any, Script::fails_at(1).spec("e"));
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(rig.node(any).attempt(), 2, "another one may still succeed");
+}
+
+/// A member that somebody has aborted does not run again when its composite is tried again; a restart that somebody asks for runs it.
+#[test]
+fn an_abort_that_somebody_asked_for_is_final() {
+    let mut rig = Rig::new(8);
+    let p = rig.add(Spec::parallel("p").retry(Retry::ONCE).on_failure(windlass::OnFailure::Finish));
+    let a = rig.add_below(p, Script::waits().spec("a"));
+    rig.add_below(p, Script::steps(3).spec("b"));
+    rig.run_until(|rig| rig.state(a) == State::Waiting);
+    rig.s.abort(a).unwrap();
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(p), rig.world.of("a").runs, rig.node(p).attempt()), (State::Failure, 1, 1));
+    rig.s.restart(p).unwrap();
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(p), rig.world.of("a").runs > 1), (State::Success, true));
+
+    // A quorum can go on without it.
+    let mut rig = Rig::new(8);
+    let any = rig.add(Spec::any("any").retry(Retry::ONCE));
+    let a = rig.add_below(any, Script::waits().spec("a"));
+    rig.add_below(any, Script::fails().spec("b"));
+    rig.run_until(|rig| rig.state(a) == State::Waiting);
+    rig.s.abort(a).unwrap();
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(a), rig.world.of("a").runs, rig.world.of("b").runs), (State::Aborted, 1, 2));
 }
 
 /// A limit on all attempts together: a retry that could start only later is not waited for.
@@ -103,9 +150,9 @@ fn attempts_count_towards_the_limit_on_elapsed_time() {
     let mut rig = Rig::new(2);
     let a = rig.add(
         Script::lines(&[
-            Outcome::Sleep(secs(6)),
+            Outcome::WaitFor(secs(6)),
             Outcome::Failure(WRONG),
-            Outcome::Sleep(secs(6)),
+            Outcome::WaitFor(secs(6)),
             Outcome::Failure(WRONG),
         ])
         .spec("a")
@@ -124,7 +171,7 @@ fn attempts_count_towards_the_limit_on_elapsed_time() {
 fn delays(rig: &Rig, id: NodeId) -> Vec<Duration> {
     let events = rig.s.observer().events.iter().filter(|event| event.node == id);
     events
-        .filter_map(|event| if let What::Retry { delay, .. } = event.what { Some(delay) } else { None })
+        .filter_map(|event| if let EventKind::Retry { delay, .. } = event.kind { Some(delay) } else { None })
         .collect()
 }
 
@@ -237,7 +284,7 @@ fn a_wake_does_not_shorten_the_delay() {
     rig.step();
     rig.s.wake(a).unwrap();
     handle.wake();
-    rig.add_child(a, Script::steps(1).spec("child"));
+    rig.add_below(a, Script::steps(1).spec("child"));
     // The wake in the set is a reason to poll, not to run.
     assert_eq!(rig.s.next(), Next::Now);
     let next = rig.s.poll_work_with(Instant::from_millis(999), &mut rig.world);
@@ -277,7 +324,7 @@ fn a_work_that_retries_lets_go_of_its_children() {
             assert_eq!(cx.children().earlier, 3 * (cx.attempt() - 1));
             for name in ["done", "waiting", "pending"] {
                 let act = if name == "done" { Script::steps(1) } else { Script::waits() };
-                let spec = act.aborts(&[windlass::Abort::Again]).spec(name);
+                let spec = act.aborts(&[windlass::AbortStep::Running]).spec(name);
                 cx.add_child(if name == "pending" { spec.paused() } else { spec }).unwrap();
             }
             return Outcome::Running;
@@ -286,7 +333,7 @@ fn a_work_that_retries_lets_go_of_its_children() {
     });
     let p = rig.add(act.spec("p").retry(Retry::times(2)));
     rig.run_until_idle();
-    assert_eq!(rig.s.metrics().nodes, 1, "{}", rig.s.tree());
+    assert_eq!(rig.s.metrics().nodes, 1, "{}", rig.tree());
     assert_eq!(rig.world.of("waiting").aborts, 2);
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.state(p), State::Failure);
@@ -303,7 +350,7 @@ fn children_end_before_the_retry_of_their_parent() {
     let mut rig = Rig::new(4);
     let act = Script::new(|cx| {
         if cx.children().total() == 0 {
-            cx.add_child(Script::waits().aborts(&[windlass::Abort::Again; 3]).spec("child")).unwrap();
+            cx.add_child(Script::waits().aborts(&[windlass::AbortStep::Running; 3]).spec("child")).unwrap();
             return Outcome::Running;
         }
         Outcome::Failure(WRONG)
@@ -314,4 +361,23 @@ fn children_end_before_the_retry_of_their_parent() {
     let last = order.iter().rposition(|seen| *seen == ("child", Hook::Abort)).unwrap();
     let retry = order.iter().position(|seen| *seen == ("p", Hook::Retry)).unwrap();
     assert!(last < retry, "{order:?}");
+}
+
+/// Two lives of a node do not wait alike, and a run with the same seed repeats both.
+#[test]
+fn each_life_of_a_node_draws_delays_of_its_own() {
+    let delays = |seed| {
+        let mut rig = Rig::new(1).seeded(seed);
+        let retry = Retry::times(2).constant(secs(1_000)).jitter(windlass::Jitter::Full);
+        let a = rig.add(Script::fails().spec("a").retry(retry));
+        assert_eq!(rig.run(), Next::Done);
+        let first = rig.elapsed();
+        rig.s.restart(a).unwrap();
+        assert_eq!(rig.run(), Next::Done);
+        (first, rig.elapsed() - first)
+    };
+    let (first, second) = delays(1);
+    assert_ne!(first, second);
+    assert_eq!(delays(1), (first, second));
+    assert_ne!(delays(2).0, first);
 }

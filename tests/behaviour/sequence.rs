@@ -15,7 +15,7 @@ fn three(rig: &mut Rig, steps: u32, failing: Option<&str>) -> (NodeId, [NodeId; 
     let sequence = rig.add(Spec::sequence("sequence").retry(Retry::A_FEW));
     let members = NAMES.map(|name| {
         let script = if failing == Some(name) { Script::fails_at(steps) } else { Script::steps(steps) };
-        rig.add_child(sequence, script.takes_time().spec(name).retry(Retry::ONCE))
+        rig.add_below(sequence, script.takes_time().spec(name).retry(Retry::ONCE))
     });
     (sequence, members)
 }
@@ -39,7 +39,7 @@ fn members_run_one_after_the_other() {
     let (sequence, members) = three(&mut rig, 3, None);
     while rig.s.next() != Next::Done {
         rig.step();
-        assert!(in_order(&rig), "{}", rig.s.tree());
+        assert!(in_order(&rig), "{}", rig.tree());
     }
     for (name, id) in NAMES.into_iter().zip(members) {
         rig.assert_full_success(name, 3);
@@ -154,7 +154,7 @@ fn a_sequence_may_go_on_after_a_failure() {
         let q = rig.add(Spec::sequence("q").on_failure(OnFailure::Finish));
         for name in ["a", "b", "c"] {
             let act = if failing.contains(&name) { Script::fails() } else { Script::steps(2) };
-            rig.add_child(q, act.spec(name));
+            rig.add_below(q, act.spec(name));
         }
         assert_eq!(rig.run(), Next::Done);
         let expected: Vec<_> = ["a", "b", "c"]
@@ -178,9 +178,9 @@ fn a_sequence_may_go_on_after_a_failure() {
 fn a_sequence_that_goes_on_counts_an_aborted_member_as_failed() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::sequence("q").on_failure(OnFailure::Finish));
-    let a = rig.add_child(q, Script::waits().spec("a"));
-    let b = rig.add_child(q, Script::steps(1).spec("b"));
-    rig.add_child(q, Script::steps(1).spec("c"));
+    let a = rig.add_below(q, Script::waits().spec("a"));
+    let b = rig.add_below(q, Script::steps(1).spec("b"));
+    rig.add_below(q, Script::steps(1).spec("c"));
     rig.run_until_idle();
     rig.s.abort(b).unwrap();
     rig.s.abort(a).unwrap();
@@ -194,8 +194,8 @@ fn a_sequence_that_goes_on_counts_an_aborted_member_as_failed() {
 fn a_retry_of_a_sequence_that_went_on_runs_all_members_again() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::sequence("q").on_failure(OnFailure::Finish).retry(Retry::ONCE));
-    rig.add_child(q, Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a"));
-    rig.add_child(q, Script::steps(1).spec("b"));
+    rig.add_below(q, Script::lines(&[Outcome::Failure(WRONG), Outcome::Success]).spec("a"));
+    rig.add_below(q, Script::steps(1).spec("b"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.state(q), State::Success);
     assert_eq!(rig.world.order(), ["a", "b", "a", "b"]);
@@ -207,11 +207,11 @@ fn a_retry_of_a_sequence_that_went_on_runs_all_members_again() {
 fn attempts_of_nested_sequences_multiply() {
     let mut rig = Rig::new(16);
     let outer = rig.add(Spec::sequence("outer").retry(Retry::ONCE));
-    rig.add_child(outer, Script::steps(1).spec("first"));
-    let inner = rig.add_child(outer, Spec::sequence("inner").retry(Retry::times(2)));
-    rig.add_child(inner, Script::steps(1).spec("second"));
-    rig.add_child(inner, Script::fails().spec("third").retry(Retry::ONCE));
-    rig.add_child(outer, Script::steps(1).spec("fourth"));
+    rig.add_below(outer, Script::steps(1).spec("first"));
+    let inner = rig.add_below(outer, Spec::sequence("inner").retry(Retry::times(2)));
+    rig.add_below(inner, Script::steps(1).spec("second"));
+    rig.add_below(inner, Script::fails().spec("third").retry(Retry::ONCE));
+    rig.add_below(outer, Script::steps(1).spec("fourth"));
     assert_eq!(rig.run(), Next::Done);
     let runs = ["first", "second", "third", "fourth"].map(|name| rig.world.of(name).runs);
     assert_eq!(runs, [2, 2 * 3, 2 * 3 * 2, 0]);
@@ -225,14 +225,14 @@ fn attempts_of_nested_sequences_multiply() {
 fn nested_sequences_run_in_the_order_of_the_tree() {
     let mut rig = Rig::new(32);
     let q = rig.add(Spec::sequence("q"));
-    let r = rig.add_child(q, Spec::sequence("r"));
-    rig.add_child(q, Script::steps(1).spec("6"));
-    let s = rig.add_child(r, Spec::sequence("s"));
-    rig.add_child(r, Script::steps(2).spec("4"));
+    let r = rig.add_below(q, Spec::sequence("r"));
+    rig.add_below(q, Script::steps(1).spec("6"));
+    let s = rig.add_below(r, Spec::sequence("s"));
+    rig.add_below(r, Script::steps(2).spec("4"));
     for name in ["1", "2", "3"] {
-        rig.add_child(s, Script::steps(1).spec(name));
+        rig.add_below(s, Script::steps(1).spec(name));
     }
-    rig.add_child(r, Script::steps(1).spec("5"));
+    rig.add_below(r, Script::steps(1).spec("5"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.world.order(), ["1", "2", "3", "4", "4", "5", "6"]);
     assert_eq!(rig.cranks(), 7);
@@ -244,8 +244,8 @@ fn a_waiting_member_makes_every_sequence_above_it_wait() {
     use windlass::Status;
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::sequence("q"));
-    let r = rig.add_child(q, Spec::sequence("r"));
-    let a = rig.add_child(r, Script::waits().spec("a"));
+    let r = rig.add_below(q, Spec::sequence("r"));
+    let a = rig.add_below(r, Script::waits().spec("a"));
     assert_eq!(rig.run(), Next::OnWake);
     assert_eq!([q, r, a].map(|id| rig.status(id)), [Status::Waiting; 3]);
     rig.s.wake(a).unwrap();
@@ -262,11 +262,11 @@ fn members_may_be_added_while_a_sequence_runs() {
     let act = Script::steps(1).on_hook(move |hook, cx| {
         if hook == windlass_tests::Hook::Success && left > 0 {
             left -= 1;
-            cx.add(q, Script::steps(1).spec("more")).unwrap();
+            cx.add_below(q, Script::steps(1).spec("more")).unwrap();
         }
     });
-    rig.add_child(q, act.spec("a"));
+    rig.add_below(q, act.spec("a"));
     rig.run_until(|rig| rig.world.of("more").runs == 1);
-    rig.s.add_child(q, Script::steps(1).spec("late")).unwrap_err();
+    rig.s.add_below(q, Script::steps(1).spec("late")).unwrap_err();
     assert_eq!((rig.run(), rig.state(q)), (Next::Done, State::Success));
 }

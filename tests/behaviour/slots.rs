@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use windlass::{Boxed, Cx, Error, Instant, Next, Outcome, Scheduler, Spec, State, Work};
-use windlass_tests::{Rig, Script, parent};
+use windlass_tests::{Rig, Script, parent, secs};
 
 /// A detached node frees its slot when it has ended, however it ends; the id is stale from then on.
 #[test]
@@ -13,7 +13,7 @@ fn a_detached_node_frees_its_slot_however_it_ends() {
     let bad = rig.add(Script::fails().spec("bad").detached());
     let kept = rig.add(Script::steps(1).spec("kept"));
     let q = rig.add(Spec::sequence("q").detached());
-    let inner = rig.add_child(q, Script::steps(1).spec("inner"));
+    let inner = rig.add_below(q, Script::steps(1).spec("inner"));
     let aborted = rig.add(Script::waits().spec("aborted").detached());
     rig.run_until_idle();
     rig.s.abort(aborted).unwrap();
@@ -69,7 +69,7 @@ fn a_work_may_have_more_children_in_all_than_there_are_slots() {
         })
         .spec("p"),
     );
-    assert_eq!(rig.run(), Next::Done, "{}", rig.s.tree());
+    assert_eq!(rig.run(), Next::Done, "{}", rig.tree());
     assert_eq!((rig.state(p), rig.world.of("child").runs), (State::Success, 100));
     assert_eq!(rig.node(p).child_counts().succeeded, 100);
 }
@@ -89,9 +89,9 @@ fn ended_children_are_seen_once() {
         })
         .spec("p"),
     );
-    rig.add_child(p, Script::steps(2).spec("a"));
-    rig.add_child(p, Script::fails().spec("b"));
-    rig.add_child(p, Script::steps(2).spec("c"));
+    rig.add_below(p, Script::steps(2).spec("a"));
+    rig.add_below(p, Script::fails().spec("b"));
+    rig.add_below(p, Script::steps(2).spec("c"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(
         *seen.borrow(),
@@ -110,10 +110,10 @@ fn remove_gives_the_work_back() {
             if self.0.is_multiple_of(3) { Outcome::Success } else { Outcome::Running }
         }
     }
-    let mut s: Scheduler<Count, Boxed<Count>> = Scheduler::with_capacity(4);
+    let mut s: Scheduler<Boxed<Count>> = Scheduler::with_capacity(4);
     let a = s.add(Spec::work("a", Count(0))).unwrap();
     let q = s.add(Spec::sequence("q")).unwrap();
-    s.add_child(q, Spec::work("b", Count(0))).unwrap();
+    s.add_below(q, Spec::work("b", Count(0))).unwrap();
     assert_eq!(s.remove(a), Err(Error::WrongState(State::Pending)));
     assert_eq!(s.poll_work(Instant::ZERO), Next::Done);
     assert_eq!(s.work(a), Ok(Some(&Count(3))));
@@ -132,7 +132,7 @@ fn works_are_dropped_with_their_slots() {
     let held = || Rc::strong_count(&token) - 1;
     let mut rig = Rig::new(8);
     let p = rig.add(parent("p"));
-    rig.add_child(p, leaf("a"));
+    rig.add_below(p, leaf("a"));
     let b = rig.add(leaf("b"));
     rig.add(leaf("c").detached());
     assert_eq!(held(), 3);
@@ -151,8 +151,8 @@ fn works_are_dropped_with_their_slots() {
 fn only_what_is_at_the_top_and_has_ended_can_be_removed() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::sequence("q"));
-    let a = rig.add_child(q, Script::steps(1).spec("a"));
-    rig.add_child(q, Script::waits().spec("b"));
+    let a = rig.add_below(q, Script::steps(1).spec("a"));
+    rig.add_below(q, Script::waits().spec("b"));
     rig.run_until_idle();
     assert_eq!(rig.s.remove(a).map(|_| ()), Err(Error::WrongKind));
     assert_eq!(rig.s.remove(q).map(|_| ()), Err(Error::WrongState(State::Running)));
@@ -179,4 +179,51 @@ fn a_child_that_lived_for_one_crank_frees_its_slot() {
         rig.step();
         assert_eq!(rig.s.metrics().nodes, 1);
     }
+}
+
+/// A node that nobody can see any more does not keep its slot: a detached work that is aborted before its first poll makes room for the next.
+#[test]
+fn a_detached_node_that_has_ended_makes_room() {
+    let mut rig = Rig::new(1);
+    for _ in 0..3 {
+        let gone = rig.s.add(Script::steps(1).spec("gone").detached()).expect("the last one is gone");
+        rig.s.abort(gone).unwrap();
+        assert_eq!(rig.s.next(), Next::Done);
+    }
+    let stays = rig.s.add(Script::steps(1).spec("stays")).unwrap();
+    let refused = rig.s.add(Script::steps(1).spec("more")).unwrap_err();
+    assert_eq!(refused.error, Error::Full);
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(rig.state(stays), State::Success);
+}
+
+/// A work that found the table full and waits is woken when a slot is free, first come, first served, and is not taken for one that nothing will wake.
+#[test]
+fn whoever_found_the_table_full_hears_of_a_free_slot() {
+    let mut rig = Rig::new(5);
+    let spawner = |name| {
+        Script::new(move |cx| match cx.add_child(Script::steps(1).spec("child")) {
+            Ok(_) => Outcome::Success,
+            Err(_) => Outcome::Waiting,
+        })
+        .spec(name)
+    };
+    let blocker = rig.add(Script::says(Outcome::Sleep(secs(5))).spec("blocker").detached());
+    let filler = [rig.add(Script::waits().spec("filler")), rig.add(Script::waits().spec("filler"))];
+    let (first, second) = (rig.add(spawner("first")), rig.add(spawner("second")));
+    rig.run_until_idle();
+    assert_eq!(rig.node(first).explain(rig.now()).to_string(), "waiting for a free place in the table");
+    assert!(!rig.s.view().stalled().any(|node| node.id() == first));
+    rig.s.abort(blocker).unwrap();
+    rig.run_until(|rig| rig.state(first).is_done());
+    // Its child has the place; the second is told when that is free again.
+    rig.run_until(|rig| rig.s.next() != Next::Now);
+    assert_eq!(rig.state(second), State::Waiting);
+    for filler in filler {
+        rig.s.abort(filler).unwrap();
+        let _ = rig.run();
+        rig.s.remove(filler).unwrap();
+    }
+    let _ = rig.run();
+    assert_eq!(rig.state(second), State::Success);
 }

@@ -24,23 +24,23 @@ impl Work for Step {
             return Outcome::Failure(Reason::new("not yet"));
         }
         if !std::mem::replace(&mut self.slept, true) {
-            return Outcome::Sleep(Duration::from_millis(5));
+            return Outcome::WaitFor(Duration::from_millis(5));
         }
         Outcome::Success
     }
 }
 
 /// Runs the program and gives its trace. Every call that the stores could answer differently is in it.
-fn trace<S: Store<Step>>(scheduler: Scheduler<Step, S>) -> Vec<String> {
+fn trace<S: Store<Work = Step>>(scheduler: Scheduler<S>) -> Vec<String> {
     let mut s = scheduler.observed_by(EventLog::<512>::new());
     assert_eq!(s.capacity(), 16);
-    let all = s.add(Spec::parallel("all").width(2)).unwrap();
-    let q = s.add_child(all, Spec::sequence("sequence")).unwrap();
+    let all = s.add(Spec::parallel("all").concurrency(2)).unwrap();
+    let q = s.add_below(all, Spec::sequence("sequence")).unwrap();
     for name in ["one", "two", "three"] {
-        s.add_child(q, Spec::work(name, STEP).retry(Retry::ONCE)).unwrap();
+        s.add_below(q, Spec::work(name, STEP).retry(Retry::ONCE)).unwrap();
     }
-    let g = s.add_child(all, Spec::graph("graph")).unwrap();
-    let first = s.add_child(g, Spec::work("first", STEP).retry(Retry::ONCE)).unwrap();
+    let g = s.add_below(all, Spec::graph("graph")).unwrap();
+    let first = s.add_below(g, Spec::work("first", STEP).retry(Retry::ONCE)).unwrap();
     s.add_after(g, Spec::work("second", STEP).retry(Retry::ONCE), &[first]).unwrap();
     let mut refused = 0;
     while s.metrics().nodes < 16 {
@@ -67,10 +67,10 @@ fn trace<S: Store<Step>>(scheduler: Scheduler<Step, S>) -> Vec<String> {
 
 #[test]
 fn all_stores_give_the_same_events() {
-    let inline = trace(Scheduler::<Step, Inline<Step, 16, 4>>::new());
+    let inline = trace(Scheduler::<Inline<Step, 16, 4>>::new());
     let boxed = trace(Scheduler::with_store(Boxed::with_edges(16, 4)));
     let (mut of_16, mut sized) = (Inline::<Step, 16, 4>::new(), Inline::<Step, 16, 4>::new());
-    let lent: &mut dyn Store<Step> = &mut of_16;
+    let lent: &mut dyn Store<Work = Step> = &mut of_16;
     let (lent, sized) = (trace(Scheduler::with_store(lent)), trace(Scheduler::with_store(&mut sized)));
     assert!(inline.len() > 60, "{} events are no program", inline.len());
     assert_eq!(inline, boxed);
@@ -83,7 +83,7 @@ struct Ends(u64);
 
 impl Observer for Ends {
     fn on_event(&mut self, event: &windlass::Event) {
-        if let windlass::What::Moved(transition) = event.what {
+        if let windlass::EventKind::Moved(transition) = event.kind {
             self.0 += u64::from(transition.to.is_done());
         }
     }
@@ -92,14 +92,14 @@ impl Observer for Ends {
 #[test]
 fn a_million_nodes_run_to_their_end() {
     const NODES: usize = 1_000_000;
-    let s: Scheduler<Step, Boxed<Step>> = Scheduler::with_store(Boxed::with_edges(NODES, 0));
+    let s: Scheduler<Boxed<Step>> = Scheduler::with_store(Boxed::with_edges(NODES, 0));
     let mut s = s.observed_by(Ends::default());
     let mut parent = None;
     for index in 0..NODES {
         // A tenth are composites of nine leaves each.
         let added = match parent {
             Some(parent) if index % 10 != 0 => {
-                s.add_child(parent, Spec::work("leaf", Step { failures: 0, slept: false }))
+                s.add_below(parent, Spec::work("leaf", Step { failures: 0, slept: false }))
             }
             _ => s.add(Spec::parallel("parallel")).inspect(|id| parent = Some(*id)),
         };

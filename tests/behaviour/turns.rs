@@ -51,8 +51,8 @@ fn a_work_added_midway_joins_the_pass() {
 fn a_chain_of_parents_takes_a_turn_at_each_level() {
     let mut rig = Rig::new(8);
     let w1 = rig.add(parent("w1"));
-    let w2 = rig.add_child(w1, parent("w2"));
-    rig.add_child(w2, leaf().spec("w3"));
+    let w2 = rig.add_below(w1, parent("w2"));
+    rig.add_below(w2, leaf().spec("w3"));
     assert_eq!(rig.run(), Next::Done);
     let runs = |name| rig.world.of(name).runs;
     assert_eq!(runs("w3"), 3);
@@ -73,9 +73,9 @@ fn a_chain_of_parents_takes_a_turn_at_each_level() {
 fn a_sequence_takes_no_turn_of_its_own() {
     let mut rig = Rig::new(8);
     let sequence = rig.add(Spec::sequence("sequence"));
-    rig.add_child(sequence, leaf().spec("w3"));
-    rig.add_child(sequence, parent("w2"));
-    rig.add_child(sequence, parent("w1"));
+    rig.add_below(sequence, leaf().spec("w3"));
+    rig.add_below(sequence, parent("w2"));
+    rig.add_below(sequence, parent("w1"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.state(sequence), State::Success);
     let runs = |name| rig.world.of(name).runs;
@@ -126,7 +126,7 @@ fn a_parent_has_its_turn_after_each_pass() {
     let mut rig = Rig::new(8);
     let p = rig.add(parent("parent"));
     for (name, steps) in [("A", 3), ("B", 1), ("C", 2)] {
-        rig.add_child(p, Script::steps(steps).spec(name));
+        rig.add_below(p, Script::steps(steps).spec(name));
     }
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(passes(&rig.world), "A B C | A C | A |");
@@ -138,11 +138,11 @@ fn a_child_added_in_the_middle_of_a_pass_joins_it() {
     let mut rig = Rig::new(8);
     let p = rig.add(parent("parent"));
     let add = move |cx: &mut windlass_tests::Cx<'_>| {
-        cx.add(p, Script::steps(2).spec("D")).unwrap();
+        cx.add_below(p, Script::steps(2).spec("D")).unwrap();
     };
-    rig.add_child(p, Script::steps(3).spec("A"));
-    rig.add_child(p, child(1, add).spec("B"));
-    rig.add_child(p, Script::steps(2).spec("C"));
+    rig.add_below(p, Script::steps(3).spec("A"));
+    rig.add_below(p, child(1, add).spec("B"));
+    rig.add_below(p, Script::steps(2).spec("C"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(passes(&rig.world), "A B C D | A C D | A |");
 }
@@ -153,10 +153,10 @@ fn a_child_added_from_outside_joins_the_pass() {
     let mut rig = Rig::new(8);
     let p = rig.add(parent("parent"));
     for (name, steps) in [("A", 3), ("B", 1), ("C", 2)] {
-        rig.add_child(p, Script::steps(steps).spec(name));
+        rig.add_below(p, Script::steps(steps).spec(name));
     }
     rig.run_until(|rig| rig.world.of("B").runs == 1);
-    rig.add_child(p, Script::steps(2).spec("D"));
+    rig.add_below(p, Script::steps(2).spec("D"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(passes(&rig.world), "A B C D | A C D | A |");
 }
@@ -169,14 +169,14 @@ fn a_child_added_at_the_end_of_a_pass_waits_for_the_next() {
         let p = rig.add(parent("parent"));
         let add = move |cx: &mut windlass_tests::Cx<'_>| {
             if !outside {
-                cx.add(p, Script::steps(2).spec("D")).unwrap();
+                cx.add_below(p, Script::steps(2).spec("D")).unwrap();
             }
         };
-        rig.add_child(p, Script::steps(3).spec("A"));
-        rig.add_child(p, child(2, add).spec("B"));
+        rig.add_below(p, Script::steps(3).spec("A"));
+        rig.add_below(p, child(2, add).spec("B"));
         rig.run_until(|rig| rig.world.of("B").runs == 1);
         if outside {
-            rig.add_child(p, Script::steps(2).spec("D"));
+            rig.add_below(p, Script::steps(2).spec("D"));
         }
         assert_eq!(rig.run(), Next::Done);
         assert_eq!(passes(&rig.world), "A B | A B D | A D |", "outside: {outside}");
@@ -197,7 +197,7 @@ fn a_child_added_by_its_parent_runs_in_the_next_pass() {
         })
         .spec("parent"),
     );
-    rig.add_child(p, Script::steps(3).spec("A"));
+    rig.add_below(p, Script::steps(3).spec("A"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(passes(&rig.world), "A | A B | A |");
 }
@@ -211,7 +211,7 @@ fn adding_a_child_wakes_a_waiting_parent() {
             .spec("parent"),
     );
     assert_eq!(rig.run(), Next::OnWake);
-    rig.add_child(p, Script::steps(1).spec("A"));
+    rig.add_below(p, Script::steps(1).spec("A"));
     assert_eq!(rig.s.next(), Next::Now);
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(passes(&rig.world), "| A |");
@@ -225,8 +225,8 @@ fn a_waiting_parent_does_not_stall_its_children() {
         Script::new(|cx| if cx.children().all_done() { Outcome::Success } else { Outcome::Waiting })
             .spec("parent"),
     );
-    rig.add_child(p, Script::steps(3).spec("A"));
-    rig.add_child(p, Script::waits().spec("B"));
+    rig.add_below(p, Script::steps(3).spec("A"));
+    rig.add_below(p, Script::waits().spec("B"));
     assert_eq!(rig.run(), Next::OnWake);
     // One turn at the end of the first pass, one because A has ended.
     assert_eq!(passes(&rig.world), "A B | A A |");
@@ -244,7 +244,7 @@ fn turns_are_shared_level_by_level() {
     rig.add(Script::says(Outcome::Running).spec("leaf"));
     let p = rig.add(parent("parent"));
     for name in ["A", "B", "C"] {
-        rig.add_child(p, Script::says(Outcome::Running).spec(name));
+        rig.add_below(p, Script::says(Outcome::Running).spec(name));
     }
     for _ in 0..2_000 {
         rig.step();
@@ -267,10 +267,10 @@ fn a_built_in_composite_leaves_its_turns_to_its_leaves() {
     rig.add(Script::says(Outcome::Running).spec("leaf"));
     let p = rig.add(Spec::parallel("parallel"));
     for name in ["A", "B"] {
-        rig.add_child(p, Script::says(Outcome::Running).spec(name));
+        rig.add_below(p, Script::says(Outcome::Running).spec(name));
     }
-    let c = rig.add_child(p, Spec::sequence("sequence"));
-    rig.add_child(c, Script::says(Outcome::Running).spec("C"));
+    let c = rig.add_below(p, Spec::sequence("sequence"));
+    rig.add_below(c, Script::says(Outcome::Running).spec("C"));
     for _ in 0..1_200 {
         rig.step();
     }
@@ -290,9 +290,9 @@ fn wakes_starve_nobody() {
             Outcome::Waiting
         })
     };
-    rig.add_child(p, ping("pong").spec("ping"));
-    rig.add_child(p, ping("ping").spec("pong"));
-    rig.add_child(p, Script::says(Outcome::Running).spec("busy"));
+    rig.add_below(p, ping("pong").spec("ping"));
+    rig.add_below(p, ping("ping").spec("pong"));
+    rig.add_below(p, Script::says(Outcome::Running).spec("busy"));
     rig.add(Script::says(Outcome::Running).spec("neighbour"));
     for _ in 0..400 {
         rig.step();
@@ -321,8 +321,8 @@ fn a_circle_of_wakes_does_not_keep_a_pass_from_ending() {
         })
     };
     let [a, _, c] =
-        [("a", "b"), ("b", "c"), ("c", "a")].map(|(name, next)| rig.add_child(p, link(next).spec(name)));
-    rig.add_child(p, Script::says(Outcome::Running).spec("busy"));
+        [("a", "b"), ("b", "c"), ("c", "a")].map(|(name, next)| rig.add_below(p, link(next).spec(name)));
+    rig.add_below(p, Script::says(Outcome::Running).spec("busy"));
     rig.run_until(|rig| rig.world.of("parent").runs == 1);
     rig.s.wake(a).unwrap();
     rig.s.wake(c).unwrap();
@@ -347,8 +347,8 @@ fn a_work_that_wakes_itself_starves_nobody() {
         Outcome::Waiting
     });
     let p = rig.add(parent("parent"));
-    rig.add_child(p, selfish.spec("selfish"));
-    rig.add_child(p, Script::says(Outcome::Running).spec("busy"));
+    rig.add_below(p, selfish.spec("selfish"));
+    rig.add_below(p, Script::says(Outcome::Running).spec("busy"));
     for _ in 0..300 {
         rig.step();
     }
@@ -359,14 +359,14 @@ fn a_work_that_wakes_itself_starves_nobody() {
 #[test]
 fn nothing_runs_while_all_wait() {
     let mut rig = Rig::new(16);
-    let asleep = Script::says(Outcome::Sleep(std::time::Duration::from_secs(3_600))).spec("asleep");
+    let asleep = Script::says(Outcome::WaitFor(std::time::Duration::from_secs(3_600))).spec("asleep");
     let p = rig.add(Script::says(Outcome::Waiting).spec("parent"));
-    rig.add_child(p, asleep);
+    rig.add_below(p, asleep);
     let q = rig.add(Spec::sequence("sequence"));
-    rig.add_child(q, Script::says(Outcome::Waiting).spec("A"));
-    rig.add_child(q, Script::steps(1).spec("B"));
+    rig.add_below(q, Script::says(Outcome::Waiting).spec("A"));
+    rig.add_below(q, Script::steps(1).spec("B"));
     let g = rig.add(Spec::after("gate", q));
-    rig.add_child(g, Script::steps(1).spec("C"));
+    rig.add_below(g, Script::steps(1).spec("C"));
     rig.add(Script::steps(1).spec("paused").paused());
     rig.run_until_idle();
     let before = rig.s.metrics();
@@ -385,7 +385,7 @@ fn the_budget_bounds_a_poll_and_changes_nothing() {
         let mut rig = Rig::new(8);
         let p = rig.add(parent("parent"));
         for (name, steps) in [("A", 30), ("B", 10), ("C", 20)] {
-            rig.add_child(p, Script::steps(steps).spec(name));
+            rig.add_below(p, Script::steps(steps).spec(name));
         }
         rig.add(Script::steps(50).spec("D"));
         let Some(budget) = budget else {
@@ -418,10 +418,10 @@ fn the_budget_bounds_a_poll_and_changes_nothing() {
 fn a_parent_takes_a_turn_after_each_pass_at_every_level() {
     let mut rig = Rig::new(16);
     let main = rig.add(parent("main"));
-    rig.add_child(main, leaf().spec("w1"));
-    let w2 = rig.add_child(main, parent("w2"));
-    rig.add_child(w2, leaf().spec("c1"));
-    rig.add_child(w2, leaf().spec("c2"));
+    rig.add_below(main, leaf().spec("w1"));
+    let w2 = rig.add_below(main, parent("w2"));
+    rig.add_below(w2, leaf().spec("c1"));
+    rig.add_below(w2, leaf().spec("c2"));
     assert_eq!(rig.run(), Next::Done);
 
     let runs = |name| rig.world.of(name).runs;
@@ -444,9 +444,9 @@ fn more_leaves_do_not_change_the_turns_of_their_parents() {
     let mut rig = Rig::new(16);
     let main = rig.add(parent("main"));
     for (name, leaves) in [("w1", ["l1", "l2"]), ("w2", ["c1", "c2"])] {
-        let branch = rig.add_child(main, parent(name));
+        let branch = rig.add_below(main, parent(name));
         for name in leaves {
-            rig.add_child(branch, leaf().spec(name));
+            rig.add_below(branch, leaf().spec(name));
         }
     }
     assert_eq!(rig.run(), Next::Done);
@@ -470,7 +470,7 @@ fn siblings_get_equal_turns_whatever_is_below_them() {
     rig.add(Script::steps(10_000).takes_time().spec("leaf"));
     let composite = rig.add(parent("composite"));
     for name in ["a", "b", "c"] {
-        rig.add_child(composite, Script::steps(10_000).takes_time().spec(name));
+        rig.add_below(composite, Script::steps(10_000).takes_time().spec(name));
     }
     for _ in 0..3_000 - 1_000 {
         rig.step();
@@ -492,12 +492,12 @@ fn a_chain_of_parents_doubles_the_turns_at_each_level() {
             let parent = parent("parent");
             above = Some(match above {
                 None => rig.add(parent),
-                Some(above) => rig.add_child(above, parent),
+                Some(above) => rig.add_below(above, parent),
             });
         }
         match above {
             None => rig.add(leaf().spec("leaf")),
-            Some(above) => rig.add_child(above, leaf().spec("leaf")),
+            Some(above) => rig.add_below(above, leaf().spec("leaf")),
         };
         assert_eq!(rig.run(), Next::Done);
         assert_eq!(rig.world.of("leaf").runs, 3);
@@ -512,9 +512,9 @@ fn a_chain_of_sequences_costs_nothing() {
         let mut rig = Rig::new(16);
         let mut above = rig.add(windlass::Spec::sequence("sequence"));
         for _ in 1..depth {
-            above = rig.add_child(above, windlass::Spec::sequence("sequence"));
+            above = rig.add_below(above, windlass::Spec::sequence("sequence"));
         }
-        rig.add_child(above, leaf().spec("leaf"));
+        rig.add_below(above, leaf().spec("leaf"));
         assert_eq!(rig.run(), Next::Done);
         assert_eq!((rig.cranks(), rig.steps()), (3, 3), "{depth} levels");
         // The reference: 6, 8, 10, 12 ... for 0, 1, 2, 3 ... levels.

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use windlass::{Abort, Check, Cx, Instant, Next, NodeId, Outcome, Reason, Retry, Spec, Work, Yield};
+use windlass::{AbortStep, Check, Cx, Generated, Instant, Next, NodeId, Outcome, Reason, Retry, Spec, Work};
 use windlass_lab::{Input, Lab, Log, Oracle, Outside};
 
 /// Cranks of a log that are taken. More could not find more, and `crank 4294967295 times` is five bytes.
@@ -77,7 +77,7 @@ const fn hand(job: Job) -> Hand {
     Hand(job, 0)
 }
 
-impl Work<Yard> for Hand {
+impl Work<Self, Yard> for Hand {
     fn on_run(&mut self, cx: &mut Cx<'_, Self, Yard>) -> Outcome {
         let id = cx.id();
         self.1 += 1;
@@ -88,7 +88,7 @@ impl Work<Yard> for Hand {
                 Outcome::Waiting
             }
             (Job::Outside, _) if cx.app().0.contains(&id) => Outcome::Waiting,
-            (Job::Sleep, 1) => Outcome::Sleep(Duration::from_millis(7)),
+            (Job::Sleep, 1) => Outcome::WaitFor(Duration::from_millis(7)),
             (Job::Flaky, 1 | 3) => Outcome::Failure(Reason::new("flaky")),
             (Job::Family, 1) => match cx.add_child(Spec::work("child", hand(Job::Outside))) {
                 Ok(_) => Outcome::Running,
@@ -99,11 +99,11 @@ impl Work<Yard> for Hand {
         }
     }
 
-    fn on_abort(&mut self, cx: &mut Cx<'_, Self, Yard>) -> Abort {
+    fn on_abort(&mut self, cx: &mut Cx<'_, Self, Yard>) -> AbortStep {
         let id = cx.id();
         cx.app().0.retain(|other| *other != id);
         self.1 += 1;
-        if self.1.is_multiple_of(3) { Abort::Done } else { Abort::Sleep(Duration::from_millis(2)) }
+        if self.1.is_multiple_of(3) { AbortStep::Done } else { AbortStep::WaitFor(Duration::from_millis(2)) }
     }
 
     fn on_reset(&mut self, cx: &mut Cx<'_, Self, Yard>) {
@@ -114,12 +114,16 @@ impl Work<Yard> for Hand {
         }
     }
 
-    fn on_next(&mut self, cx: &mut Cx<'_, Self, Yard>) -> Yield {
+    fn rewinds(&self) -> bool {
+        true
+    }
+
+    fn on_next(&mut self, cx: &mut Cx<'_, Self, Yard>) -> Generated {
         self.1 += 1;
         if self.1 > 2 || cx.add_child(Spec::work("item", hand(Job::Steps(2)))).is_err() {
-            return Yield::Exhausted;
+            return Generated::Exhausted;
         }
-        Yield::Added
+        Generated::Added
     }
 
     fn on_check(&mut self, _: &mut Cx<'_, Self, Yard>) -> Check {
@@ -134,21 +138,21 @@ fn lab() -> Lab<Hand, Yard> {
     // Whatever the log has paused, or aborted while it waited.
     lab.allow_stall();
     let retry = Retry::times(2).constant(Duration::from_millis(3));
-    let top = lab.add(Spec::parallel("top").width(3)).unwrap();
-    let flow = lab.add_child(top, Spec::sequence("flow").retry(retry)).unwrap();
-    lab.add_child(flow, Spec::work("flaky", hand(Job::Flaky)).retry(retry)).unwrap();
-    lab.add_child(flow, Spec::work("outside", hand(Job::Outside)).timeout(Duration::from_secs(9))).unwrap();
-    lab.add_child(flow, Spec::work("family", hand(Job::Family))).unwrap();
-    let race = lab.add_child(top, Spec::race("race")).unwrap();
-    lab.add_child(race, Spec::work("slow", hand(Job::Sleep))).unwrap();
-    lab.add_child(race, Spec::work("fast", hand(Job::Steps(3)))).unwrap();
-    lab.add_child(top, Spec::batch("batch", hand(Job::Steps(0))).width(1)).unwrap();
-    let when = lab.add_child(top, Spec::when("when", hand(Job::Steps(0)))).unwrap();
-    lab.add_child(when, Spec::work("guarded", hand(Job::Steps(1)))).unwrap();
-    let after = lab.add_child(top, Spec::after("after", flow)).unwrap();
-    lab.add_child(after, Spec::work("last", hand(Job::Steps(2)))).unwrap();
-    let graph = lab.add_child(top, Spec::graph("graph").retry(retry)).unwrap();
-    let base = lab.add_child(graph, Spec::work("base", hand(Job::Flaky)).retry(retry)).unwrap();
+    let top = lab.add(Spec::parallel("top").concurrency(3)).unwrap();
+    let flow = lab.add_below(top, Spec::sequence("flow").retry(retry)).unwrap();
+    lab.add_below(flow, Spec::work("flaky", hand(Job::Flaky)).retry(retry)).unwrap();
+    lab.add_below(flow, Spec::work("outside", hand(Job::Outside)).timeout(Duration::from_secs(9))).unwrap();
+    lab.add_below(flow, Spec::work("family", hand(Job::Family))).unwrap();
+    let race = lab.add_below(top, Spec::race("race")).unwrap();
+    lab.add_below(race, Spec::work("slow", hand(Job::Sleep))).unwrap();
+    lab.add_below(race, Spec::work("fast", hand(Job::Steps(3)))).unwrap();
+    lab.add_below(top, Spec::batch("batch", hand(Job::Steps(0))).concurrency(1)).unwrap();
+    let when = lab.add_below(top, Spec::when("when", hand(Job::Steps(0)))).unwrap();
+    lab.add_below(when, Spec::work("guarded", hand(Job::Steps(1)))).unwrap();
+    let after = lab.add_below(top, Spec::after("after", flow)).unwrap();
+    lab.add_below(after, Spec::work("last", hand(Job::Steps(2)))).unwrap();
+    let graph = lab.add_below(top, Spec::graph("graph").retry(retry)).unwrap();
+    let base = lab.add_below(graph, Spec::work("base", hand(Job::Flaky)).retry(retry)).unwrap();
     lab.add_after(graph, Spec::work("dependent", hand(Job::Outside)), &[base]).unwrap();
     lab.add(Spec::callback("callback", hand(Job::Sleep)).retry(retry)).unwrap();
     lab.offer("another", |lab| drop(lab.add(Spec::work("another", hand(Job::Steps(1))))));

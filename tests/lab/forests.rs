@@ -34,7 +34,7 @@ fn plant(lab: &mut Lab<Wild, World>) {
     let below = lab.app_mut().any();
     let at_top = lab.app_mut().draw(3) == 0;
     let added = match below {
-        Some(parent) if !at_top => lab.add_child(parent, spec),
+        Some(parent) if !at_top => lab.add_below(parent, spec),
         _ => lab.add(spec),
     };
     if let Ok(id) = added {

@@ -196,13 +196,13 @@ impl lab::Outside for Line {
     }
 }
 
-impl Work<Line> for Handled {
+impl Work<Self, Line> for Handled {
     fn on_run(&mut self, cx: &mut Cx<'_, Self, Line>) -> Outcome {
         if self.begun {
             return if cx.app().handle.is_none() { Outcome::Success } else { Outcome::Waiting };
         }
         self.begun = true;
-        cx.app().handle = cx.wake_handle().ok();
+        cx.app().handle = cx.own_wake_handle().ok();
         Outcome::Waiting
     }
 }

@@ -23,9 +23,9 @@ fn program(seed: u64, capacity: usize, panics: bool) {
     let _named = Named(seed);
     let mut world = World::new(seed, u32::MAX);
     world.panics = panics;
-    let mut s: Scheduler<Wild, Boxed<Wild>> = Scheduler::with_capacity(capacity);
+    let mut s: Scheduler<Boxed<Wild>> = Scheduler::with_capacity(capacity);
     let mut now = Instant::ZERO;
-    let poll = |s: &mut Scheduler<Wild, Boxed<Wild>>, world: &mut World, now: Instant, one: bool| {
+    let poll = |s: &mut Scheduler<Boxed<Wild>>, world: &mut World, now: Instant, one: bool| {
         let polled = catch_unwind(AssertUnwindSafe(|| {
             if one { s.crank_with(now, world) } else { s.poll_work_with(now, world) }
         }));
@@ -51,7 +51,7 @@ fn program(seed: u64, capacity: usize, panics: bool) {
             }
             3..5 => {
                 let spec = world.spec();
-                if let Some(Ok(id)) = world.any().map(|parent| s.add_child(parent, spec)) {
+                if let Some(Ok(id)) = world.any().map(|parent| s.add_below(parent, spec)) {
                     world.ids.push(id);
                 }
             }
@@ -88,7 +88,7 @@ fn program(seed: u64, capacity: usize, panics: bool) {
     s.shutdown(deadline);
     s.check_invariants().unwrap();
     for step in 0.. {
-        assert!(step < 10_000, "seed {seed} does not end:\n{}", s.tree());
+        assert!(step < 10_000, "seed {seed} does not end:\n{}", s.tree(s.view().now()));
         match poll(&mut s, &mut world, now, false) {
             Some(Next::Done) => break,
             Some(Next::At(at)) => now = now.max(at),
@@ -96,7 +96,7 @@ fn program(seed: u64, capacity: usize, panics: bool) {
             Some(Next::OnWake) => {
                 // Only works that said so wait to be woken.
                 let stalled: Vec<NodeId> = s.view().stalled().map(|node| node.id()).collect();
-                assert!(!stalled.is_empty(), "seed {seed} waits for nothing:\n{}", s.tree());
+                assert!(!stalled.is_empty(), "seed {seed} waits for nothing:\n{}", s.tree(s.view().now()));
                 stalled.into_iter().for_each(|id| assert!(s.wake(id).is_ok()));
             }
         }

@@ -40,7 +40,7 @@ fn every_order_of_what_happens_outside_is_taken() {
     fn three(lab: &mut Bench) {
         let top = lab.add(Spec::parallel("top")).unwrap();
         for name in ["a", "b", "c"] {
-            lab.add_child(top, work(name, Job::Outside)).unwrap();
+            lab.add_below(top, work(name, Job::Outside)).unwrap();
         }
         nothing_is_held(lab);
     }
@@ -201,7 +201,7 @@ fn a_hook_can_be_struck() {
 #[test]
 fn a_generator_can_fail_for_good() {
     let mut lab = Lab::new(Yard::default());
-    let node = lab.add(Spec::batch("batch", hand(Job::Steps(0))).width(1)).unwrap();
+    let node = lab.add(Spec::batch("batch", hand(Job::Steps(0))).concurrency(1)).unwrap();
     lab.inject(At::name("batch").step(2), Fault::FailForGood);
     let _ = lab.run().unwrap();
     let failure = lab.view().node(node).unwrap().failure().unwrap();
@@ -235,7 +235,7 @@ struct Root {
     planted: bool,
 }
 
-impl Work<(), DynWork> for Root {
+impl Work<DynWork, ()> for Root {
     fn on_run(&mut self, cx: &mut Cx<'_, DynWork>) -> Outcome {
         if !std::mem::replace(&mut self.planted, true) {
             for _ in 0..2 {
@@ -252,7 +252,7 @@ impl Work<(), DynWork> for Root {
 
 struct Leaf(u32);
 
-impl<W> Work<(), W> for Leaf {
+impl<W> Work<W, ()> for Leaf {
     fn on_run(&mut self, _: &mut Cx<'_, W>) -> Outcome {
         self.0 -= 1;
         if self.0 == 0 { Outcome::Success } else { Outcome::Running }

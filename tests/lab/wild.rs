@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use windlass::{Abort, Check, Cx, Jitter, NodeId, OnFailure, Outcome, Reason, Retry, Spec, Work, Yield};
+use windlass::{
+    AbortStep, Check, Cx, Generated, Jitter, Kind, NodeId, OnFailure, Outcome, Reason, Retry, Spec, Work,
+};
 use windlass_lab::Outside;
 
 /// The application: chance, and every id that was ever given out.
@@ -70,17 +72,24 @@ impl World {
             1 => spec.retry(Retry::ONCE.jitter(Jitter::Full).within(Duration::from_secs(2))),
             _ => spec,
         };
+        let shape = spec.kind();
+        let wide = matches!(
+            shape,
+            Kind::Work | Kind::Parallel | Kind::Quorum | Kind::Race | Kind::Batch | Kind::Graph
+        );
+        let forgiving = !matches!(shape, Kind::Work | Kind::Callback | Kind::Quorum | Kind::Race);
         let spec = match self.draw(8) {
-            0 => spec.width(1),
-            1 => spec.width(2),
-            2 => spec.on_failure(OnFailure::Ignore),
-            3 => spec.on_failure(OnFailure::Finish),
+            0 if wide => spec.concurrency(1),
+            1 if wide => spec.concurrency(2),
+            2 if forgiving => spec.on_failure(OnFailure::Ignore),
+            3 if forgiving => spec.on_failure(OnFailure::Finish),
             4 => spec.timeout(Duration::from_millis(4)),
             _ => spec,
         };
         match self.draw(12) {
-            0 => spec.drain(Duration::from_millis(2)),
-            1 => spec.detached(),
+            0 => spec.cleanup_timeout(Duration::from_millis(2)),
+            // Of use at the top alone; below, it is refused.
+            1 if self.draw(4) == 0 => spec.detached(),
             2 => spec.paused(),
             _ => spec,
         }
@@ -106,7 +115,7 @@ impl Wild {
                 }
             }
             4..6 => {
-                if let Ok(id) = cx.add(id, spec) {
+                if let Ok(id) = cx.add_below(id, spec) {
                     cx.app().ids.push(id);
                 }
             }
@@ -135,7 +144,7 @@ impl Wild {
     }
 }
 
-impl Work<World> for Wild {
+impl Work<Self, World> for Wild {
     fn on_run(&mut self, cx: &mut Context<'_>) -> Outcome {
         let failure = Reason::new("wild");
         if cx.app().is_ending() {
@@ -149,7 +158,7 @@ impl Work<World> for Wild {
                 cx.app().under_way.push(id);
                 Outcome::Waiting
             }
-            5 => Outcome::Sleep(Duration::from_millis(cx.app().draw(5))),
+            5 => Outcome::WaitFor(Duration::from_millis(cx.app().draw(5))),
             6 => Outcome::Failure(failure),
             7 => Outcome::Fatal(failure),
             8 => Outcome::RetryAfter(Duration::from_millis(1), failure),
@@ -158,16 +167,16 @@ impl Work<World> for Wild {
         }
     }
 
-    fn on_abort(&mut self, cx: &mut Context<'_>) -> Abort {
+    fn on_abort(&mut self, cx: &mut Context<'_>) -> AbortStep {
         if cx.app().is_ending() {
-            return Abort::Done;
+            return AbortStep::Done;
         }
         Self::meddle(cx);
         match cx.app().draw(6) {
-            0 => Abort::Again,
-            1 => Abort::Wake,
-            2 => Abort::Sleep(Duration::from_millis(1)),
-            _ => Abort::Done,
+            0 => AbortStep::Running,
+            1 => AbortStep::Waiting,
+            2 => AbortStep::WaitFor(Duration::from_millis(1)),
+            _ => AbortStep::Done,
         }
     }
 
@@ -187,15 +196,19 @@ impl Work<World> for Wild {
         Self::meddle(cx);
     }
 
-    fn on_next(&mut self, cx: &mut Context<'_>) -> Yield {
+    fn rewinds(&self) -> bool {
+        true
+    }
+
+    fn on_next(&mut self, cx: &mut Context<'_>) -> Generated {
         let spec = cx.app().spec();
         if cx.app().is_ending() || cx.app().draw(4) == 0 {
-            return Yield::Exhausted;
+            return Generated::Exhausted;
         }
         if let Ok(id) = cx.add_child(spec) {
             cx.app().ids.push(id);
         }
-        Yield::Added
+        Generated::Added
     }
 
     fn on_check(&mut self, cx: &mut Context<'_>) -> Check {

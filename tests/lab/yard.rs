@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use windlass::{Abort, Check, Cx, NodeId, Outcome, Reason, Spec, Work, Yield};
+use windlass::{AbortStep, Check, Cx, Generated, NodeId, Outcome, Reason, Spec, Work};
 use windlass_lab::{Lab, Outside};
 
 /// The application: who holds something, and what is under way outside.
@@ -66,7 +66,7 @@ pub(crate) const fn work(name: &'static str, job: Job) -> Spec<Hand> {
     Spec::work(name, hand(job))
 }
 
-impl Work<Yard> for Hand {
+impl Work<Self, Yard> for Hand {
     fn on_run(&mut self, cx: &mut Context<'_>) -> Outcome {
         let (id, name) = (cx.id(), cx.name());
         cx.app().held.insert(id);
@@ -84,7 +84,7 @@ impl Work<Yard> for Hand {
                 cx.app().arrived.push(name);
                 Outcome::Success
             }
-            Job::Sleep(millis) if self.step == 1 => Outcome::Sleep(Duration::from_millis(millis)),
+            Job::Sleep(millis) if self.step == 1 => Outcome::WaitFor(Duration::from_millis(millis)),
             Job::Sleep(_) => Outcome::Success,
             Job::Flaky(failures) if self.failures < failures => {
                 self.failures += 1;
@@ -105,13 +105,13 @@ impl Work<Yard> for Hand {
         }
     }
 
-    fn on_abort(&mut self, _: &mut Context<'_>) -> Abort {
+    fn on_abort(&mut self, _: &mut Context<'_>) -> AbortStep {
         self.clean += 1;
         match (self.job, self.clean) {
-            (Job::Tidy, 1) => Abort::Again,
-            (Job::Tidy, 2) => Abort::Sleep(Duration::from_millis(5)),
-            (Job::Leaky, 1) => Abort::Wake,
-            _ => Abort::Done,
+            (Job::Tidy, 1) => AbortStep::Running,
+            (Job::Tidy, 2) => AbortStep::WaitFor(Duration::from_millis(5)),
+            (Job::Leaky, 1) => AbortStep::Waiting,
+            _ => AbortStep::Done,
         }
     }
 
@@ -129,12 +129,16 @@ impl Work<Yard> for Hand {
         cx.app().held.remove(&id);
     }
 
-    fn on_next(&mut self, cx: &mut Context<'_>) -> Yield {
+    fn rewinds(&self) -> bool {
+        true
+    }
+
+    fn on_next(&mut self, cx: &mut Context<'_>) -> Generated {
         self.step += 1;
         if self.step > 3 || cx.add_child(work("item", Job::Steps(2))).is_err() {
-            return Yield::Exhausted;
+            return Generated::Exhausted;
         }
-        Yield::Added
+        Generated::Added
     }
 
     fn on_check(&mut self, _: &mut Context<'_>) -> Check {
@@ -153,27 +157,27 @@ pub(crate) fn everything(lab: &mut Lab<Hand, Yard>) {
     use windlass::{OnFailure, Retry};
 
     let retry = Retry::times(2).constant(Duration::from_millis(3));
-    let top = lab.add(Spec::parallel("top").width(3).on_failure(OnFailure::Finish)).unwrap();
-    let flow = lab.add_child(top, Spec::sequence("flow")).unwrap();
-    lab.add_child(flow, work("flaky", Job::Flaky(2)).retry(retry)).unwrap();
-    lab.add_child(flow, work("outside", Job::Outside).timeout(Duration::from_secs(9))).unwrap();
-    lab.add_child(flow, work("family", Job::Family(2))).unwrap();
-    let race = lab.add_child(top, Spec::race("race")).unwrap();
-    lab.add_child(race, work("slow", Job::Sleep(50))).unwrap();
-    lab.add_child(race, work("tidy", Job::Tidy)).unwrap();
-    let quorum = lab.add_child(top, Spec::quorum("quorum", 2).retry(retry)).unwrap();
+    let top = lab.add(Spec::parallel("top").concurrency(3).on_failure(OnFailure::Finish)).unwrap();
+    let flow = lab.add_below(top, Spec::sequence("flow")).unwrap();
+    lab.add_below(flow, work("flaky", Job::Flaky(2)).retry(retry)).unwrap();
+    lab.add_below(flow, work("outside", Job::Outside).timeout(Duration::from_secs(9))).unwrap();
+    lab.add_below(flow, work("family", Job::Family(2))).unwrap();
+    let race = lab.add_below(top, Spec::race("race")).unwrap();
+    lab.add_below(race, work("slow", Job::Sleep(50))).unwrap();
+    lab.add_below(race, work("tidy", Job::Tidy)).unwrap();
+    let quorum = lab.add_below(top, Spec::quorum("quorum", 2).retry(retry)).unwrap();
     for _ in 0..3 {
-        lab.add_child(quorum, work("vote", Job::Outside)).unwrap();
+        lab.add_below(quorum, work("vote", Job::Outside)).unwrap();
     }
-    lab.add_child(top, Spec::batch("batch", hand(Job::Steps(0))).width(2)).unwrap();
-    let when = lab.add_child(top, Spec::when("when", hand(Job::Steps(0)))).unwrap();
-    lab.add_child(when, work("guarded", Job::Steps(1))).unwrap();
-    let after = lab.add_child(top, Spec::after("after", flow)).unwrap();
-    lab.add_child(after, work("last", Job::Tidy)).unwrap();
-    let graph = lab.add_child(top, Spec::graph("graph").retry(retry)).unwrap();
-    let base = lab.add_child(graph, work("base", Job::Flaky(1)).retry(retry)).unwrap();
+    lab.add_below(top, Spec::batch("batch", hand(Job::Steps(0))).concurrency(2)).unwrap();
+    let when = lab.add_below(top, Spec::when("when", hand(Job::Steps(0)))).unwrap();
+    lab.add_below(when, work("guarded", Job::Steps(1))).unwrap();
+    let after = lab.add_below(top, Spec::after("after", flow)).unwrap();
+    lab.add_below(after, work("last", Job::Tidy)).unwrap();
+    let graph = lab.add_below(top, Spec::graph("graph").retry(retry)).unwrap();
+    let base = lab.add_below(graph, work("base", Job::Flaky(1)).retry(retry)).unwrap();
     let left = lab.add_after(graph, work("left", Job::Steps(2)), &[base]).unwrap();
     lab.add_after(graph, work("right", Job::Outside), &[base, left]).unwrap();
-    lab.add_child(top, Spec::callback("callback", hand(Job::Steps(0))).retry(retry)).unwrap();
+    lab.add_below(top, Spec::callback("callback", hand(Job::Steps(0))).retry(retry)).unwrap();
     lab.add(work("beside", Job::Sleep(7)).retry(retry)).unwrap();
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use windlass::{Abort, Check, OnFailure, Outcome, Reason};
+use windlass::{AbortStep, Check, Instant, OnFailure, Outcome, Reason};
 
 use crate::program::{Deed, Item, Plan, Program, Retries, Say, Shape, Step, Turn};
 
@@ -60,20 +60,24 @@ impl Bytes<'_> {
     fn reason(&mut self) -> Reason {
         match self.below(4) {
             3 => Reason::CHILD_FAILED,
-            code => Reason::new("as told").code(u32::from(code)),
+            code => Reason::new("as told").with_code(u32::from(code)),
         }
     }
 
     fn plan(&mut self) -> Plan {
+        let shape = self.shape();
+        let retry = Retries {
+            budget: u16::from(self.below(3)),
+            delay: self.time(),
+            jitter: self.chance(128),
+            within: self.maybe(50, Self::time),
+        };
+        let places = self.maybe(80, Self::next);
         Plan {
-            shape: self.shape(),
-            retry: Retries {
-                budget: u16::from(self.below(3)),
-                delay: self.time(),
-                jitter: self.chance(128),
-                within: self.maybe(50, Self::time),
-            },
-            width: self.maybe(80, |bytes| u32::from(bytes.below(4))),
+            shape,
+            retry,
+            width: places.map(|byte| u32::from(byte % 4)),
+            lends: places.and_then(|byte| [None, Some(true), Some(false)][usize::from(byte / 4 % 3)]),
             on_failure: self.maybe(80, |bytes| match bytes.below(3) {
                 0 => OnFailure::Stop,
                 1 => OnFailure::Finish,
@@ -85,6 +89,7 @@ impl Bytes<'_> {
             detached: self.chance(25),
             turns: (0..self.below(12)).map(|_| self.turn()).collect(),
         }
+        .useful()
     }
 
     fn shape(&mut self) -> Shape {
@@ -106,21 +111,24 @@ impl Bytes<'_> {
     fn turn(&mut self) -> Turn {
         Turn {
             deed: self.maybe(80, Self::deed),
-            run: match self.below(8) {
+            run: match self.below(11) {
                 0 => Say::This(Outcome::Running),
                 1 => Say::This(Outcome::Success),
                 2 => Say::Children,
                 3 => Say::This(Outcome::Waiting),
-                4 => Say::This(Outcome::Sleep(self.time())),
+                4 => Say::This(Outcome::WaitFor(self.time())),
                 5 => Say::This(Outcome::Failure(self.reason())),
                 6 => Say::This(Outcome::Fatal(self.reason())),
+                8 => Say::This(Outcome::Sleep(self.time())),
+                9 => Say::This(Outcome::SleepUntil(Instant::ZERO + self.time())),
+                10 => Say::This(Outcome::Skipped),
                 _ => Say::This(Outcome::RetryAfter(self.time(), self.reason())),
             },
             abort: match self.below(6) {
-                3 => Abort::Again,
-                4 => Abort::Wake,
-                5 => Abort::Sleep(self.time()),
-                _ => Abort::Done,
+                3 => AbortStep::Running,
+                4 => AbortStep::Waiting,
+                5 => AbortStep::WaitFor(self.time()),
+                _ => AbortStep::Done,
             },
             check: match self.below(7) {
                 3..6 => Check::No,

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use windlass::door::Violation;
 use windlass::{
-    Abort, Boxed, Check, Cx, Error, Event, Instant, Metrics, Next, NodeId, NodeView, Observer, Outcome,
-    Refused, Scheduler, Spec, WakeSet, Work, Yield,
+    AbortStep, Boxed, Check, Cx, Error, Event, Generated, Instant, Metrics, Next, NodeId, NodeView, Observer,
+    Outcome, Refused, Scheduler, Spec, WakeSet, Work,
 };
 
 use crate::program::Program;
@@ -15,7 +15,7 @@ use crate::script::{self, Hands, Inside, Line, Log, Me, Method, Newcomer, Place,
 
 /// The engine with its world.
 pub(crate) struct Engine<O> {
-    scheduler: Scheduler<Scripted, Boxed<Scripted>, O>,
+    scheduler: Scheduler<Boxed<Scripted>, O>,
     wakes: &'static WakeSet,
     world: World,
     /// One count for each work that is still somewhere, and one for this.
@@ -75,7 +75,7 @@ impl<O: Observer> Engine<O> {
     }
 
     pub(crate) fn tree(&self) -> String {
-        self.scheduler.tree().to_string()
+        self.scheduler.tree(self.scheduler.view().now()).to_string()
     }
 
     fn spec(&self, newcomer: Newcomer<'_>) -> Spec<Scripted> {
@@ -124,7 +124,7 @@ impl<O: Observer> Hands for Engine<O> {
         let spec = self.spec(newcomer);
         let result = match place {
             Place::Top | Place::Here => self.scheduler.add(spec),
-            Place::Below(parent) => self.scheduler.add_child(parent, spec),
+            Place::Below(parent) => self.scheduler.add_below(parent, spec),
         };
         answer(newcomer, result)
     }
@@ -249,9 +249,9 @@ impl Hands for Running<'_, '_> {
     fn add(&mut self, place: Place, newcomer: Newcomer<'_>) -> Result<NodeId, Error> {
         let spec = spec(newcomer, &self.work.works, self.work.wakes);
         let result = match place {
-            Place::Top => self.cx.add_top(spec),
+            Place::Top => self.cx.add(spec),
             Place::Here => self.cx.add_child(spec),
-            Place::Below(parent) => self.cx.add(parent, spec),
+            Place::Below(parent) => self.cx.add_below(parent, spec),
         };
         answer(newcomer, result)
     }
@@ -277,7 +277,7 @@ impl Hands for Running<'_, '_> {
     }
 
     fn take_handle(&mut self, _own: NodeId) -> Result<(), Error> {
-        self.cx.wake_handle().map(drop)
+        self.cx.own_wake_handle().map(drop)
     }
 
     fn raise(&mut self, node: NodeId) {
@@ -303,12 +303,12 @@ impl Inside for Running<'_, '_> {
     }
 }
 
-impl Work<World> for Scripted {
+impl Work<Self, World> for Scripted {
     fn on_run(&mut self, cx: &mut Cx<'_, Self, World>) -> Outcome {
         script::on_run(&mut Running { cx, work: self }, self.me)
     }
 
-    fn on_abort(&mut self, cx: &mut Cx<'_, Self, World>) -> Abort {
+    fn on_abort(&mut self, cx: &mut Cx<'_, Self, World>) -> AbortStep {
         script::on_abort(&mut Running { cx, work: self }, self.me)
     }
 
@@ -328,7 +328,11 @@ impl Work<World> for Scripted {
         script::hook(&mut Running { cx, work: self }, self.me, Method::FailureRaise);
     }
 
-    fn on_next(&mut self, cx: &mut Cx<'_, Self, World>) -> Yield {
+    fn rewinds(&self) -> bool {
+        self.me.rewinds()
+    }
+
+    fn on_next(&mut self, cx: &mut Cx<'_, Self, World>) -> Generated {
         script::on_next(&mut Running { cx, work: self }, self.me)
     }
 

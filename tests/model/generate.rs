@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
-use windlass::{Abort, Check, OnFailure, Outcome, Reason};
+use windlass::{AbortStep, Check, Instant, OnFailure, Outcome, Reason};
 
 use crate::program::{Deed, Item, Plan, PlanNumber, Program, Retries, Say, Shape, Step, Target, Turn};
 
@@ -55,26 +55,22 @@ fn growth(flavour: Flavour) -> impl Strategy<Value = Step> {
 }
 
 fn plan(flavour: Flavour) -> impl Strategy<Value = Plan> {
-    // Queues, and places that are lent during a retry delay, need graphs that are narrow.
+    // Queues, and places that are lent during a retry delay, need composites that are narrow.
     let (narrow, retried) = if matches!(flavour, Flavour::Graphs) { (0.5, 5) } else { (0.25, 3) };
     let limits = (
         weighted(narrow, prop_oneof![1 => Just(0u32), 12 => 1..3u32]),
+        weighted(0.3, any::<bool>()),
         weighted(0.2, prop_oneof![Just(OnFailure::Stop), Just(OnFailure::Finish), Just(OnFailure::Ignore)]),
         weighted(0.15, time()),
         weighted(0.15, time()),
     );
-    let flags = (proptest::bool::weighted(0.06), proptest::bool::weighted(0.1));
+    let flags =
+        (proptest::bool::weighted(0.06), proptest::bool::weighted(0.04), proptest::bool::weighted(0.04));
     (shape(flavour), retries(retried), limits, flags, vec(turn(), 0..12)).prop_map(
-        |(shape, retry, (width, on_failure, timeout, drain), (paused, detached), turns)| Plan {
-            shape,
-            retry,
-            width,
-            on_failure,
-            timeout,
-            drain,
-            paused,
-            detached,
-            turns,
+        |(shape, retry, (width, lends, on_failure, timeout, drain), (paused, detached, useless), turns)| {
+            let plan =
+                Plan { shape, retry, width, lends, on_failure, timeout, drain, paused, detached, turns };
+            if useless { plan } else { plan.useful() }
         },
     )
 }
@@ -117,19 +113,22 @@ fn say() -> impl Strategy<Value = Say> {
         2 => Just(Say::This(Outcome::Success)),
         3 => Just(Say::Children),
         3 => Just(Say::This(Outcome::Waiting)),
-        3 => time().prop_map(|time| Say::This(Outcome::Sleep(time))),
+        3 => time().prop_map(|time| Say::This(Outcome::WaitFor(time))),
+        2 => time().prop_map(|time| Say::This(Outcome::Sleep(time))),
+        1 => (0..20_000u64).prop_map(|at| Say::This(Outcome::SleepUntil(Instant::from_micros(at)))),
+        1 => Just(Say::This(Outcome::Skipped)),
         3 => reason().prop_map(|reason| Say::This(Outcome::Failure(reason))),
         1 => reason().prop_map(|reason| Say::This(Outcome::Fatal(reason))),
         1 => (time(), reason()).prop_map(|(time, reason)| Say::This(Outcome::RetryAfter(time, reason))),
     ]
 }
 
-fn abort() -> impl Strategy<Value = Abort> {
+fn abort() -> impl Strategy<Value = AbortStep> {
     prop_oneof![
-        3 => Just(Abort::Done),
-        1 => Just(Abort::Again),
-        1 => Just(Abort::Wake),
-        1 => time().prop_map(Abort::Sleep),
+        3 => Just(AbortStep::Done),
+        1 => Just(AbortStep::Running),
+        1 => Just(AbortStep::Waiting),
+        1 => time().prop_map(AbortStep::WaitFor),
     ]
 }
 
@@ -151,7 +150,7 @@ fn item() -> impl Strategy<Value = Item> {
 
 fn reason() -> impl Strategy<Value = Reason> {
     prop_oneof![
-        3 => (0..3u32).prop_map(|code| Reason::new("as told").code(code)),
+        3 => (0..3u32).prop_map(|code| Reason::new("as told").with_code(code)),
         1 => Just(Reason::CHILD_FAILED),
     ]
 }

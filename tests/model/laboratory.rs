@@ -80,7 +80,7 @@ impl Hands for Bench {
     fn add(&mut self, place: Place, newcomer: Newcomer<'_>) -> Result<NodeId, Error> {
         match place {
             Place::Top | Place::Here => self.added(newcomer, Lab::add),
-            Place::Below(parent) => self.added(newcomer, |lab, spec| lab.add_child(parent, spec)),
+            Place::Below(parent) => self.added(newcomer, |lab, spec| lab.add_below(parent, spec)),
         }
     }
 

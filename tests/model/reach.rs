@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use windlass::{Cause, Error, Failure, Reason, State, What};
+use windlass::{AbortCause, Error, EventKind, Failure, Kind, Reason, Setting, State};
 
 use crate::script::Line;
 
@@ -15,7 +15,7 @@ impl Reach {
     pub(crate) fn count(&mut self, lines: &[Line]) {
         for line in lines {
             match line {
-                Line::Event(event) => self.count_event(&event.what),
+                Line::Event(event) => self.count_event(&event.kind),
                 Line::Called(method, sight) => self.add(format!("{method:?} of a {}", sight.own.kind.name())),
                 Line::Answered(Ok(_)) => self.add("done".into()),
                 Line::Answered(Err(Error::WrongState(state))) => self.add(format!("refused: {state}")),
@@ -29,26 +29,26 @@ impl Reach {
         must().into_iter().filter(|what| !self.0.contains_key(what)).collect()
     }
 
-    fn count_event(&mut self, what: &What) {
+    fn count_event(&mut self, what: &EventKind) {
         match what {
-            What::Added(None) => self.add("added at the top".into()),
-            What::Added(Some(_)) => self.add("added below".into()),
-            What::Cranked => self.add("cranked".into()),
-            What::Moved(transition) => self.add(format!("transition {}", transition.number)),
-            What::Retry { .. } => self.add("retry".into()),
-            What::Failed(Failure { reason, .. }) => self.add(format!("failed: {}", reason.text())),
-            What::AbortBegan { cause, by } => {
+            EventKind::Added(None) => self.add("added at the top".into()),
+            EventKind::Added(Some(_)) => self.add("added below".into()),
+            EventKind::Cranked => self.add("cranked".into()),
+            EventKind::Moved(transition) => self.add(format!("transition {}", transition.number)),
+            EventKind::Retry { .. } => self.add("retry".into()),
+            EventKind::Failed(Failure { reason, .. }) => self.add(format!("failed: {}", reason.text())),
+            EventKind::AbortBegan { cause, by } => {
                 self.add(format!("abort: {cause}"));
                 if by.is_some() {
                     self.add("abort by a node".into());
                 }
             }
-            What::Forced => self.add("forced".into()),
-            What::TimedOut => self.add("timed out".into()),
-            What::Opened => self.add("opened".into()),
-            What::Paused(paused) => self.add(format!("paused: {paused}")),
-            What::Freed => self.add("freed".into()),
-            What::Full => self.add("full".into()),
+            EventKind::Forced => self.add("forced".into()),
+            EventKind::TimedOut => self.add("timed out".into()),
+            EventKind::Opened => self.add("opened".into()),
+            EventKind::Paused(paused) => self.add(format!("paused: {paused}")),
+            EventKind::Freed => self.add("freed".into()),
+            EventKind::Full => self.add("full".into()),
             other => self.add(format!("{other:?}")),
         }
     }
@@ -92,13 +92,13 @@ fn must() -> Vec<String> {
         must.push(format!("{method} of a work"));
     }
     for cause in [
-        Cause::User,
-        Cause::ParentFailed,
-        Cause::SiblingWon,
-        Cause::ParentDone,
-        Cause::Timeout,
-        Cause::Shutdown,
-        Cause::Dependency,
+        AbortCause::User,
+        AbortCause::ParentFailed,
+        AbortCause::SiblingWon,
+        AbortCause::ParentDone,
+        AbortCause::Timeout,
+        AbortCause::Shutdown,
+        AbortCause::Dependency,
     ] {
         must.push(format!("abort: {cause}"));
     }
@@ -112,6 +112,7 @@ fn must() -> Vec<String> {
         Reason::REFUSED,
         Reason::TABLE_FULL,
         Reason::NOTHING_ADDED,
+        Reason::NOT_REWOUND,
     ] {
         must.push(format!("failed: {}", reason.text()));
     }
@@ -121,10 +122,13 @@ fn must() -> Vec<String> {
         Error::EdgesFull,
         Error::Aborting,
         Error::Ended,
-        Error::ZeroWidth,
+        Error::ZeroConcurrency,
         Error::WrongKind,
         Error::WouldCycle,
         Error::Duplicate,
+        Error::NoUse { setting: Setting::Concurrency, kind: Kind::Sequence },
+        Error::NoUse { setting: Setting::OnFailure, kind: Kind::Work },
+        Error::NoUse { setting: Setting::Detached, kind: Kind::Work },
     ] {
         must.push(format!("refused: {error}"));
     }

@@ -9,8 +9,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use windlass::{
-    Abort, Cause, Check, Children, Error, Event, Failure, Instant, Kind, Metrics, Next, NodeId, Outcome,
-    State, Status, Yield,
+    AbortCause, AbortStep, Check, Children, Error, Event, Failure, Generated, Instant, Kind, Metrics, Next,
+    NodeId, Outcome, State, Status,
 };
 
 use crate::program::{Deed, Item, Plan, PlanNumber, Program, Say, Shape, Step, Target, Turn};
@@ -71,7 +71,7 @@ pub(crate) struct Seen {
     pub(crate) retry_eta: Option<Duration>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) failure: Option<Failure>,
-    pub(crate) abort_cause: Option<Cause>,
+    pub(crate) abort_cause: Option<AbortCause>,
     pub(crate) aborted_by: Option<NodeId>,
     pub(crate) paused: bool,
     pub(crate) forced: bool,
@@ -86,6 +86,13 @@ pub(crate) type Log = Rc<RefCell<Vec<Line>>>;
 pub(crate) struct Me {
     pub(crate) plan: usize,
     pub(crate) ordinal: usize,
+}
+
+impl Me {
+    /// Whether it can begin again as the generator of a batch: two in three can.
+    pub(crate) const fn rewinds(self) -> bool {
+        !self.ordinal.is_multiple_of(3)
+    }
 }
 
 /// A node that was added.
@@ -249,7 +256,7 @@ pub(crate) fn on_run(hands: &mut impl Inside, me: Me) -> Outcome {
     }
 }
 
-pub(crate) fn on_abort(hands: &mut impl Inside, me: Me) -> Abort {
+pub(crate) fn on_abort(hands: &mut impl Inside, me: Me) -> AbortStep {
     call(hands, me, Method::Abort).abort
 }
 
@@ -257,13 +264,13 @@ pub(crate) fn on_check(hands: &mut impl Inside, me: Me) -> Check {
     call(hands, me, Method::Check).check
 }
 
-pub(crate) fn on_next(hands: &mut impl Inside, me: Me) -> Yield {
+pub(crate) fn on_next(hands: &mut impl Inside, me: Me) -> Generated {
     match call(hands, me, Method::Next).item {
-        Item::None => return Yield::Exhausted,
+        Item::None => return Generated::Exhausted,
         Item::Add(plan) => answer_addition(hands, Place::Here, plan),
         Item::Lie => {}
     }
-    Yield::Added
+    Generated::Added
 }
 
 pub(crate) fn hook(hands: &mut impl Inside, me: Me, method: Method) {

@@ -1,6 +1,6 @@
 //! An observer that keeps everything, so that a test can ask about nodes that are gone.
 
-use windlass::{Detail, Event, Observer, State, What};
+use windlass::{Event, EventKind, Observer, State, Verbosity};
 
 /// All events of a scheduler, oldest first.
 #[derive(Debug, Default)]
@@ -8,16 +8,16 @@ pub struct Journal {
     /// The events.
     pub events: Vec<Event>,
     /// How much of what happens is kept.
-    pub detail: Detail,
+    pub verbosity: Verbosity,
 }
 
 impl Journal {
     /// The last state of the node of this name; none if there was none.
     #[must_use]
     pub fn last_state(&self, name: &str) -> Option<State> {
-        self.events.iter().rev().filter(|event| event.name == name).find_map(|event| match event.what {
-            What::Added(_) => Some(State::Pending),
-            What::Moved(transition) => Some(transition.to),
+        self.events.iter().rev().filter(|event| event.name == name).find_map(|event| match event.kind {
+            EventKind::Added(_) => Some(State::Pending),
+            EventKind::Moved(transition) => Some(transition.to),
             _ => None,
         })
     }
@@ -26,9 +26,9 @@ impl Journal {
     #[must_use]
     pub fn states(&self, name: &str) -> Vec<State> {
         let events = self.events.iter().filter(|event| event.name == name);
-        let state = |event: &Event| match event.what {
-            What::Added(_) => Some(State::Pending),
-            What::Moved(transition) => Some(transition.to),
+        let state = |event: &Event| match event.kind {
+            EventKind::Added(_) => Some(State::Pending),
+            EventKind::Moved(transition) => Some(transition.to),
             _ => None,
         };
         events.filter_map(state).collect()
@@ -36,8 +36,8 @@ impl Journal {
 }
 
 impl Observer for Journal {
-    fn detail(&self) -> Detail {
-        self.detail
+    fn verbosity(&self) -> Verbosity {
+        self.verbosity
     }
 
     fn on_event(&mut self, event: &Event) {

@@ -1,4 +1,4 @@
-//! What the tests share: a world with a virtual clock, works that count what is done to them, and a bounded driver.
+//! What the tests share: a world with a virtual clock, one scripted work, and a bounded driver.
 //!
 //! The invariant: a test that makes no progress fails; it neither hangs nor passes. Nothing here sleeps or reads a clock.
 //!
@@ -11,6 +11,8 @@
 //!   nothing else can be done.
 
 mod corpus;
+#[cfg(doctest)]
+mod guide;
 mod journal;
 mod rig;
 mod script;
@@ -25,7 +27,7 @@ pub use world::{Counters, Hook, Seen, World};
 use std::time::Duration;
 
 /// The schedulers of the tests, whose tables are on the heap.
-pub type Scheduler<O = ()> = windlass::Scheduler<Any, windlass::Boxed<Any>, O>;
+pub type Scheduler<O = ()> = windlass::Scheduler<windlass::Boxed<Any>, O>;
 
 /// What one run of a test work takes.
 pub const STEP: Duration = Duration::from_millis(1);

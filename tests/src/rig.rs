@@ -56,8 +56,20 @@ impl Rig {
 
     /// Adds a child.
     #[track_caller]
-    pub fn add_child(&mut self, parent: NodeId, spec: Spec<Any>) -> NodeId {
-        added(self.s.add_child(parent, spec))
+    pub fn add_below(&mut self, parent: NodeId, spec: Spec<Any>) -> NodeId {
+        added(self.s.add_below(parent, spec))
+    }
+
+    /// The time of the last poll.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.s.view().now()
+    }
+
+    /// The tree as of the last poll.
+    #[must_use]
+    pub fn tree(&self) -> String {
+        self.s.tree(self.now()).to_string()
     }
 
     /// Moves the clock if nothing else can be done, then makes one crank.
@@ -67,7 +79,7 @@ impl Rig {
     #[track_caller]
     pub fn step(&mut self) {
         self.steps += 1;
-        assert!(self.steps <= LIMIT, "no end in sight:\n{}", self.s.tree());
+        assert!(self.steps <= LIMIT, "no end in sight:\n{}", self.tree());
         self.world.deliver();
         let next = self.s.next();
         let idle_until = match next {
@@ -92,7 +104,7 @@ impl Rig {
     #[track_caller]
     pub fn check(&self) {
         if let Err(violation) = self.s.check_invariants() {
-            panic!("{violation}:\n{}", self.s.tree());
+            panic!("{violation}:\n{}", self.tree());
         }
         for node in self.s.nodes() {
             check_children(node);
@@ -115,7 +127,7 @@ impl Rig {
     #[track_caller]
     pub fn run_until(&mut self, mut holds: impl FnMut(&Self) -> bool) {
         while !holds(self) {
-            assert!(!self.is_stuck(), "nothing more happens:\n{}", self.s.tree());
+            assert!(!self.is_stuck(), "nothing more happens:\n{}", self.tree());
             self.step();
         }
     }
@@ -137,7 +149,7 @@ impl Rig {
     pub fn shut_down(&mut self) {
         self.s.shutdown(Instant::MAX);
         self.check();
-        assert_eq!(self.run(), Next::Done, "{}", self.s.tree());
+        assert_eq!(self.run(), Next::Done, "{}", self.tree());
     }
 
     /// The state of a node that must be there.
@@ -284,7 +296,7 @@ mod tests {
         let mut rig = Rig::new(4);
         rig.add(Script::steps(2).takes_time().sleeps(STEP * 50).spec("sleeper"));
         let p = rig.add(parent("parent"));
-        rig.add_child(p, Script::steps(10).takes_time().spec("busy"));
+        rig.add_below(p, Script::steps(10).takes_time().spec("busy"));
         rig.world.later(STEP * 20, |world| world.pass(STEP * 5));
         assert_eq!(rig.run(), Next::Done);
         // One step and a sleep of 50, during which ten steps and what happens outside have room, and another step.

@@ -7,7 +7,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use windlass::{Abort, Check, DynWork, Outcome, Reason, Spec, State, Work, Yield};
+use windlass::{AbortStep, Check, DynWork, Generated, Outcome, Reason, Spec, State, Work};
 
 use crate::world::{Counters, Hook};
 use crate::{STEP, World};
@@ -26,8 +26,8 @@ type Listener = Box<dyn FnMut(Hook, &mut Cx<'_>)>;
 
 /// What the runs answer.
 enum Runs {
-    /// `between` until the last of so many runs, then `last`. Every reset begins anew.
-    Steps { of: u32, left: u32, between: Outcome, last: Outcome },
+    /// That it runs, or sleeps for this time, until the last of so many runs, then `last`. Every reset begins anew.
+    Steps { of: u32, left: u32, pause: Option<Duration>, last: Outcome },
     /// Whatever this says.
     Call(Call<Outcome>),
 }
@@ -37,9 +37,10 @@ pub struct Script {
     runs: Runs,
     takes: Duration,
     slept: bool,
-    abort: Call<Abort>,
+    abort: Call<AbortStep>,
     check: Call<Check>,
-    next: Call<Yield>,
+    next: Call<Generated>,
+    rewinds: bool,
     hook: Listener,
     _holds: Option<Rc<()>>,
 }
@@ -55,9 +56,10 @@ impl Script {
             runs,
             takes: Duration::ZERO,
             slept: false,
-            abort: Box::new(|_| Abort::Done),
+            abort: Box::new(|_| AbortStep::Done),
             check: Box::new(|_| Check::Yes),
-            next: Box::new(|_| Yield::Exhausted),
+            next: Box::new(|_| Generated::Exhausted),
+            rewinds: true,
             hook: Box::new(|_, _| {}),
             _holds: None,
         }
@@ -84,18 +86,13 @@ impl Script {
     /// Succeeds in the run of this number of each attempt.
     #[must_use]
     pub fn steps(steps: u32) -> Self {
-        Self::of(Runs::Steps { of: steps, left: steps, between: Outcome::Running, last: Outcome::Success })
+        Self::of(Runs::Steps { of: steps, left: steps, pause: None, last: Outcome::Success })
     }
 
     /// Fails in the run of this number of each attempt, with [`WRONG`].
     #[must_use]
     pub fn fails_at(step: u32) -> Self {
-        Self::of(Runs::Steps {
-            of: step,
-            left: step,
-            between: Outcome::Running,
-            last: Outcome::Failure(WRONG),
-        })
+        Self::of(Runs::Steps { of: step, left: step, pause: None, last: Outcome::Failure(WRONG) })
     }
 
     /// Fails in its first run, with [`WRONG`].
@@ -120,7 +117,7 @@ impl Script {
     }
 
     /// Yields the items of a batch.
-    pub fn yields(next: impl FnMut(&mut Cx<'_>) -> Yield + 'static) -> Self {
+    pub fn yields(next: impl FnMut(&mut Cx<'_>) -> Generated + 'static) -> Self {
         Self::asked().on_next(next)
     }
 
@@ -141,22 +138,21 @@ impl Script {
     /// If it is not a number of steps.
     #[must_use]
     pub fn sleeps(mut self, time: Duration) -> Self {
-        let Runs::Steps { between, .. } = &mut self.runs else { panic!("only steps have pauses") };
-        // A sleep counts from the time of the poll, and the run has taken some since.
-        *between = Outcome::Sleep(time + self.takes);
+        let Runs::Steps { pause, .. } = &mut self.runs else { panic!("only steps have pauses") };
+        *pause = Some(time);
         self
     }
 
     /// Says these to an abort, one after the other, then that it is done.
     #[must_use]
-    pub fn aborts(self, answers: &[Abort]) -> Self {
+    pub fn aborts(self, answers: &[AbortStep]) -> Self {
         let mut answers = Vec::from(answers).into_iter();
-        self.on_abort(move |_| answers.next().unwrap_or(Abort::Done))
+        self.on_abort(move |_| answers.next().unwrap_or(AbortStep::Done))
     }
 
     /// Answers an abort with this.
     #[must_use]
-    pub fn on_abort(mut self, abort: impl FnMut(&mut Cx<'_>) -> Abort + 'static) -> Self {
+    pub fn on_abort(mut self, abort: impl FnMut(&mut Cx<'_>) -> AbortStep + 'static) -> Self {
         self.abort = Box::new(abort);
         self
     }
@@ -175,9 +171,16 @@ impl Script {
         self
     }
 
+    /// As a generator, cannot begin again.
+    #[must_use]
+    pub fn one_way(mut self) -> Self {
+        self.rewinds = false;
+        self
+    }
+
     /// Yields this.
     #[must_use]
-    pub fn on_next(mut self, next: impl FnMut(&mut Cx<'_>) -> Yield + 'static) -> Self {
+    pub fn on_next(mut self, next: impl FnMut(&mut Cx<'_>) -> Generated + 'static) -> Self {
         self.next = Box::new(next);
         self
     }
@@ -232,18 +235,23 @@ impl fmt::Debug for Script {
     }
 }
 
-impl Work<World, Any> for Script {
+impl Work<Any, World> for Script {
     fn on_run(&mut self, cx: &mut Cx<'_>) -> Outcome {
         note(cx, Hook::Run).wakes += u32::from(std::mem::take(&mut self.slept));
         cx.app().pass(self.takes);
         let outcome = match &mut self.runs {
             Runs::Call(run) => run(cx),
-            Runs::Steps { left, between, last, .. } => {
+            Runs::Steps { left, pause, last, .. } => {
                 *left = left.saturating_sub(1);
-                if *left > 0 { *between } else { *last }
+                match pause {
+                    _ if *left == 0 => *last,
+                    None => Outcome::Running,
+                    // A sleep counts from the time of the poll, and the run has taken some since.
+                    Some(time) => Outcome::WaitFor(*time + self.takes),
+                }
             }
         };
-        if let Outcome::Sleep(_) = outcome {
+        if let Outcome::WaitFor(_) = outcome {
             self.slept = true;
             let name = cx.name();
             cx.app().waited(name);
@@ -251,7 +259,7 @@ impl Work<World, Any> for Script {
         outcome
     }
 
-    fn on_abort(&mut self, cx: &mut Cx<'_>) -> Abort {
+    fn on_abort(&mut self, cx: &mut Cx<'_>) -> AbortStep {
         note(cx, Hook::Abort);
         (self.abort)(cx)
     }
@@ -280,7 +288,11 @@ impl Work<World, Any> for Script {
         (self.hook)(Hook::Raise, cx);
     }
 
-    fn on_next(&mut self, cx: &mut Cx<'_>) -> Yield {
+    fn rewinds(&self) -> bool {
+        self.rewinds
+    }
+
+    fn on_next(&mut self, cx: &mut Cx<'_>) -> Generated {
         note(cx, Hook::Next);
         (self.next)(cx)
     }

@@ -11,9 +11,6 @@ export class Value {
   }
 }
 
-/** Numbers of the answers, as the engine takes them. */
-export const ANSWER = { running: 0, waiting: 1, sleep: 2, success: 3, failure: 4, fatal: 5, retryAfter: 6, join: 7 };
-
 /** The time of a `{sleep: ms}`; none for all else. */
 export function sleepOf(value) {
   if (typeof value !== 'object' || value === null || typeof value.sleep !== 'number') return undefined;

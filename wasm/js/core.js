@@ -1,15 +1,31 @@
 // The engine with everything that the numbers stand for: nodes, errors, events. What the scheduler, the runner and the driver share.
 // The invariant: the log is read after every call that may write it, so what is known here is never behind what was done.
 
-import { CAUSES, SchedulerError, WorkError, abortError, checked } from './errors.js';
-import { STATES, WorkEvent, eventOf } from './events.js';
+import { SchedulerError, WorkError, abortError, checked } from './errors.js';
+import { WorkEvent, eventOf } from './events.js';
 import { Faults } from './faults.js';
 import { Nodes } from './nodes.js';
 import { memory } from './module.js';
-
-const [MOVED, FAILED, ABORTED, FREED] = [2, 4, 5, 10];
-const [PENDING, SUCCESS] = [0, 6];
-const FIRST_END = 5;
+import {
+  ALL_NODES,
+  ASK_ROW_LENGTH,
+  CAUSES,
+  EVENT_ABORT,
+  EVENT_FAILED,
+  EVENT_FREED,
+  EVENT_ROW_A,
+  EVENT_ROW_B,
+  EVENT_ROW_ID,
+  EVENT_ROW_LABEL,
+  EVENT_ROW_LENGTH,
+  EVENT_ROW_WHAT,
+  EVENT_STATE,
+  LIMIT_ASKS,
+  STATES,
+  STATE_ABORTED,
+  STATE_PENDING,
+  STATE_SUCCESS,
+} from './numbers.js';
 
 export class Core {
   nodes = new Nodes();
@@ -111,13 +127,13 @@ export class Core {
     try {
       for (let taken; (taken = this.engine?.take()); ) {
         const { engine } = this;
-        const rows = Math.floor(taken / 2 ** 26);
-        if (taken > rows * 2 ** 26) {
-          asks = (taken - rows * 2 ** 26) * 6;
+        const rows = Math.floor(taken / LIMIT_ASKS);
+        if (taken > rows * LIMIT_ASKS) {
+          asks = (taken - rows * LIMIT_ASKS) * ASK_ROW_LENGTH;
           this.asksAt = engine.asks() >>> 2;
         }
         let at = rows > 0 ? engine.log() >>> 3 : 0;
-        for (const end = at + rows * 7; at < end && this.engine; at += 7) this.#happened(this.#rows, at);
+        for (const end = at + rows * EVENT_ROW_LENGTH; at < end && this.engine; at += EVENT_ROW_LENGTH) this.#happened(this.#rows, at);
       }
     } finally {
       this.#reading = false;
@@ -156,28 +172,25 @@ export class Core {
     return new WorkError(text, { cause: this.faults.reason(failure), id: node.id, node: node.name, origin });
   }
 
-  /** Puts names and messages in the place of their numbers. */
+  /** Puts names and messages in the place of their numbers: `staged.rs` and `log.rs` say how they come. */
   text(text) {
-    return text.replace(/\x01(.{4})|\x02 \((\d+)\)/gs, (_, label, error) => {
-      if (error !== undefined) return this.faults.message(Number(error));
-      let number = 0;
-      for (const digit of label) number = number * 64 + digit.charCodeAt(0) - 48;
-      return this.nodes.labels[number]?.name ?? '?';
-    });
+    return text.replace(/\x01 #(\d+)|\x02 \((\d+)\)/g, (_, label, error) =>
+      error ? this.faults.message(Number(error)) : (this.nodes.labels[label]?.name ?? '?'),
+    );
   }
 
   #insert(parent, node, siblings) {
     const { engine, nodes } = this;
     const { settings } = node;
     if (settings !== undefined) {
-      const { width, parameter, timeout, drain, retry, deps } = settings;
-      engine.settings(width, parameter, timeout, drain);
+      const { concurrency, parameter, timeout, cleanupTimeout, retry, deps } = settings;
+      engine.settings(concurrency, parameter, timeout, cleanupTimeout);
       if (retry !== undefined) engine.retry(...retry);
       if (deps !== undefined) for (const place of deps) engine.depend(siblings[place]);
     }
     node.parent = parent;
-    const id = engine.add(parent === undefined ? -1 : parent.id, node.shape, nodes.nextLabel);
-    nodes.add(node, checked(id));
+    const id = engine.add(parent === undefined ? ALL_NODES : parent.id, node.shape, nodes.nextLabel);
+    nodes.add(node, checked(id, node.kind));
     if (settings?.children !== undefined) {
       const ids = [];
       for (const child of settings.children) {
@@ -188,20 +201,21 @@ export class Core {
   }
 
   #happened(log, at) {
-    const what = log[at];
-    const node = this.nodes.labels[log[at + 1]];
-    if (node === undefined || node.id !== log[at + 2]) return;
-    const a = log[at + 4];
-    const b = log[at + 5];
-    if (what === MOVED) {
-      if (b >= FIRST_END) this.#ended(node, b);
-      else if (b === PENDING) this.#renewed(node);
-    } else if (what === FAILED) {
+    const what = log[at + EVENT_ROW_WHAT];
+    const node = this.nodes.labels[log[at + EVENT_ROW_LABEL]];
+    if (node === undefined || node.id !== log[at + EVENT_ROW_ID]) return;
+    const a = log[at + EVENT_ROW_A];
+    const b = log[at + EVENT_ROW_B];
+    if (what === EVENT_STATE) {
+      // The ends are the last of the states, and this is the first of them.
+      if (b >= STATE_ABORTED) this.#ended(node, b);
+      else if (b === STATE_PENDING) this.#renewed(node);
+    } else if (what === EVENT_FAILED) {
       const extra = node.more();
       [extra.failure, extra.origin] = [a, b];
-    } else if (what === ABORTED) node.attempt?._kill(this.abortReason(node, a));
-    else if (what === FREED) this.nodes.free(node);
-    if (this.watched) this.#tell(eventOf(what, node, log[at + 3], a, b, log[at + 6], this.faults));
+    } else if (what === EVENT_ABORT) node.attempt?._kill(this.abortReason(node, a));
+    else if (what === EVENT_FREED) this.nodes.free(node);
+    if (this.watched) this.#tell(eventOf(log, at, node, this.faults));
   }
 
   #renewed(node) {
@@ -219,8 +233,8 @@ export class Core {
     if (node.extra?.result) this.settle(node);
     if (node.parent !== undefined || !this.run) return;
     const { summary } = this.run;
-    if (state === SUCCESS) summary.succeeded += 1;
-    else if (state === FIRST_END) summary.aborted += 1;
+    if (state === STATE_SUCCESS) summary.succeeded += 1;
+    else if (state === STATE_ABORTED) summary.aborted += 1;
     else summary.failures.push(this.workError(node));
   }
 

@@ -3,8 +3,8 @@
 // few after such as took no time; nothing at all while idle.
 
 import { LONGEST } from './host.js';
+import { ASK_ROW_LENGTH, NEXT_DONE, NEXT_NOW, NEXT_ON_WAKE } from './numbers.js';
 
-const [NOW, ON_WAKE, DONE] = [-1, -2, -3];
 /** Calls that may go by without a look at the clock, while they take less than a hundredth of the budget. */
 const FEW = 3;
 
@@ -125,29 +125,29 @@ export class Driver {
     }
     if (!this.#running) return;
     if (next === undefined) this.#yield();
-    else if (next === DONE) {
+    else if (next === NEXT_DONE) {
       this.stop();
       this.#onEnd();
-    } else this.#arm(next === ON_WAKE ? Infinity : next + this.#core.origin);
+    } else this.#arm(next === NEXT_ON_WAKE ? Infinity : next + this.#core.origin);
   }
 
   /** Polls and calls functions until nothing more is to be done now; nothing if the time is up before. */
   #crank() {
     const core = this.#core;
-    for (let next = NOW; ; ) {
+    for (let next = NEXT_NOW; ; ) {
       while (this.#at < this.#end) {
         const at = this.#at;
-        this.#at += 6;
+        this.#at += ASK_ROW_LENGTH;
         core.runner.ask(core.words, at);
-        if (!this.#running) return ON_WAKE;
+        if (!this.#running) return NEXT_ON_WAKE;
         if (this.#isOverNow()) return undefined;
       }
-      if (next !== NOW && !core.dirty) return next;
+      if (next !== NEXT_NOW && !core.dirty) return next;
       next = core.poll();
       const asks = core.read();
       this.#at = core.asksAt;
       this.#end = this.#at + asks;
-      if (!this.#running) return ON_WAKE;
+      if (!this.#running) return NEXT_ON_WAKE;
       if (this.#isOver()) return undefined;
     }
   }

@@ -1,5 +1,7 @@
 // What can go wrong, as errors: a work that failed, a call that was refused, and an abort.
 
+import { ERRORS, ERROR_NO_USE, REASONS, SETTINGS } from './numbers.js';
+
 /** A node failed. `cause` is what its function, or that of the node where it began, threw. */
 export class WorkError extends Error {
   constructor(message, { cause, id, node, origin }) {
@@ -24,55 +26,24 @@ export class SchedulerError extends Error {
   }
 }
 
-const TEXTS = {
-  unknownNode: 'no such node',
-  full: 'the node table is full',
-  edgesFull: 'the edge table is full',
-  aborting: 'nothing can start here, it is being aborted',
-  ended: 'the parent has ended',
-  wrongState: 'not possible in the state that the node is in',
-  zeroWidth: 'a width of 0 would never start anything',
-  wrongKind: 'this kind of node does not take this',
-  cycle: 'the dependency would close a circle',
-  duplicate: 'the dependency is already there',
-  other: 'refused',
-  disposed: 'the scheduler was disposed of',
-};
-const CODES = Object.keys(TEXTS);
+const TEXTS = { ...ERRORS, disposed: 'the scheduler was disposed of' };
+const CODES = Object.keys(ERRORS);
 
-/** Throws if the engine has answered with an error. */
-export function checked(answer) {
-  if (answer < 0) throw new SchedulerError(CODES[-1 - answer] ?? 'other');
+/** A setting that makes no sense for a node: of this kind or, where it is for the top, below another one. */
+export const noUse = (field, kind) =>
+  new TypeError(`${field}: ${field === 'detached' ? 'a node below another' : `a ${kind}`} has no use for it`);
+
+/** Throws if the engine has answered with an error; `kind` is that of the node which was to be added. */
+export function checked(answer, kind) {
+  if (answer <= ERROR_NO_USE) throw noUse(SETTINGS[ERROR_NO_USE - answer], kind);
+  if (answer < 0) throw new SchedulerError(CODES[-1 - answer]);
   return answer;
 }
 
-/** The engine's own reasons, from -1 down. */
-const REASONS = [
-  'timed out',
-  'panicked',
-  'child failed',
-  'child aborted',
-  'quorum out of reach',
-  'gate can never open',
-  'callback refused',
-  'table full',
-  'generator added nothing',
-];
-
-/** The error behind one of the engine's own reasons. */
+/** The error behind one of the engine's own reasons, of which a timeout is the first. */
 export function ownReason(number) {
   return number === -1 ? timeoutError() : new Error(REASONS[-1 - number] ?? 'failed');
 }
-
-export const CAUSES = [
-  'user',
-  'parentFailed',
-  'siblingWon',
-  'parentDone',
-  'timeout',
-  'shutdown',
-  'dependency',
-];
 
 export const abortError = (why) => new DOMException(`aborted: ${why}`, 'AbortError');
 export const timeoutError = () => new DOMException('timed out', 'TimeoutError');

@@ -1,11 +1,21 @@
 // The engine's log as events for people: objects of plain values, through EventTarget and through `for await`.
 
-import { CAUSES } from './errors.js';
-
-export const STATES = ['pending', 'running', 'waiting', 'retrying', 'aborting', 'aborted', 'success', 'failure'];
-
-/** What the rows of the log are called, in the order of their numbers. */
-const TYPES = ['added', 'run', 'state', 'retry', 'failed', 'abort', 'forced', 'timeout', 'opened', 'paused', 'freed', 'full'];
+import {
+  CAUSES,
+  EVENTS,
+  EVENT_ABORT,
+  EVENT_ADDED,
+  EVENT_FAILED,
+  EVENT_PAUSED,
+  EVENT_RETRY,
+  EVENT_ROW_A,
+  EVENT_ROW_AT,
+  EVENT_ROW_B,
+  EVENT_ROW_C,
+  EVENT_ROW_WHAT,
+  EVENT_STATE,
+  STATES,
+} from './numbers.js';
 
 /** One event; which fields it has besides `type`, `id`, `node` and `at` depends on its type. */
 export class WorkEvent extends Event {
@@ -15,15 +25,18 @@ export class WorkEvent extends Event {
   }
 }
 
-/** The fields of a row; none for a row that is not an event. */
-export function eventOf(what, node, at, a, b, c, faults) {
-  const event = { type: TYPES[what], id: node.id, node: node.name, at };
-  if (what === 0) event.parent = a < 0 ? undefined : a;
-  else if (what === 2) [event.from, event.to] = [STATES[a], STATES[b]];
-  else if (what === 3) [event.attempt, event.delay, event.error] = [a, b, faults.reason(c)];
-  else if (what === 4) [event.error, event.origin] = [faults.reason(a), b];
-  else if (what === 5) [event.cause, event.by] = [CAUSES[a], b < 0 ? undefined : b];
-  else if (what === 9 && a === 0) event.type = 'resumed';
+/** The event that a row of the log tells of. */
+export function eventOf(log, row, node, faults) {
+  const what = log[row + EVENT_ROW_WHAT];
+  const a = log[row + EVENT_ROW_A];
+  const b = log[row + EVENT_ROW_B];
+  const event = { type: EVENTS[what], id: node.id, node: node.name, at: log[row + EVENT_ROW_AT] };
+  if (what === EVENT_ADDED) event.parent = a < 0 ? undefined : a;
+  else if (what === EVENT_STATE) [event.from, event.to] = [STATES[a], STATES[b]];
+  else if (what === EVENT_RETRY) [event.attempt, event.delay, event.error] = [a, b, faults.reason(log[row + EVENT_ROW_C])];
+  else if (what === EVENT_FAILED) [event.error, event.origin] = [faults.reason(a), b];
+  else if (what === EVENT_ABORT) [event.cause, event.by] = [CAUSES[a], b < 0 ? undefined : b];
+  else if (what === EVENT_PAUSED && a === 0) event.type = 'resumed';
   return event;
 }
 

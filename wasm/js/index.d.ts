@@ -4,7 +4,7 @@ export type NodeId = number & { readonly __node: unique symbol };
 /** Where a node is in its life. A node that waits for its next attempt is `waiting`. */
 export type State = 'pending' | 'running' | 'waiting' | 'retrying' | 'aborting' | 'aborted' | 'success' | 'failure';
 /** What an onlooker needs to know. `blocked`: it never ran, because a dependency failed. */
-export type Status = 'running' | 'waiting' | 'success' | 'failure' | 'aborted' | 'blocked';
+export type Status = 'running' | 'waiting' | 'success' | 'failure' | 'aborted' | 'skipped' | 'blocked';
 export type Kind = 'work' | 'sequence' | 'parallel' | 'graph' | 'batch' | 'when';
 /** What a failed member means: abort the others and fail, let them finish and fail, or let them finish and succeed. */
 export type OnFailure = 'stop' | 'finish' | 'ignore';
@@ -67,11 +67,12 @@ export interface Common {
   /** The longest that one attempt may take. */
   timeout?: number;
   /** The longest that an abort may take; then it is ended by force. */
-  drain?: number;
+  cleanupTimeout?: number;
   /** Added, but not started before it is resumed. */
   paused?: boolean;
-  /** Forgotten as soon as it has ended. */
+  /** Forgotten as soon as it has ended. Only for a node at the top. */
   detached?: boolean;
+  /** Not together with an `until` other than `'all'`, which says it already. */
   onFailure?: OnFailure;
 }
 
@@ -93,7 +94,7 @@ export interface Sequence extends Common {
 /** Members side by side. */
 export interface Parallel extends Common {
   children?: Iterable<AnyWork>;
-  /** How many at once; the default is all. */
+  /** How many at once; the default is all. A member that waits for a retry does not count. */
   concurrency?: number;
   /** `'all'` must succeed, `'any'` one, so many, or the `'first'` to end decides. The others are aborted. */
   until?: 'all' | 'any' | 'first' | number;
@@ -102,6 +103,7 @@ export interface Parallel extends Common {
 /** Members that start when those they depend on have succeeded. */
 export interface Graph<Name extends string = string> extends Common {
   nodes: Record<Name, ((ctx: Context) => Outcome) | (AnySpec & { deps?: readonly NoInfer<Name>[] })>;
+  /** As of {@link Parallel}. */
   concurrency?: number;
 }
 
@@ -245,10 +247,10 @@ export class Scheduler extends EventTarget {
   /** The value of a work; rejects with a `WorkError`, or with the reason of the abort. */
   result(id: NodeId): Promise<unknown>;
 
-  /** Asks a node and all below it to end; what has not within `drain` ms is ended by force. */
-  abort(id: NodeId, options?: { reason?: unknown; drain?: number }): void;
+  /** Asks a node and all below it to end; what has not within `cleanupTimeout` ms is ended by force. */
+  abort(id: NodeId, options?: { reason?: unknown; cleanupTimeout?: number }): void;
   /** Aborts everything, and refuses what is new from now on. */
-  shutdown(options?: { reason?: unknown; drain?: number }): void;
+  shutdown(options?: { reason?: unknown; cleanupTimeout?: number }): void;
   pause(id: NodeId): void;
   resume(id: NodeId): void;
   /** Starts an ended node again. */
@@ -301,7 +303,7 @@ export class SchedulerError extends Error {
     | 'aborting'
     | 'ended'
     | 'wrongState'
-    | 'zeroWidth'
+    | 'zeroConcurrency'
     | 'wrongKind'
     | 'cycle'
     | 'duplicate'

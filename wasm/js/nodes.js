@@ -2,11 +2,10 @@
 // The invariants: a node is found by its id only while it exists, and a label is used again only after its node is gone.
 
 import { SchedulerError } from './errors.js';
+import { LIMIT_CONCURRENCY, LIMIT_NODES } from './numbers.js';
 
-/** Ids of the engine: generation times this, plus index. */
-const SPAN = 2 ** 21;
 /** The index in an id. Faster than a remainder, which is a call for numbers beyond 32 bits. */
-const indexOf = (id) => id - Math.floor(id / SPAN) * SPAN;
+const indexOf = (id) => id - Math.floor(id / LIMIT_NODES) * LIMIT_NODES;
 
 export class Node {
   id = -1;
@@ -55,11 +54,11 @@ class Extra {
 
 /** All else that can be said of a node before it is added. */
 export class Settings {
-  width = 0xffffffff;
+  concurrency = LIMIT_CONCURRENCY;
   /** A quorum's number, or the node that a gate waits for. */
   parameter = 0;
   timeout = Infinity;
-  drain = Infinity;
+  cleanupTimeout = Infinity;
   retry = undefined;
   children = undefined;
   /** Places among its siblings, in a graph. */

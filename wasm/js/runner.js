@@ -1,14 +1,35 @@
 // Calls the users' functions when the engine asks for it, and brings back what they say.
 // The invariant: what is called, is called while the engine is at rest, so it may call anything; and each call is answered at most once.
 
-import { ANSWER, JOIN, Value, sleepOf } from './answers.js';
+import { JOIN, Value, sleepOf } from './answers.js';
 import { Context } from './context.js';
 import { Verdict, timeoutError } from './errors.js';
+import {
+  ANSWER_FAILURE,
+  ANSWER_FATAL,
+  ANSWER_JOIN,
+  ANSWER_RETRY_AFTER,
+  ANSWER_RUNNING,
+  ANSWER_SLEEP,
+  ANSWER_SUCCESS,
+  ANSWER_WAITING,
+  ASK_ABORT,
+  ASK_DROP,
+  ASK_RESET,
+  ASK_ROW_ATTEMPT,
+  ASK_ROW_FAILED,
+  ASK_ROW_LABEL,
+  ASK_ROW_LIVE,
+  ASK_ROW_TICKET,
+  ASK_ROW_WHAT,
+  ASK_RUN,
+  ASK_WOKE,
+  CLAIM_YES,
+} from './numbers.js';
 import { planOf } from './plan.js';
 
-const [RUN, ABORT, WOKE, RESET, DROP] = [0, 1, 2, 3, 4];
 /** Strings that are states and not values. */
-const SAYS = { running: ANSWER.running, waiting: ANSWER.waiting, success: ANSWER.success, failure: ANSWER.failure };
+const SAYS = { running: ANSWER_RUNNING, waiting: ANSWER_WAITING, success: ANSWER_SUCCESS, failure: ANSWER_FAILURE };
 
 export class Runner {
   #core;
@@ -17,22 +38,23 @@ export class Runner {
     this.#core = core;
   }
 
-  /** One ask: six words. */
+  /** One ask: the words from `at` on. */
   ask(words, at) {
     const core = this.#core;
-    const node = core.nodes.labels[words[at + 1]];
-    const what = words[at];
+    const node = core.nodes.labels[words[at + ASK_ROW_LABEL]];
+    const what = words[at + ASK_ROW_WHAT];
     // Its last reset comes when it has ended; all else is too late then.
-    if (node === undefined || (node.state !== undefined && what !== RESET)) return;
-    const ticket = words[at + 2];
-    if (what === RUN) {
+    if (node === undefined || (node.state !== undefined && what !== ASK_RESET)) return;
+    const ticket = words[at + ASK_ROW_TICKET];
+    const attempt = words[at + ASK_ROW_ATTEMPT];
+    if (what === ASK_RUN) {
       // Calls since the poll may have aborted or paused it.
-      if (core.dirty && core.engine.claim(node.id, ticket) !== 1) return;
-      this.#start(new Context(this, node, ticket, words[at + 3], words[at + 4], words[at + 5]));
-    } else if (what === ABORT) this.#cleanUp(node, new Context(this, node, ticket, words[at + 3], 0, 0));
-    else if (what === WOKE) node.attempt?._woke(core.now());
-    else if (what === RESET) this.#reset(node);
-    else if (what === DROP && node.attempt) this.cut(node, timeoutError());
+      if (core.dirty && core.engine.claim(node.id, ticket) !== CLAIM_YES) return;
+      this.#start(new Context(this, node, ticket, attempt, words[at + ASK_ROW_LIVE], words[at + ASK_ROW_FAILED]));
+    } else if (what === ASK_ABORT) this.#cleanUp(node, new Context(this, node, ticket, attempt, 0, 0));
+    else if (what === ASK_WOKE) node.attempt?._woke(core.now());
+    else if (what === ASK_RESET) this.#reset(node);
+    else if (what === ASK_DROP && node.attempt) this.cut(node, timeoutError());
   }
 
   /** Ends the call that is going on; what it still says is dropped. */
@@ -89,24 +111,24 @@ export class Runner {
 
   #said(context, value) {
     if (!this.#counts(context)) return;
-    if (value === undefined || value === JOIN) return this.#end(context, ANSWER.join, 0, 0);
+    if (value === undefined || value === JOIN) return this.#end(context, ANSWER_JOIN, 0, 0);
     if (typeof value === 'string' && Object.hasOwn(SAYS, value)) {
-      if (value === 'failure') return this.#fail(context, ANSWER.failure, 0, new Error("it returned 'failure'"));
+      if (value === 'failure') return this.#fail(context, ANSWER_FAILURE, 0, new Error("it returned 'failure'"));
       return this.#end(context, SAYS[value], 0, 0);
     }
     const sleep = sleepOf(value);
     if (sleep === undefined) {
       context._node.value = value instanceof Value ? value.value : value;
-      this.#end(context, ANSWER.join, 0, 0);
-    } else if (sleep >= 0) this.#end(context, ANSWER.sleep, sleep, 0);
-    else this.#fail(context, ANSWER.failure, 0, new RangeError('sleep: milliseconds, 0 or more'));
+      this.#end(context, ANSWER_JOIN, 0, 0);
+    } else if (sleep >= 0) this.#end(context, ANSWER_SLEEP, sleep, 0);
+    else this.#fail(context, ANSWER_FAILURE, 0, new RangeError('sleep: milliseconds, 0 or more'));
   }
 
   #threw(context, error) {
     if (!this.#counts(context)) return;
-    if (!(error instanceof Verdict)) this.#fail(context, ANSWER.failure, 0, error);
-    else if (error.after === undefined) this.#fail(context, ANSWER.fatal, 0, error.error);
-    else this.#fail(context, ANSWER.retryAfter, error.after, error.error);
+    if (!(error instanceof Verdict)) this.#fail(context, ANSWER_FAILURE, 0, error);
+    else if (error.after === undefined) this.#fail(context, ANSWER_FATAL, 0, error.error);
+    else this.#fail(context, ANSWER_RETRY_AFTER, error.after, error.error);
   }
 
   #fail(context, what, after, error) {
@@ -149,7 +171,7 @@ export class Runner {
         report(error);
       }
     }
-    const clean = () => this.#counts(cleaning) && this.#end(cleaning, ANSWER.success, 0, 0);
+    const clean = () => this.#counts(cleaning) && this.#end(cleaning, ANSWER_SUCCESS, 0, 0);
     if (waits.length === 0) clean();
     else void Promise.all(waits).then(clean);
   }

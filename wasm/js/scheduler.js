@@ -5,14 +5,12 @@ import { Engine } from './module.js';
 import { Core } from './core.js';
 import { Driver } from './driver.js';
 import { abortError } from './errors.js';
-import { EventStream, STATES } from './events.js';
+import { EventStream } from './events.js';
 import { systemHost } from './host.js';
 import { snapshotOf } from './look.js';
+import { ACT_PAUSE, ACT_REMOVE, ACT_RESTART, ACT_RESUME, ACT_WAKE, ALL_FOR_EVER, ALL_NODES, LIMIT_NODES, STATES } from './numbers.js';
 import { millis, planOf, whole } from './plan.js';
 import { Runner } from './runner.js';
-
-/** In the place of an id. */
-const [ALL, ALL_FOR_EVER] = [-1, -2];
 
 export class Scheduler extends EventTarget {
   #core;
@@ -20,7 +18,7 @@ export class Scheduler extends EventTarget {
 
   constructor({ capacity = 4096, seed = 0, budget = 8, host = systemHost() } = {}) {
     super();
-    if (whole(capacity, 'capacity', 1) > 2 ** 21) throw new RangeError('capacity: at most 2097152');
+    if (whole(capacity, 'capacity', 1) > LIMIT_NODES) throw new RangeError(`capacity: at most ${LIMIT_NODES}`);
     whole(seed, 'seed', 0);
     if (millis(budget, 'budget') === 0) throw new RangeError('budget: milliseconds, above 0');
     this.#capacity = capacity;
@@ -66,7 +64,7 @@ export class Scheduler extends EventTarget {
       const stop = () => {
         run.stop ??= { reason: signal.reason };
         core.blame(signal.reason);
-        core.engine.abort(ALL, Infinity);
+        core.nodes.tops(({ id }) => core.engine.abort(id, Infinity));
         core.acted();
       };
       if (signal.aborted) stop();
@@ -95,42 +93,42 @@ export class Scheduler extends EventTarget {
 
   // ---- acting ----
 
-  abort(id, { reason, drain = Infinity } = {}) {
+  abort(id, { reason, cleanupTimeout = Infinity } = {}) {
     const core = this.#core;
     const node = core.find(id);
-    const by = core.now() + millis(drain, 'drain');
+    const by = core.now() + millis(cleanupTimeout, 'cleanupTimeout');
     if (node.state === undefined && reason !== undefined) node.more().abortReason = reason;
     core.engine.abort(id, by);
     core.acted();
   }
 
-  shutdown({ reason, drain = Infinity } = {}) {
+  shutdown({ reason, cleanupTimeout = Infinity } = {}) {
     const core = this.#core;
     core.alive();
-    const by = core.now() + millis(drain, 'drain');
+    const by = core.now() + millis(cleanupTimeout, 'cleanupTimeout');
     core.blame(reason);
     core.engine.abort(ALL_FOR_EVER, by);
     core.acted();
   }
 
   wake(id) {
-    this.#act(0, id);
+    this.#act(ACT_WAKE, id);
   }
 
   pause(id) {
-    this.#act(1, id);
+    this.#act(ACT_PAUSE, id);
   }
 
   resume(id) {
-    this.#act(2, id);
+    this.#act(ACT_RESUME, id);
   }
 
   restart(id) {
-    this.#act(3, id);
+    this.#act(ACT_RESTART, id);
   }
 
   remove(id) {
-    this.#act(4, id);
+    this.#act(ACT_REMOVE, id);
   }
 
   [Symbol.dispose ?? Symbol.for('Symbol.dispose')]() {
@@ -185,7 +183,7 @@ export class Scheduler extends EventTarget {
   tree() {
     const core = this.#core;
     core.alive();
-    return core.text(core.engine.text(ALL, core.now()));
+    return core.text(core.engine.text(ALL_NODES, core.now()));
   }
 
   // ---- events ----

@@ -6,7 +6,7 @@ import { JOIN, RUNNING, WAITING } from './answers.js';
 const NOTHING = Symbol('nothing');
 
 /** A batch's `run` and `reset`. It holds at most one item that it has not added yet, so nothing is lost when the table is full. */
-export function batchWork({ items, each, onFailure }, width) {
+export function batchWork({ items, each, onFailure }, concurrency) {
   if (each !== undefined && typeof each !== 'function') throw new TypeError('each: a function from item to work');
   const source = typeof items === 'function' ? items : () => items;
   if (typeof items !== 'function') iteratorOf(items);
@@ -29,7 +29,7 @@ export function batchWork({ items, each, onFailure }, width) {
       let { live, failed } = ctx.children;
       if (failed > 0 && (onFailure ?? 'stop') === 'stop') return JOIN;
       if (iterator === undefined) iterator = iteratorOf(source());
-      while (live < width) {
+      while (live < concurrency) {
         if (held !== NOTHING) {
           try {
             ctx.addChild(held);

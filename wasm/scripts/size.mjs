@@ -8,7 +8,7 @@ import { buildSync } from 'esbuild';
 
 const here = join(dirname(fileURLToPath(import.meta.url)), '..');
 /** Bytes that each may take, and those that we aim for. */
-const LIMITS = { wasm: [30 * 1024, 30 * 1024], js: [10_200, 8 * 1024] };
+const LIMITS = { wasm: [30 * 1024, 30 * 1024], js: [10_100, 8 * 1024] };
 
 const gzipped = (bytes) => gzipSync(bytes, { level: 9 }).length;
 const wasm = gzipped(readFileSync(join(here, 'pkg/windlass_wasm_bg.wasm')));

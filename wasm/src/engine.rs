@@ -1,6 +1,6 @@
 //! The class that JavaScript holds: a scheduler, what its works ask, and what has happened.
 //!
-//! Calls that can fail answer with a number: 0 is well, an id is positive, an error is negative (see [`Engine::add`]). No call panics, and none
+//! Calls that can fail answer with a number: 0 is well, an id is positive, an error is negative (see `numbers.rs`). No call panics, and none
 //! calls JavaScript.
 
 use std::num::NonZeroU32;
@@ -8,9 +8,10 @@ use std::num::NonZeroU32;
 use wasm_bindgen::prelude::wasm_bindgen;
 use windlass::{Boxed, Error, Instant, Next, NodeId, Outcome, Scheduler, State};
 
-use crate::asks::{self, Asks};
-use crate::log::{self, Log, from_id, from_instant, to_duration, to_id, to_instant, to_reason};
+use crate::asks::Asks;
+use crate::log::{Log, from_id, from_instant, to_duration, to_id, to_instant, to_reason};
 use crate::look;
+use crate::numbers::{act, all, answer, ask_row, claim, error, event_row, limit, next};
 use crate::staged::{self, Staged};
 use crate::work::JsWork;
 
@@ -21,7 +22,7 @@ const CRANKS: NonZeroU32 = NonZeroU32::new(1_024).unwrap();
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Engine {
-    s: Scheduler<JsWork, Boxed<JsWork>, Log>,
+    s: Scheduler<Boxed<JsWork>, Log>,
     asks: Asks,
     staged: Staged,
     /// Whether anything was set.
@@ -33,7 +34,7 @@ impl Engine {
     /// An empty scheduler with so many slots, at most 2,097,152, and so many edges.
     #[wasm_bindgen(constructor)]
     pub fn new(nodes: u32, edges: u32, seed: f64) -> Self {
-        let nodes = nodes.min(log::MOST_NODES) as usize;
+        let nodes = nodes.min(limit::NODES) as usize;
         let mut s =
             Scheduler::with_store(Boxed::with_edges(nodes, edges as usize)).observed_by(Log::default());
         s.set_seed(seed as u64);
@@ -41,13 +42,13 @@ impl Engine {
         Self { s, asks: Asks::default(), staged: Staged::new(), is_staged: false }
     }
 
-    /// Cranks what can run. Answers when to poll again, in ms, or -1 for at once, -2 for after an answer or a wake, -3 for never.
+    /// Cranks what can run. Answers when to poll again, in ms: at this time, at once, after an answer or a wake, or never.
     pub fn poll(&mut self, now: f64) -> f64 {
         match self.s.poll_work_with(to_instant(now), &mut self.asks) {
-            Next::Now => -1.0,
+            Next::Now => next::NOW,
             Next::At(at) => from_instant(at),
-            Next::OnWake => -2.0,
-            Next::Done => -3.0,
+            Next::OnWake => next::ON_WAKE,
+            Next::Done => next::DONE,
         }
     }
 
@@ -58,19 +59,19 @@ impl Engine {
 
     // ---- asks and log ----
 
-    /// Takes asks and log to be read: rows of the log times 2^26, plus asks. They stay where they are until there are new ones to be taken.
+    /// Takes asks and log to be read: how many rows of the log, and how many asks. They stay where they are until there are new ones to be taken.
     pub fn take(&mut self) -> f64 {
-        let asks = self.asks.words.take() / asks::WORDS;
-        let rows = self.s.observer_mut().rows.take() / log::ROW;
-        rows as f64 * f64::from(1 << 26) + asks as f64
+        let asks = self.asks.words.take() / ask_row::LENGTH;
+        let rows = self.s.observer_mut().rows.take() / event_row::LENGTH;
+        rows as f64 * f64::from(limit::ASKS) + asks as f64
     }
 
-    /// Where the taken asks are: the address of words in groups of six.
+    /// Where the taken asks are: the address of words, as many for each ask.
     pub fn asks(&self) -> usize {
         self.asks.words.address()
     }
 
-    /// Where the taken log is: the address of floats in rows of seven.
+    /// Where the taken log is: the address of floats, as many for each row.
     pub fn log(&self) -> usize {
         self.s.observer().rows.address()
     }
@@ -78,9 +79,10 @@ impl Engine {
     // ---- adding ----
 
     /// Sets of the next node how many children may be active at once, how many must succeed or which node it waits for, and its limits in ms.
-    pub fn settings(&mut self, width: u32, parameter: f64, timeout: f64, drain: f64) {
+    pub fn settings(&mut self, concurrency: u32, parameter: f64, timeout: f64, cleanup_timeout: f64) {
         let staged = &mut self.staged;
-        (staged.width, staged.parameter, staged.timeout, staged.drain) = (width, parameter, timeout, drain);
+        (staged.concurrency, staged.parameter) = (concurrency, parameter);
+        (staged.timeout, staged.cleanup_timeout) = (timeout, cleanup_timeout);
         self.is_staged = true;
     }
 
@@ -106,8 +108,7 @@ impl Engine {
         self.is_staged = true;
     }
 
-    /// Adds a node with what was set for it; `parent` is -1 at the top. Answers with its id, or with a negative number: -1 no such node, -2 table
-    /// full, -3 edges full, -4 aborting, -5 the parent has ended, -6 wrong state, -7 no width, -8 wrong kind, -9 circle, -10 duplicate, -11 other.
+    /// Adds a node with what was set for it; `parent` is `all::NODES` at the top. Answers with its id, or with an error.
     pub fn add(&mut self, parent: f64, shape: u32, label: u32) -> f64 {
         let added = self.add_staged(parent, shape, label);
         if self.is_staged {
@@ -118,10 +119,10 @@ impl Engine {
 
     // ---- asks: what JavaScript says ----
 
-    /// Whether an ask is still waited for: 0 no, 1 yes, 2 not now, for the node is paused and will ask again.
+    /// Whether an ask is still waited for.
     pub fn claim(&mut self, id: f64, ticket: u32) -> u32 {
-        let Some(id) = to_id(id) else { return 0 };
-        let Ok(node) = self.s.node(id) else { return 0 };
+        let Some(id) = to_id(id) else { return claim::NO };
+        let Ok(node) = self.s.node(id) else { return claim::NO };
         let aborting = node.state() == State::Aborting;
         let mut above = Some(node);
         let mut paused = false;
@@ -134,30 +135,31 @@ impl Engine {
                 if paused {
                     work.put_off();
                     let _ = self.s.wake(id);
+                    return claim::LATER;
                 }
-                1 + u32::from(paused)
+                claim::YES
             }
-            _ => 0,
+            _ => claim::NO,
         }
     }
 
-    /// Answers an ask: 0 running, 1 waiting, 2 asleep for `millis`, 3 success, 4 failure, 5 fatal, 6 failure with `millis` until the next attempt,
-    /// 7 as the children turn out. False if nobody waits for it any more.
+    /// Answers an ask, with the time and the error that belong to the answer. False if nobody waits for it any more.
     pub fn answer(&mut self, id: f64, ticket: u32, what: u32, millis: f64, error: u32) -> bool {
         let answer = match what {
-            0 => Some(Outcome::Running),
-            1 => Some(Outcome::Waiting),
-            2 => Some(Outcome::Sleep(to_duration(millis))),
-            3 => Some(Outcome::Success),
-            4 => Some(Outcome::Failure(to_reason(error))),
-            5 => Some(Outcome::Fatal(to_reason(error))),
-            6 => Some(Outcome::RetryAfter(to_duration(millis), to_reason(error))),
-            _ => None,
+            answer::RUNNING => Some(Outcome::Running),
+            answer::WAITING => Some(Outcome::Waiting),
+            answer::SLEEP => Some(Outcome::WaitFor(to_duration(millis))),
+            answer::SUCCESS => Some(Outcome::Success),
+            answer::FAILURE => Some(Outcome::Failure(to_reason(error))),
+            answer::FATAL => Some(Outcome::Fatal(to_reason(error))),
+            answer::RETRY_AFTER => Some(Outcome::RetryAfter(to_duration(millis), to_reason(error))),
+            answer::JOIN => None,
+            _ => return false,
         };
         self.tell(id, |work| work.answer(ticket, answer))
     }
 
-    /// Wants a `Ask::Woke` at this time.
+    /// Wants to be told at this time that a nap is over.
     pub fn nap(&mut self, id: f64, ticket: u32, until: f64) -> bool {
         // Up to the next microsecond: a nap is never short.
         let until = Instant::ZERO + to_duration(until);
@@ -166,35 +168,32 @@ impl Engine {
 
     // ---- acting ----
 
-    /// Does something to a node: 0 wakes it, 1 pauses, 2 resumes, 3 restarts, 4 frees it, if it is at the top and has ended.
+    /// Does something to a node.
     pub fn act(&mut self, what: u32, id: f64) -> f64 {
         let done = to_id(id).ok_or(Error::UnknownNode).and_then(|id| match what {
-            0 => {
+            act::WAKE => {
                 if let Some(work) = self.s.work_mut(id)? {
                     work.poke();
                 }
                 self.s.wake(id)
             }
-            1 => self.s.pause(id),
-            2 => self.s.resume(id),
-            3 => self.s.restart(id),
-            _ => self.s.remove(id).map(drop),
+            act::PAUSE => self.s.pause(id),
+            act::RESUME => self.s.resume(id),
+            act::RESTART => self.s.restart(id),
+            act::REMOVE => self.s.remove(id).map(drop),
+            _ => Err(Error::WrongKind),
         });
         done.map_or_else(code, |()| 0.0)
     }
 
-    /// Aborts a node, or all for -1, or all for ever for -2; what has not ended `by` then is ended by force.
+    /// Aborts a node, or all and for ever; what has not ended `by` then is ended by force.
     pub fn abort(&mut self, id: f64, by: f64) {
         let by = if by == f64::INFINITY { Instant::MAX } else { to_instant(by) };
-        if id == -2.0 {
+        if id == all::FOR_EVER {
             return self.s.shutdown(by);
         }
-        // What is not there any more needs no abort.
-        let aborted: Vec<NodeId> = match to_id(id) {
-            Some(id) => vec![id],
-            None => self.s.nodes().filter(|node| node.parent().is_none()).map(|node| node.id()).collect(),
-        };
-        for id in aborted {
+        if let Some(id) = to_id(id) {
+            // What is not there any more needs no abort.
             let _ = self.s.abort_by(id, by);
         }
     }
@@ -206,17 +205,17 @@ impl Engine {
         to_id(id).and_then(|id| self.s.state(id).ok()).map_or(-1, |state| state as i32)
     }
 
-    /// Rows of 16 numbers, one for each node.
+    /// Rows of numbers, one for each node.
     pub fn rows(&self) -> Vec<f64> {
         look::rows(self.s.view())
     }
 
-    /// Why a node does not move; the tree for -1, and for a node that does not exist.
+    /// Why a node does not move; the tree for what is no node.
     pub fn text(&self, id: f64, now: f64) -> String {
-        let view = self.s.view().as_of(to_instant(now));
+        let (view, now) = (self.s.view(), to_instant(now));
         match to_id(id).and_then(|id| view.node(id).ok()) {
-            Some(node) => node.explain().to_string(),
-            None => view.tree().to_string(),
+            Some(node) => node.explain(now).to_string(),
+            None => view.tree(now).to_string(),
         }
     }
 }
@@ -224,13 +223,13 @@ impl Engine {
 impl Engine {
     fn add_staged(&mut self, parent: f64, shape: u32, label: u32) -> Result<NodeId, Error> {
         let spec = self.staged.spec(shape, label).ok_or(Error::WrongKind)?;
-        if parent < 0.0 {
+        if parent == all::NODES {
             return Ok(self.s.add(spec)?);
         }
         let parent = to_id(parent).ok_or(Error::UnknownNode)?;
         let dependencies = &self.staged.dependencies;
         Ok(if dependencies.is_empty() {
-            self.s.add_child(parent, spec)?
+            self.s.add_below(parent, spec)?
         } else {
             self.s.add_after(parent, spec, dependencies)?
         })
@@ -243,47 +242,53 @@ impl Engine {
     }
 }
 
-fn code(error: Error) -> f64 {
-    match error {
-        Error::UnknownNode => -1.0,
-        Error::Full => -2.0,
-        Error::EdgesFull => -3.0,
-        Error::Aborting => -4.0,
-        Error::Ended => -5.0,
-        Error::WrongState(_) => -6.0,
-        Error::ZeroWidth => -7.0,
-        Error::WrongKind => -8.0,
-        Error::WouldCycle => -9.0,
-        Error::Duplicate => -10.0,
-        _ => -11.0,
-    }
+/// The number of an error.
+pub(crate) fn code(error: Error) -> f64 {
+    let number = match error {
+        Error::UnknownNode => error::UNKNOWN_NODE,
+        Error::Full => error::FULL,
+        Error::EdgesFull => error::EDGES_FULL,
+        Error::Aborting => error::ABORTING,
+        Error::Ended => error::ENDED,
+        Error::WrongState(_) => error::WRONG_STATE,
+        Error::ZeroConcurrency => error::ZERO_CONCURRENCY,
+        Error::WrongKind => error::WRONG_KIND,
+        Error::WouldCycle => error::CYCLE,
+        Error::Duplicate => error::DUPLICATE,
+        Error::NoUse { setting, .. } => error::NO_USE - setting as i32,
+        _ => error::OTHER,
+    };
+    f64::from(number)
 }
 
 #[cfg(test)]
 mod tests {
+    use windlass::Setting;
+
     use super::*;
+    use crate::numbers::{kind, shape};
 
     /// The words of the last ask.
     fn asked(engine: &Engine) -> &[u32] {
-        engine.asks.words.new.rchunks(asks::WORDS).next().unwrap_or(&[])
+        engine.asks.words.new.rchunks(ask_row::LENGTH).next().unwrap_or(&[])
     }
 
     #[test]
     fn only_the_answer_that_is_waited_for_counts() {
         let mut engine = Engine::new(4, 0, 0.0);
-        let id = engine.add(-1.0, 0, 0);
-        assert_eq!(engine.poll(0.0), -2.0);
-        let first = asked(&engine)[2];
-        assert!(!engine.answer(id, first + 1, 3, 0.0, 0), "no such ask");
-        assert!(engine.answer(id, first, 0, 0.0, 0));
-        assert!(!engine.answer(id, first, 3, 0.0, 0), "answered already");
+        let id = engine.add(all::NODES, kind::WORK, 0);
+        assert_eq!(engine.poll(0.0), next::ON_WAKE);
+        let first = asked(&engine)[ask_row::TICKET];
+        assert!(!engine.answer(id, first + 1, answer::SUCCESS, 0.0, 0), "no such ask");
+        assert!(engine.answer(id, first, answer::RUNNING, 0.0, 0));
+        assert!(!engine.answer(id, first, answer::SUCCESS, 0.0, 0), "answered already");
         let _ = engine.poll(1.0);
-        let second = asked(&engine)[2];
+        let second = asked(&engine)[ask_row::TICKET];
         assert_ne!(second, first);
-        assert!(!engine.answer(id, first, 3, 0.0, 0), "of an earlier call");
+        assert!(!engine.answer(id, first, answer::SUCCESS, 0.0, 0), "of an earlier call");
         assert_eq!(engine.state(id), State::Waiting as i32);
-        assert!(engine.answer(id, second, 3, 0.0, 0));
-        assert_eq!(engine.poll(2.0), -3.0);
+        assert!(engine.answer(id, second, answer::SUCCESS, 0.0, 0));
+        assert_eq!(engine.poll(2.0), next::DONE);
         assert_eq!(engine.state(id), State::Success as i32);
     }
 
@@ -302,5 +307,18 @@ mod tests {
             engine.abort(number, number);
             assert_eq!(engine.text(number, number), "");
         }
+    }
+
+    #[test]
+    fn a_setting_that_a_node_has_no_use_for_is_refused_and_named() {
+        let mut engine = Engine::new(4, 0, 0.0);
+        let no_use = |setting: Setting| f64::from(error::NO_USE - setting as i32);
+        engine.settings(2, 0.0, f64::INFINITY, f64::INFINITY);
+        assert_eq!(engine.add(all::NODES, kind::SEQUENCE, 0), no_use(Setting::Concurrency));
+        assert_eq!(engine.add(all::NODES, kind::RACE | shape::STOP, 0), no_use(Setting::OnFailure));
+        let parent = engine.add(all::NODES, kind::PARALLEL | shape::FINISH | shape::DETACHED, 0);
+        assert!(parent > 0.0);
+        assert_eq!(engine.add(parent, kind::WORK | shape::DETACHED, 1), no_use(Setting::Detached));
+        assert!(engine.add(parent, kind::WORK | shape::IGNORE, 1) > 0.0, "a work decides that itself");
     }
 }

@@ -9,9 +9,9 @@
 mod asks;
 mod engine;
 mod inbox;
-mod label;
 mod log;
 mod look;
+mod numbers;
 mod staged;
 mod work;
 

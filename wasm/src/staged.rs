@@ -4,73 +4,67 @@
 
 use windlass::{Jitter, NodeId, OnFailure, Retry, Spec};
 
-use crate::label;
-use crate::log::to_duration;
+use crate::log::{to_duration, to_id};
+use crate::numbers::{jitter, kind, limit, shape};
 use crate::work::{Hooks, JsWork};
 
 /// The settings of the next node.
 #[derive(Clone, Debug)]
 pub(crate) struct Staged {
     pub(crate) timeout: f64,
-    pub(crate) drain: f64,
-    pub(crate) width: u32,
+    pub(crate) cleanup_timeout: f64,
+    pub(crate) concurrency: u32,
     /// Quorum: how many; gates: the node waited for.
     pub(crate) parameter: f64,
     pub(crate) retry: Option<Retry>,
     pub(crate) dependencies: Vec<NodeId>,
 }
 
-/// Bits of a node's shape: the kind is in the lowest four.
-mod shape {
-    pub(super) const KIND: u32 = 15;
-    pub(super) const RESETS: u32 = 1 << 4;
-    pub(super) const ABORTS: u32 = 1 << 5;
-    pub(super) const PAUSED: u32 = 1 << 6;
-    pub(super) const DETACHED: u32 = 1 << 7;
-    pub(super) const FINISH: u32 = 1 << 8;
-    pub(super) const IGNORE: u32 = 1 << 9;
-    /// The policy was given, and is not the kind's own.
-    pub(super) const POLICY: u32 = 1 << 10;
-}
+/// The name of every node. The engine wants names that live for ever, so the users' names stay in JavaScript, and the tag of a node is its label
+/// there. In a text, JavaScript puts the user's name in the place of this one and the tag: `\u{1} #7`.
+const NAME: &str = "\u{1}";
 
 impl Staged {
     pub(crate) const fn new() -> Self {
         Self {
             timeout: f64::INFINITY,
-            drain: f64::INFINITY,
-            width: u32::MAX,
+            cleanup_timeout: f64::INFINITY,
+            concurrency: limit::CONCURRENCY,
             parameter: 0.0,
             retry: None,
             dependencies: Vec::new(),
         }
     }
 
-    /// The spec of a node of this shape, with everything that was set; none for a kind that does not exist.
+    /// The spec of a node of this shape, with everything that was set and nothing else; none for a kind that does not exist.
     pub(crate) fn spec(&self, shape: u32, label: u32) -> Option<Spec<JsWork>> {
         let has = |bit| shape & bit != 0;
-        let policy = match (has(shape::FINISH), has(shape::IGNORE)) {
-            (true, _) => OnFailure::Finish,
-            (_, true) => OnFailure::Ignore,
-            _ => OnFailure::Stop,
+        let policy = match shape & (shape::STOP | shape::FINISH | shape::IGNORE) {
+            shape::STOP => Some(OnFailure::Stop),
+            shape::FINISH => Some(OnFailure::Finish),
+            shape::IGNORE => Some(OnFailure::Ignore),
+            _ => None,
         };
-        let name = label::name_of(label);
-        let awaited = || crate::log::to_id(self.parameter);
-        let mut spec = match shape & shape::KIND {
-            0 => {
+        let awaited = || to_id(self.parameter);
+        let spec = match shape & shape::KIND {
+            kind::WORK => {
+                // The engine leaves it to a work what a failed child means.
+                let policy = policy.unwrap_or_default();
                 let hooks = Hooks { policy, resets: has(shape::RESETS), aborts: has(shape::ABORTS) };
-                Spec::work(name, JsWork::new(label, hooks))
+                Spec::work(NAME, JsWork::new(label, hooks))
             }
-            1 => Spec::parallel(name),
-            2 => Spec::quorum(name, self.parameter as u32),
-            3 => Spec::race(name),
-            4 => Spec::sequence(name),
-            5 => Spec::after(name, awaited()?),
-            6 => Spec::after_success(name, awaited()?),
-            7 => Spec::graph(name),
+            kind::PARALLEL => Spec::parallel(NAME),
+            kind::QUORUM => Spec::quorum(NAME, self.parameter as u32),
+            kind::RACE => Spec::race(NAME),
+            kind::SEQUENCE => Spec::sequence(NAME),
+            kind::AFTER => Spec::after(NAME, awaited()?),
+            kind::AFTER_SUCCESS => Spec::after_success(NAME, awaited()?),
+            kind::GRAPH => Spec::graph(NAME),
             _ => return None,
         };
-        if self.width != u32::MAX {
-            spec = spec.width(self.width);
+        let mut spec = spec.tag(label);
+        if self.concurrency != limit::CONCURRENCY {
+            spec = spec.concurrency(self.concurrency);
         }
         if let Some(retry) = self.retry {
             spec = spec.retry(retry);
@@ -78,10 +72,10 @@ impl Staged {
         if self.timeout != f64::INFINITY {
             spec = spec.timeout(to_duration(self.timeout));
         }
-        if self.drain != f64::INFINITY {
-            spec = spec.drain(to_duration(self.drain));
+        if self.cleanup_timeout != f64::INFINITY {
+            spec = spec.cleanup_timeout(to_duration(self.cleanup_timeout));
         }
-        if has(shape::POLICY) {
+        if let (Some(policy), true) = (policy, shape & shape::KIND != kind::WORK) {
             spec = spec.on_failure(policy);
         }
         if has(shape::PAUSED) {
@@ -94,7 +88,7 @@ impl Staged {
     }
 }
 
-/// How often, and after what waits; `base` is negative for the default waits. A jitter above 2 is a percentage plus 2.
+/// How often, and after what waits; `base` is negative for the default waits. The jitter is one of [`jitter`].
 pub(crate) fn retry(
     times: u32,
     base: f64,
@@ -102,16 +96,16 @@ pub(crate) fn retry(
     cap: f64,
     floor: f64,
     within: f64,
-    jitter: u32,
+    spread: u32,
 ) -> Retry {
     let mut retry = Retry::times(u16::try_from(times).unwrap_or(u16::MAX));
     if base >= 0.0 {
         retry = retry.exponential_percent(to_duration(base), percent as u16, to_duration(cap)).jitter(
-            match jitter {
-                0 => Jitter::None,
-                1 => Jitter::Full,
-                2 => Jitter::Equal,
-                more => Jitter::PlusMinus(u8::try_from(more - 2).unwrap_or(u8::MAX)),
+            match spread {
+                jitter::NONE => Jitter::None,
+                jitter::FULL => Jitter::Full,
+                jitter::EQUAL => Jitter::Equal,
+                more => Jitter::PlusMinus(u8::try_from(more - jitter::PERCENT).unwrap_or(u8::MAX)),
             },
         );
     }

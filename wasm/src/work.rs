@@ -5,9 +5,10 @@
 
 use core::time::Duration;
 
-use windlass::{Abort, Cx, Instant, OnFailure, Outcome, Reason, Work};
+use windlass::{AbortStep, Cx, Instant, OnFailure, Outcome, Reason, Work};
 
-use crate::asks::{Ask, Asks};
+use crate::asks::Asks;
+use crate::numbers::ask;
 
 #[derive(Clone, Copy, Debug)]
 enum Stage {
@@ -101,7 +102,7 @@ impl JsWork {
             return Some(until - cx.now());
         }
         *nap = None;
-        Asks::push(Ask::Woke, self.label, *ticket, cx);
+        Asks::push(ask::WOKE, self.label, *ticket, cx);
         None
     }
 
@@ -118,14 +119,14 @@ impl JsWork {
     }
 }
 
-impl Work<Asks> for JsWork {
+impl Work<Self, Asks> for JsWork {
     fn on_run(&mut self, cx: &mut Cx<'_, Self, Asks>) -> Outcome {
         let answer = match self.stage {
             Stage::Answered(answer) => answer,
-            Stage::Asked { .. } => return self.doze(cx).map_or(Outcome::Waiting, Outcome::Sleep),
+            Stage::Asked { .. } => return self.doze(cx).map_or(Outcome::Waiting, Outcome::WaitFor),
             Stage::Idle | Stage::Aborting { .. } | Stage::Clean => {
                 let ticket = cx.app().next_ticket();
-                (self.seen, self.poked) = (Asks::push(Ask::Run, self.label, ticket, cx), false);
+                (self.seen, self.poked) = (Asks::push(ask::RUN, self.label, ticket, cx), false);
                 self.stage = Stage::Asked { ticket, nap: None };
                 return Outcome::Waiting;
             }
@@ -133,34 +134,34 @@ impl Work<Asks> for JsWork {
         let Some(outcome) = answer else { return self.join(cx) };
         self.stage = Stage::Idle;
         match outcome {
-            Outcome::Waiting | Outcome::Sleep(_) if self.poked || self.seen != cx.children().ended() => {
+            Outcome::Waiting | Outcome::WaitFor(_) if self.poked || self.seen != cx.children().ended() => {
                 Outcome::Running
             }
             outcome => outcome,
         }
     }
 
-    fn on_abort(&mut self, cx: &mut Cx<'_, Self, Asks>) -> Abort {
+    fn on_abort(&mut self, cx: &mut Cx<'_, Self, Asks>) -> AbortStep {
         match self.stage {
-            Stage::Aborting { .. } => self.doze(cx).map_or(Abort::Wake, Abort::Sleep),
-            Stage::Clean => Abort::Done,
-            Stage::Idle | Stage::Answered(_) if !self.hooks.aborts => Abort::Done,
+            Stage::Aborting { .. } => self.doze(cx).map_or(AbortStep::Waiting, AbortStep::WaitFor),
+            Stage::Clean => AbortStep::Done,
+            Stage::Idle | Stage::Answered(_) if !self.hooks.aborts => AbortStep::Done,
             Stage::Idle | Stage::Answered(_) | Stage::Asked { .. } => {
                 let ticket = cx.app().next_ticket();
-                Asks::push(Ask::Abort, self.label, ticket, cx);
+                Asks::push(ask::ABORT, self.label, ticket, cx);
                 self.stage = Stage::Aborting { ticket, nap: None };
-                Abort::Wake
+                AbortStep::Waiting
             }
         }
     }
 
     fn on_reset(&mut self, cx: &mut Cx<'_, Self, Asks>) {
         if let Stage::Asked { ticket, .. } | Stage::Aborting { ticket, .. } = self.stage {
-            Asks::push(Ask::Drop, self.label, ticket, cx);
+            Asks::push(ask::DROP, self.label, ticket, cx);
         }
         self.stage = Stage::Idle;
         if self.hooks.resets {
-            Asks::push(Ask::Reset, self.label, 0, cx);
+            Asks::push(ask::RESET, self.label, 0, cx);
         }
     }
 }

@@ -162,7 +162,7 @@ test('a slow reader loses the oldest events, and knows how many', async () => {
 
 test('a snapshot and the texts', async () => {
   const { host, s } = stage();
-  const job = s.sequence({ name: 'job \x01 (odd)', children: [{ name: 'fetch', retries: 2, backoff: 4200, run(ctx) { ctx.progress('half'); throw new Error('no answer'); } }] });
+  const job = s.sequence({ name: 'job \x01 #1 (odd)', children: [{ name: 'fetch', retries: 2, backoff: 4200, run(ctx) { ctx.progress('half'); throw new Error('no answer'); } }] });
   void s.run().catch(() => {});
   await host.advance(0);
   const [top, fetch] = s.snapshot();
@@ -173,7 +173,7 @@ test('a snapshot and the texts', async () => {
     ['fetch', 'work', 'waiting', 1, 2, 'no answer', 'half'],
   );
   assert.equal(s.explain(fetch.id), 'retry 1 of 2 in 4.2 s: no answer');
-  assert.equal(s.tree(), '└─ … job \x01 (odd) (sequence): 0 of 1 children done\n   └─ ↻ fetch: retry 1 of 2 in 4.2 s: no answer\n');
+  assert.equal(s.tree(), '└─ … job \x01 #1 (odd) (sequence): 0 of 1 children done\n   └─ ↻ fetch: retry 1 of 2 in 4.2 s: no answer\n');
 });
 
 test('disposal ends everything and is final', async () => {

@@ -111,6 +111,22 @@ test('onFailure: the rest may finish, or the failure be ignored', async () => {
   }
 });
 
+test('onFailure of a work: what a failed child means for it', async () => {
+  for (const [onFailure, ends, at] of [['stop', 'failure', 0], ['finish', 'failure', 10], ['ignore', 'success', 10]]) {
+    const { host, s } = stage();
+    const id = s.add({
+      onFailure,
+      run(ctx) {
+        ctx.addChild(() => { throw new Error('bad'); });
+        ctx.addChild((child) => child.sleep(10));
+      },
+    });
+    await host.until(s.run({ allowFailures: true }));
+    assert.equal(s.state(id), ends, onFailure);
+    assert.equal(s.now(), at, onFailure);
+  }
+});
+
 test('a work is as successful as the children it adds', async () => {
   const log = [];
   const { host, s } = stage();
@@ -243,7 +259,7 @@ test('what does not finish its clean-up in time is ended by force', async () => 
   const id = s.add({ run: () => new Promise(() => {}), abort: () => new Promise(() => {}) });
   const run = s.run();
   await host.advance(5);
-  s.abort(id, { drain: 100 });
+  s.abort(id, { cleanupTimeout: 100 });
   await host.until(run);
   assert.equal(s.now(), 105);
   assert.ok(s.snapshot()[0].forced);

@@ -135,6 +135,13 @@ test('the same seed gives the same delays, another one others', async () => {
   assert.notDeepEqual(await times(1), await times(2));
 });
 
+test('a jitter of 0 leaves the delays as they are', async () => {
+  const { host, s } = stage({ seed: 1 });
+  s.add({ retries: 3, backoff: { base: 100, jitter: 0 }, run: () => Promise.reject(new Error('no')) });
+  await assert.rejects(host.until(s.run()), WorkError);
+  assert.equal(s.now(), 100 + 200 + 400);
+});
+
 test('ctx.fatal is not retried, and ctx.retryAfter waits as long as it says', async () => {
   const { host, s } = stage();
   const calls = [];
@@ -192,7 +199,7 @@ test('bad options are named, and nothing is added', () => {
   const bad = [
     [{}, /run: a function/],
     [undefined, /a work is a function or an object/],
-    [{ run() {}, retires: 3 }, /retires: not an option of work/],
+    [{ run() {}, retires: 3 }, /retires: a work has no use for it/],
     [{ run() {}, retries: -1 }, /retries/],
     [{ run() {}, timeout: '5s' }, /timeout: milliseconds/],
     [{ run() {}, timeout: NaN }, /timeout/],
@@ -203,11 +210,19 @@ test('bad options are named, and nothing is added', () => {
     [{ kind: 'toString' }, /not a kind/],
     [{ kind: 'sequence', children: [{}] }, /run: a function/],
     [{ kind: 'parallel', concurrency: 0 }, /concurrency/],
+    [{ kind: 'sequence', concurrency: 2 }, /concurrency: a sequence has no use for it/],
+    [{ kind: 'parallel', until: 'any', onFailure: 'stop' }, /onFailure: a parallel until any has no use for it/],
+    [{ kind: 'parallel', until: 2, onFailure: 'finish' }, /onFailure: a parallel until 2 has no use for it/],
+    [{ kind: 'parallel', children: [() => {}, { run() {}, detached: true }] }, /detached: a node below another has no use for it/],
+    [{ kind: 'graph', nodes: { a: { run() {}, detached: true } } }, /detached: a node below another/],
+    [{ kind: 'when', condition() {}, then: { run() {}, detached: true } }, /detached: a node below another/],
+    [{ run() {}, cleanupTimeout: '5s' }, /cleanupTimeout: milliseconds/],
+    [{ run() {}, drain: 5 }, /drain: a work has no use for it/],
     [{ kind: 'graph', nodes: { a: { run() {}, deps: ['b'] } } }, /depends on b/],
     [{ kind: 'graph', nodes: { a: { run() {}, deps: ['b'] }, b: { run() {}, deps: ['a'] } } }, /a, b wait for each other/],
     [{ kind: 'graph', nodes: { a: { run() {}, deps: 'b' }, b: () => {} } }, /nodes.a: deps/],
     [{ kind: 'graph', nodes: { a: { run() {}, deps: ['b', 'b'] }, b: () => {} } }, /twice/],
-    [{ run() {}, deps: ['a'] }, /deps: not an option of work/],
+    [{ run() {}, deps: ['a'] }, /deps: a work has no use for it/],
     [{ kind: 'batch' }, /items/],
     [{ kind: 'when', condition() {} }, /then/],
   ];
@@ -216,6 +231,18 @@ test('bad options are named, and nothing is added', () => {
   for (const options of [{ capacity: 0 }, { capacity: 1e9 }, { seed: -1 }, { budget: 0 }]) {
     assert.throws(() => new Scheduler(options), RangeError);
   }
+});
+
+test('what only a node at the top can be is refused below another one', async () => {
+  const { host, s } = stage();
+  const parent = s.parallel([]);
+  const refused = { name: 'TypeError', message: 'detached: a node below another has no use for it' };
+  assert.throws(() => s.add({ run() {}, detached: true }, { parent }), refused);
+  s.add((ctx) => assert.throws(() => ctx.addChild({ run() {}, detached: true }), refused));
+  assert.equal(s.size, 2);
+  s.add({ run() {}, detached: true });
+  assert.equal((await host.until(s.run())).succeeded, 3);
+  assert.equal(s.size, 2);
 });
 
 test('a full table refuses all of it, and nothing is lost', async () => {

@@ -29,7 +29,7 @@ pub(crate) const TEST: &[Step] = &[
     Step { name: "device", about: "traces, interrupts, Embassy and the update, in QEMU", run: device::run },
     Step { name: "wasm", about: "the engine for JavaScript and the demo compile for wasm32", run: wasm },
     Step { name: "msrv", about: "everything compiles with the oldest supported Rust", run: msrv },
-    Step { name: "js", about: "the npm package, its size, and the golden traces in Node", run: web::js },
+    Step { name: "js", about: "the npm package, its size, the guide, golden traces in Node", run: web::js },
     Step { name: "browser", about: "package, golden traces and demo page in Chromium", run: web::browser },
     Step {
         name: "shuttle",

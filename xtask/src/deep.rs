@@ -1,6 +1,6 @@
 //! The steps that only `cargo xtask test --deep` runs, after the others: what takes minutes, or needs a nightly compiler.
 //!
-//! Each is bounded: loom by preemptions, the fuzzers by time, Miri and the model by how many programs they run. None
+//! Each is bounded: loom by preemptions, the fuzzers by time, Miri and the model by how many programs they run, mutants by how many are drawn. None
 //! changes a file that is kept. What a fuzzer finds lies in `tests/fuzz/artifacts`, and belongs into `tests/fuzz/corpus`
 //! when it is mended, where a plain test runs it for ever.
 //!
@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 
 use crate::command::{Invocation, apart, cargo};
 use crate::log;
+use crate::mutants;
 use crate::steps::{Outcome, Step};
 use crate::tally::Tally;
 use crate::toolchain;
@@ -31,6 +32,11 @@ pub(crate) const DEEP: &[Step] = &[
     },
     Step { name: "miri", about: "no undefined behaviour and no data race, interpreted", run: miri },
     Step { name: "model", about: "100,000 random programs on the engine and on the model", run: model },
+    Step {
+        name: "mutants",
+        about: "tests find 40 faults drawn for the engine (WINDLASS_MUTANTS=all tries all, WINDLASS_MUTANTS_SEED draws others)",
+        run: mutants::run,
+    },
     Step { name: "defmt", about: "what a device logs, in QEMU, says what it should", run: log::run },
     Step {
         name: "wasm-pack",
@@ -89,7 +95,7 @@ fn modelled(checker: &str, what: &[&str]) -> Invocation {
 }
 
 /// Shows what is wrong with which deque and pool, as `docs/work-stealing-mutants.md`, and writes that page.
-pub(crate) fn mutants() -> Result<()> {
+pub(crate) fn pool_mutants() -> Result<()> {
     cargo(&["test", "--package", "windlass-std", "--test", "mutants"]).env("WINDLASS_BLESS", "1").run()?;
     print!("{}", fs::read_to_string(MUTANTS).with_context(|| format!("cannot read {MUTANTS}"))?);
     Ok(())
@@ -108,7 +114,8 @@ fn miri() -> Result<Outcome> {
         .env("WINDLASS_PROGRAMS", "1")
         .env("MIRIFLAGS", MIRIFLAGS);
     let behaviour = miri("windlass-tests")
-        .args(&["--test", "behaviour", "--", "batch::", "hooks::", "sequence::"])
+        .args(&["--test", "behaviour", "--", "hooks::", "sequence::", "batch::a_batch_works_on"])
+        .args(&["batch::nothing_is_yielded", "batch::an_item_that_fails_last"])
         .env("MIRIFLAGS", MIRIFLAGS);
     let threads = miri("windlass-std")
         .args(&["--lib", "--", "clock::", "mailbox::", "reply::", "shared::"])

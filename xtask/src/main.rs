@@ -10,6 +10,7 @@ mod deep;
 mod demo;
 mod device;
 mod log;
+mod mutants;
 #[cfg(test)]
 mod repository;
 mod size;
@@ -30,7 +31,7 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   test [--list | --only STEP]   every check and every test
-  test --deep [...]             the same, and what takes longer: loom, Miri, 100,000 programs, the fuzzers
+  test --deep [...]             the same, and what takes longer: loom, Miri, 100,000 programs, faults, the fuzzers
   ci   [--list | --only STEP]   as `test`, and licences, instructions, all sets of features, and semver
   bench [OPTIONS]               measure against the peers, side by side; --help tells more
   size [--bless]                memory and flash of the engine; fails if a kept figure grew, or keeps the new ones
@@ -98,7 +99,7 @@ fn run(task: Task) -> Result<ExitCode> {
         }
         Task::Mutants => {
             env::set_current_dir(top)?;
-            deep::mutants()?;
+            deep::pool_mutants()?;
             Ok(ExitCode::SUCCESS)
         }
         Task::Demo(ask) => {

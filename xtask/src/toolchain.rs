@@ -1,4 +1,4 @@
-//! What a machine may lack: components, compile targets, an older and a nightly compiler, Miri, cargo-deny, cargo-hack, cargo-semver-checks, cargo-fuzz, defmt-print, wasm-bindgen, npm's packages,
+//! What a machine may lack: components, compile targets, an older and a nightly compiler, Miri, cargo-deny, cargo-hack, cargo-semver-checks, cargo-mutants, cargo-fuzz, defmt-print, wasm-bindgen, npm's packages,
 //! Chromium, QEMU. Each is installed when first needed; Node is named.
 //!
 //! An installation either makes the thing usable or says why not; nothing already there is touched or updated.
@@ -16,6 +16,9 @@ pub(crate) const MSRV: &str = concat!(env!("CARGO_PKG_RUST_VERSION"), ".0");
 
 /// What Miri and the fuzzers need.
 const NIGHTLY: &str = "nightly";
+
+/// The version of cargo-mutants.
+const MUTANTS: &str = "25.3.1";
 
 /// The oldest Node that the npm package promises to run in.
 const NODE: u32 = 20;
@@ -73,6 +76,16 @@ pub(crate) fn need_cargo_hack() -> Result<()> {
 /// Makes `cargo semver-checks` runnable; compiling it takes some minutes. A new compiler needs a new version of it.
 pub(crate) fn need_cargo_semver_checks() -> Result<()> {
     need_installed(&command::cargo(&["semver-checks", "--version"]), "cargo-semver-checks", ">=0.46")
+}
+
+/// Makes cargo-mutants runnable, in the one version whose names for faults are those on our list, and says what it is called; compiling it takes a
+/// minute or two. Version 26 and 27 try faults in the fields of structs whether they are asked for or not.
+pub(crate) fn need_cargo_mutants() -> Result<String> {
+    let has_version = |tool: &str| {
+        let said = command::program(tool, &["mutants", "--version"]).read();
+        said.is_ok_and(|said| said.split_whitespace().nth(1) == Some(MUTANTS))
+    };
+    need_tool("cargo-mutants", has_version, &["cargo-mutants", "--version", MUTANTS, "--locked"])
 }
 
 /// Makes defmt's decoder runnable; compiling it takes a minute or two.

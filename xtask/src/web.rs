@@ -16,7 +16,10 @@ use crate::toolchain;
 /// The folder of the npm package.
 const PACKAGE: &str = "wasm";
 
-/// Builds the package, tests it in Node, weighs it, and compares the golden traces there.
+/// The programs of the guide's chapter about JavaScript.
+const GUIDE: &str = "docs/guide/browsers.test.mjs";
+
+/// Builds the package, tests it and the guide's programs in Node, weighs it, and compares the golden traces there.
 pub(crate) fn js() -> Result<Outcome> {
     let npm = match Npm::ready() {
         Ok(npm) => npm,
@@ -24,6 +27,7 @@ pub(crate) fn js() -> Result<Outcome> {
     };
     npm.run(&["run", "build"])?;
     npm.run(&["test"])?;
+    program("node", &["--test", GUIDE]).run()?;
     npm.run(&["run", "size"])?;
     npm.run(&["run", "test:golden", "--", "--node"])?;
     Ok(Outcome::Passed)

@@ -37,7 +37,7 @@ const MUTATIONS: &[(Invariant, Look)] = &[
     (Invariant::WakeSource, shut_gate_that_asks_nobody),
     (Invariant::RetryBudget, retries),
     (Invariant::SequenceOrder, sequence),
-    (Invariant::Width, width),
+    (Invariant::Concurrency, concurrency),
     (Invariant::SlotsConserved, slot_lost),
     (Invariant::TablesAgree, counter),
     (Invariant::TablesAgree, heap),
@@ -60,7 +60,7 @@ fn every_mutation_is_noticed_by_its_invariant_and_by_no_other() {
     }
 }
 
-type Engine = Scheduler<Says, Boxed<Says>>;
+type Engine = Scheduler<Boxed<Says>>;
 
 /// A work that says what it is told to.
 struct Says(fn() -> Outcome);
@@ -98,13 +98,13 @@ fn one(outcome: fn() -> Outcome) -> Engine {
 fn pair(cranks: usize, composite: fn() -> Spec<Says>, outcome: fn() -> Outcome) -> Engine {
     cranked(cranks, |s| {
         let top = s.add(composite()).unwrap();
-        s.add_child(top, says(outcome)).unwrap();
-        s.add_child(top, says(outcome)).unwrap();
+        s.add_below(top, says(outcome)).unwrap();
+        s.add_below(top, says(outcome)).unwrap();
     })
 }
 
 fn stays_retrying(doctored: bool) -> Checked {
-    let mut s = one(|| Outcome::Sleep(Duration::from_secs(1)));
+    let mut s = one(|| Outcome::WaitFor(Duration::from_secs(1)));
     if doctored {
         s.table().hot[0].phase = Retrying;
     }
@@ -160,7 +160,7 @@ fn ring(doctored: bool) -> Checked {
 }
 
 fn sleep_without_deadline(doctored: bool) -> Checked {
-    let mut s = one(|| Outcome::Sleep(Duration::from_secs(1)));
+    let mut s = one(|| Outcome::WaitFor(Duration::from_secs(1)));
     if doctored {
         // The heap still has it.
         s.table().hot[0].clear(mark::ARMED);
@@ -200,10 +200,10 @@ fn sequence(doctored: bool) -> Checked {
     s.check_invariants()
 }
 
-fn width(doctored: bool) -> Checked {
+fn concurrency(doctored: bool) -> Checked {
     let mut s = pair(2, || Spec::parallel("pair"), || Outcome::Waiting);
     if doctored {
-        s.table().cold[0].width = 1;
+        s.table().cold[0].places = 1;
     }
     s.check_invariants()
 }
@@ -226,7 +226,7 @@ fn counter(doctored: bool) -> Checked {
 }
 
 fn heap(doctored: bool) -> Checked {
-    let mut s = pair(2, || Spec::parallel("pair"), || Outcome::Sleep(Duration::from_secs(1)));
+    let mut s = pair(2, || Spec::parallel("pair"), || Outcome::WaitFor(Duration::from_secs(1)));
     if doctored {
         crate::timers::swap(s.table().alarms, 0, 1);
     }

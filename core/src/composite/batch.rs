@@ -7,10 +7,10 @@ use crate::engine::Engine;
 use crate::marks::mark;
 use crate::node::Verdict;
 use crate::phase::Phase;
-use crate::reason::{Cause, Reason};
-use crate::work::{Work, Yield};
+use crate::reason::{AbortCause, Reason};
+use crate::work::{Generated, Work};
 
-impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
+impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     pub(crate) fn ask_generator(&mut self, index: u32) {
         self.sweep(index);
         for _ in 0..self.table.globals.budget {
@@ -20,32 +20,32 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             }
             let cold = &self.table.cold[index];
             let (total, active) = (cold.total(), cold.active);
-            if self.table.hot[index].has(mark::OPEN) || active >= cold.width {
+            if self.table.hot[index].has(mark::OPEN) || active >= cold.places {
                 self.attend(index);
                 return;
             }
             if u64::from(self.table.free_slots()) < cold.param {
                 // Places in the table come back when a child ends; with no child, nobody can promise that.
                 if cold.live == 0 {
-                    self.fail(index, Reason::TABLE_FULL, Verdict::Failure, Cause::ParentFailed);
+                    self.fail(index, Reason::TABLE_FULL, Verdict::Failure, AbortCause::ParentFailed);
                 } else {
                     self.attend(index);
                 }
                 return;
             }
-            let answer = self.call(index, Yield::Exhausted, W::on_next);
+            let answer = self.call(index, Generated::Exhausted, W::on_next);
             let hot = &mut self.table.hot[index];
             hot.clear(mark::WOKEN);
             if hot.phase != Phase::Running {
                 return;
             }
             match answer {
-                Yield::Added if self.table.cold[index].total() == total => {
-                    self.fail(index, Reason::NOTHING_ADDED, Verdict::Fatal, Cause::ParentFailed);
+                Generated::Added if self.table.cold[index].total() == total => {
+                    self.fail(index, Reason::NOTHING_ADDED, Verdict::Fatal, AbortCause::ParentFailed);
                     return;
                 }
-                Yield::Added => {}
-                Yield::Exhausted => self.table.hot[index].set(mark::OPEN),
+                Generated::Added => {}
+                Generated::Exhausted => self.table.hot[index].set(mark::OPEN),
             }
             // The generator may have paused this node or one above it; what is left of the turn waits for the resume.
             if !self.is_reachable(index) {

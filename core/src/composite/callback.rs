@@ -4,10 +4,10 @@ use crate::engine::Engine;
 use crate::marks::mark;
 use crate::node::Verdict;
 use crate::phase::Phase;
-use crate::reason::{Cause, Reason};
+use crate::reason::{AbortCause, Reason};
 use crate::work::{Check, Work};
 
-impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
+impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     pub(crate) fn ask_callback(&mut self, index: u32) {
         let answer = self.call(index, Check::Yes, W::on_check);
         self.table.hot[index].clear(mark::WOKEN);
@@ -15,9 +15,9 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             return;
         }
         match answer {
-            Check::Yes => self.settle(index, Verdict::Success, Cause::ParentDone),
-            Check::No => self.fail(index, Reason::REFUSED, Verdict::Failure, Cause::ParentFailed),
-            Check::Fail(reason) => self.fail(index, reason, Verdict::Failure, Cause::ParentFailed),
+            Check::Yes => self.settle(index, Verdict::Success, AbortCause::ParentDone),
+            Check::No => self.fail(index, Reason::REFUSED, Verdict::Failure, AbortCause::ParentFailed),
+            Check::Fail(reason) => self.fail(index, reason, Verdict::Failure, AbortCause::ParentFailed),
         }
     }
 }

@@ -8,16 +8,16 @@ use crate::id::NodeId;
 use crate::kind::Kind;
 use crate::links::NONE;
 use crate::marks::mark;
-use crate::node::Verdict;
-use crate::observe::What;
+use crate::node::{ROOT, Verdict};
+use crate::observe::EventKind;
 use crate::phase::Phase;
-use crate::reason::{Cause, Failure, Reason};
+use crate::reason::{AbortCause, Failure, Reason};
 use crate::table::Table;
 use crate::time::UNLIMITED;
 use crate::watchers;
 use crate::work::{Check, Work};
 
-impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
+impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     /// Asks the predicate of a shut gate. True if the gate has opened.
     pub(crate) fn ask_predicate(&mut self, index: u32) -> bool {
         if self.lost_its_child(index) {
@@ -34,10 +34,10 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             Check::Yes => return self.open(index),
             Check::No if woken => {}
             Check::No => {
-                let until = self.table.globals.now.saturating_add(self.table.cold[index].param);
+                let until = self.table.ask_time().saturating_add(self.table.cold[index].param);
                 self.wait(index, until);
             }
-            Check::Fail(reason) => self.fail(index, reason, Verdict::Failure, Cause::ParentFailed),
+            Check::Fail(reason) => self.fail(index, reason, Verdict::Failure, AbortCause::ParentFailed),
         }
         false
     }
@@ -57,16 +57,16 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         if hot.kind == Kind::After || hot.has(mark::AWAITED_SUCCEEDED) {
             return self.open(index);
         }
-        let origin = self.table.awaited(index).and_then(|awaited| self.table.notes[awaited].failure);
+        let origin = self.table.awaited(index).and_then(|awaited| self.table.notes[awaited].failure());
         let origin = origin.map_or(self.table.id(index), |failure| failure.origin);
         self.table.set_failure(index, Failure { reason: Reason::GATE_CLOSED, origin });
-        self.settle(index, Verdict::Failure, Cause::ParentFailed);
+        self.settle(index, Verdict::Failure, AbortCause::ParentFailed);
         false
     }
 
     fn open(&mut self, index: u32) -> bool {
         self.table.hot[index].set(mark::OPEN);
-        self.table.emit_step(index, What::Opened);
+        self.table.emit_step(index, EventKind::Opened);
         self.attend(index)
     }
 
@@ -109,6 +109,7 @@ impl Table<'_> {
     }
 
     /// A node has ended: every gate that waits for it notes how, and looks again.
+    #[cfg_attr(not(small), inline(never))]
     pub(crate) fn open_watchers(&mut self, index: u32) {
         let phase = self.hot[index].phase;
         let mut gate = self.cold[index].watchers;
@@ -122,8 +123,10 @@ impl Table<'_> {
     /// A gate is going. Cost: how many others wait for the same node.
     pub(crate) fn unwatch(&mut self, gate: u32) {
         if watchers::is_in_list(&self.cold, gate) {
-            if let Some(awaited) = self.awaited(gate) {
-                watchers::remove(&mut self.cold, awaited, gate);
+            // A work in such a list waits for a slot, and is in the root's.
+            let of = if self.hot[gate].kind == Kind::Work { Some(ROOT) } else { self.awaited(gate) };
+            if let Some(of) = of {
+                watchers::remove(&mut self.cold, of, gate);
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::kind::Kind;
 use crate::links::Stack;
 use crate::node::ROOT;
 use crate::phase::Phase;
-use crate::reason::Cause;
+use crate::reason::AbortCause;
 use crate::table::Table;
 
 impl Table<'_> {
@@ -66,7 +66,7 @@ impl Table<'_> {
 
     /// Blocks a node that has just been given a dependency that has failed, and all that depends on it.
     pub(crate) fn block_new(&mut self, dependent: u32) {
-        let ended = self.abort_pending(dependent, Cause::Dependency, None);
+        let ended = self.abort_pending(dependent, AbortCause::Dependency, None);
         self.tell(ended);
     }
 
@@ -123,7 +123,7 @@ impl Table<'_> {
             loop {
                 if self.hot[node].phase == Phase::Pending {
                     // The graph hears of it with the first that has not succeeded.
-                    self.abort_pending(node, Cause::Dependency, None).already_known();
+                    self.abort_pending(node, AbortCause::Dependency, None).already_known();
                     let mut walk = self.cold[node].edges.out();
                     while let Some(edge) = walk.step(self.edges) {
                         if self.hot[edge.dependent].phase == Phase::Pending {

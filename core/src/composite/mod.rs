@@ -5,12 +5,12 @@
 //!
 //! | kind | places | children come from | ends when |
 //! | --- | --- | --- | --- |
-//! | parallel | width | the user | all have succeeded |
-//! | quorum, any | width | the user | enough have succeeded, or no longer can |
-//! | race | width | the user | the first has ended |
+//! | parallel | as its concurrency says | the user | all have succeeded |
+//! | quorum, any | likewise | the user | enough have succeeded, or no longer can |
+//! | race | likewise | the user | the first has ended |
 //! | sequence | 1 | the user | all have succeeded, in order |
-//! | graph | width | the user, once their dependencies have succeeded | all have ended |
-//! | batch | width | a generator | the generator is exhausted and all have succeeded |
+//! | graph | likewise | the user, once their dependencies have succeeded | all have ended |
+//! | batch | likewise | a generator | the generator is exhausted and all have succeeded |
 //! | when, after | 1, behind a gate | the user | the child has succeeded |
 //! | callback | 0 | nobody | the question is answered |
 

@@ -8,14 +8,15 @@ use crate::kind::Kind;
 use crate::lifecycle::end::{Ended, Reaction};
 use crate::marks::mark;
 use crate::node::{ROOT, Verdict};
-use crate::observe::What;
+use crate::observe::EventKind;
 use crate::phase::Phase;
-use crate::reason::{Cause, Failure, Reason};
+use crate::reason::{AbortCause, Failure, Reason};
 use crate::slots::Slots;
 use crate::work::Work;
 
-impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
+impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     /// Notes why a node fails. A work that only says that a child failed keeps that child's reason and origin.
+    #[cfg_attr(small, inline(never))]
     pub(super) fn blame(&mut self, index: u32, reason: Reason) {
         let origin = self.table.id(index);
         if reason != Reason::CHILD_FAILED || !self.table.hot[index].has(mark::BLAMED) {
@@ -23,13 +24,15 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         }
     }
 
-    pub(crate) fn fail(&mut self, index: u32, reason: Reason, verdict: Verdict, cause: Cause) {
+    #[cfg_attr(not(small), inline(never))]
+    pub(crate) fn fail(&mut self, index: u32, reason: Reason, verdict: Verdict, cause: AbortCause) {
         self.blame(index, reason);
         self.settle(index, verdict, cause);
     }
 
     /// Ends a node whose verdict is known: aborts what still lives below it, and concludes when that has drained.
-    pub(crate) fn settle(&mut self, index: u32, verdict: Verdict, cause: Cause) {
+    #[cfg_attr(small, inline(never))]
+    pub(crate) fn settle(&mut self, index: u32, verdict: Verdict, cause: AbortCause) {
         if !self.table.hot[index].has(mark::ARMED | mark::PARENT) || self.drain(index, verdict, cause) {
             self.conclude(index, verdict);
         }
@@ -37,37 +40,35 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
 
     /// Aborts what lives below a node that is about to end. True if nothing lives (any more).
     #[inline(never)]
-    fn drain(&mut self, index: u32, verdict: Verdict, cause: Cause) -> bool {
+    fn drain(&mut self, index: u32, verdict: Verdict, cause: AbortCause) -> bool {
         self.table.stop_timer(index);
         if self.table.cold[index].live == 0 {
             return true;
         }
         self.table.cold[index].verdict = verdict;
         self.table.hot[index].clear(mark::TURN);
-        self.table.go(index, Phase::Settling);
+        if self.table.hot[index].phase != Phase::Settling {
+            self.table.go(index, Phase::Settling);
+        }
+        self.table.limit_settling(index);
         let by = self.table.id(index);
         self.table.abort_children(index, cause, Some(by));
         self.table.refresh(index);
         self.table.cold[index].live == 0
     }
 
-    /// Ends a node, and whatever its end decides above it.
-    pub(super) fn conclude(&mut self, index: u32, verdict: Verdict) {
-        if let Some(ended) = self.finish(index, verdict) {
-            self.rise(ended);
-        }
-    }
-
-    /// Lets those around an ended node know of it, and does what follows.
-    fn rise(&mut self, mut ended: Ended) {
-        while let Some((parent, reaction)) = self.table.follow(ended) {
-            let verdict = match reaction {
+    /// Ends a node, and whatever its end decides above it, level by level.
+    pub(super) fn conclude(&mut self, mut index: u32, mut verdict: Verdict) {
+        loop {
+            let Some(ended) = self.finish(index, verdict) else { return };
+            let Some((parent, reaction)) = self.table.follow(ended) else { break };
+            let decided = match reaction {
                 Reaction::Nothing => None,
                 Reaction::End(verdict) => Some(verdict),
                 Reaction::Decide => self.decide_anew(parent),
             };
-            match verdict.and_then(|verdict| self.finish(parent, verdict)) {
-                Some(next) => ended = next,
+            match decided {
+                Some(decided) => (index, verdict) = (parent, decided),
                 None => return,
             }
         }
@@ -77,10 +78,12 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     }
 
     /// A child of a composite has ended: its verdict, if it ends now too.
+    #[cfg_attr(small, inline(never))]
     fn decide_anew(&mut self, parent: u32) -> Option<Verdict> {
         let decision = self.decide(parent);
-        let retries = decision.is_some_and(|(verdict, _)| verdict.is_retryable());
-        if self.table.hot[parent].kind == Kind::Batch && !retries {
+        // A batch that has failed keeps its last children, so that they can be looked at.
+        let failed = decision.is_some_and(|(verdict, _)| verdict.is_failure());
+        if self.table.hot[parent].kind == Kind::Batch && !failed {
             self.sweep(parent);
             self.table.ask_turn(parent);
         }
@@ -112,44 +115,57 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
                     None => Some(self.raise(index, true)),
                 }
             }
-            Verdict::Fatal => Some(self.raise(index, true)),
-            Verdict::Panicked => Some(self.raise(index, false)),
+            Verdict::Fatal | Verdict::Panicked => {
+                self.table.hot[index].set(mark::FATAL);
+                Some(self.raise(index, verdict == Verdict::Fatal))
+            }
         }
     }
 
+    #[cfg_attr(small, inline(never))]
     fn raise(&mut self, index: u32, hooks: bool) -> Ended {
         if hooks {
             self.hook(index, W::on_failure_raise);
             self.hook(index, W::on_reset);
         }
-        if let Some(failure) = self.table.notes[index].failure {
-            self.table.emit(index, What::Failed(failure));
+        if let Some(failure) = self.table.notes[index].failure() {
+            self.table.emit(index, EventKind::Failed(failure));
         }
         self.table.end(index, Phase::Failure)
     }
 
     /// The delay before the next attempt, if there is one: what the work asked for, or what the policy says.
-    fn next_delay(&self, index: u32, asked: bool) -> Option<u64> {
+    #[cfg_attr(small, inline(never))]
+    fn next_delay(&mut self, index: u32, asked: bool) -> Option<u64> {
         let cold = &self.table.cold[index];
-        let used = cold.retries_used;
-        if used >= cold.retry.budget() {
+        if cold.retries_used >= cold.retry.budget() {
             return None;
         }
+        if self.table.hot[index].kind == Kind::Batch && !self.rewinds(index) {
+            return None;
+        }
+        let cold = &self.table.cold[index];
+        let used = cold.retries_used;
         let delay = if asked {
             cold.param
         } else {
-            cold.retry.delay_micros(self.table.globals.seed, self.table.id(index).to_bits(), used)
+            // Another life of the node draws other delays.
+            let key = self.table.id(index).to_bits() ^ u64::from(cold.life).rotate_right(16);
+            cold.retry.delay_micros(self.table.globals.seed, key, used)
         };
-        let elapsed = self.table.globals.now.saturating_sub(cold.started_at());
-        cold.retry.lasts(elapsed.saturating_add(delay)).then_some(delay)
+        if cold.retry.elapsed_limit().is_none() {
+            return Some(delay);
+        }
+        let (retry, started_at) = (cold.retry, cold.started_at());
+        let elapsed = self.table.ask_time().saturating_sub(started_at);
+        retry.lasts(elapsed.saturating_add(delay)).then_some(delay)
     }
 
+    #[cfg_attr(small, inline(never))]
     fn retry(&mut self, index: u32, delay: u64) {
+        self.table.stop_timer(index);
         self.hook(index, W::on_failure_retry);
         self.hook(index, W::on_reset);
-        self.table.globals.call.hook = index;
-        self.reset_below(index);
-        self.table.globals.call.hook = ROOT;
         let hot = &mut self.table.hot[index];
         let aborted = hot.has(mark::DOOMED);
         hot.clear(mark::DOOMED);
@@ -160,35 +176,15 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             self.table.abort(index, cause, by, deadline);
             return;
         }
-        Slots::all(self.works).renew_below(&mut self.table, index);
+        Slots::all(self.works).renew_below(&mut self.table, index, false);
         self.table.back_off(index, delay);
-    }
-
-    // ---- another attempt or life ----
-
-    /// Resets every descendant that ran in the attempt, or the life, that is over.
-    pub(super) fn reset_below(&mut self, top: u32) {
-        let mut index = self.table.next_in_tree(top, top, true);
-        while index != ROOT {
-            let hot = &mut self.table.hot[index];
-            if hot.has(mark::STARTED) && (hot.phase.is_done() || hot.phase == Phase::Pending) {
-                hot.clear(mark::STARTED);
-                // In the name of `top`: a panic here fails the node that tries again.
-                self.call_for(top, index, (), W::on_reset);
-            }
-            index = self.table.next_in_tree(top, index, true);
-        }
     }
 
     /// Frees the ended children that `parent` has seen.
     pub(crate) fn sweep(&mut self, parent: u32) {
-        loop {
-            let child = self.table.cold[parent].ended.first();
-            if child == ROOT {
-                return;
-            }
-            self.table.leave_ended(parent, child);
-            Slots::all(self.works).free(&mut self.table, child);
-        }
+        // A slot that is freed wakes those who wait for one: this node too, and then it is in its turn.
+        self.table.globals.call.running = parent;
+        Slots::all(self.works).sweep(&mut self.table, parent);
+        self.table.globals.call.running = ROOT;
     }
 }

@@ -11,9 +11,9 @@ use crate::cx::Cx;
 use crate::deadlines::Timer;
 use crate::marks::mark;
 use crate::node::{ROOT, Verdict};
-use crate::observe::What;
+use crate::observe::EventKind;
 use crate::phase::Phase;
-use crate::reason::{Cause, Reason};
+use crate::reason::{AbortCause, Reason};
 use crate::run_queue;
 use crate::slots::Slots;
 use crate::table::Table;
@@ -26,14 +26,27 @@ pub(crate) struct Engine<'a, W, A: ?Sized> {
     pub app: &'a mut A,
 }
 
-impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
-    /// What comes before the cranks of a poll: a panic's aftermath, and the deadlines that are due.
+impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
+    /// What comes before the cranks of a poll: a panic's aftermath, and what has come meanwhile.
     pub(crate) fn prepare(&mut self) {
+        self.hear_wakes();
         self.recover();
+        self.hear_timers();
+    }
+
+    #[inline]
+    fn hear_wakes(&mut self) {
+        if let Some(wakes) = self.table.globals.wakes.filter(|wakes| !wakes.is_empty()) {
+            wakes.drain(|index| self.table.wake(index));
+        }
+    }
+
+    fn hear_timers(&mut self) {
         if self.table.hot.root_mut().has(mark::UNSEEN) {
             self.sweep(ROOT);
         }
-        while let Some((index, timer)) = self.table.ring_next() {
+        while cfg!(small) || self.table.is_timer_due() {
+            let Some((index, timer)) = self.table.ring_next() else { break };
             self.table.globals.totals.expired += 1;
             self.expire(index, timer);
         }
@@ -41,35 +54,80 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
 
     // ---- cranks ----
 
-    /// Cranks so many times, or until nothing is runnable.
+    /// Cranks up to `cranks` times, until nothing is runnable, or until `end`; hears wakes and deadlines in between.
     ///
-    /// Plain leaves at the top are cranked right here, for they are what there are many of; whatever needs more, an observer's event
-    /// included, is left to [`Engine::crank_below`].
-    pub(crate) fn crank_up_to(&mut self, cranks: u32) {
-        // On bare metal, where flash counts for more, too.
-        let detour = cfg!(target_os = "none") || self.table.sink.is_some();
+    /// The clock is looked at after each crank if cranks take long, after 64 if they do not: so often that the looks are a small part of the time.
+    pub(crate) fn crank_until(&mut self, cranks: u32, end: u64) {
+        const LONGEST_SLICE: u32 = 64;
+        let mut left = cranks;
+        let mut before = self.table.globals.now;
+        loop {
+            let slice = self.table.globals.slice.min(left);
+            let made = slice - self.crank_up_to(slice);
+            left -= made;
+            let now = self.table.ask_time();
+            if left == 0 || made < slice || now >= end {
+                return;
+            }
+            // An eighth of the time that is left, or less, for each slice.
+            let took = now - before;
+            self.table.globals.slice =
+                if took <= (end - now) / 8 { (slice * 2).min(LONGEST_SLICE) } else { (slice / 2).max(1) };
+            before = now;
+            self.hear_wakes();
+            self.hear_timers();
+        }
+    }
+
+    /// Cranks up to `cranks` times, or until nothing is runnable; says how many cranks are left.
+    ///
+    /// Plain leaves at the top are cranked by a loop of their own, for they are what there are many of; whatever needs more, an observer's event
+    /// included, is left to [`Engine::crank_below_top`].
+    pub(crate) fn crank_up_to(&mut self, cranks: u32) -> u32 {
+        // Where code has to be small, not.
+        let detour = cfg!(small) || self.table.sink.is_some();
         let plain_turn = if detour { mark::NEVER } else { mark::TURN };
         let mut left = cranks;
         while left > 0 {
-            let Some(child) = run_queue::advance(&mut self.table.hot, ROOT) else { break };
-            left -= 1;
-            if self.table.hot[child].has_plain(plain_turn) {
-                self.run_plain(child);
-                continue;
-            }
-            self.table.globals.call.running = ROOT;
-            if !self.crank_below(child) {
+            let ring = self.table.hot.root_mut().ring;
+            let leaf = ring.cursor();
+            let next =
+                run_queue::advance_at_top_if(&mut self.table.hot, leaf, |hot| hot.has_plain(plain_turn));
+            if let Some(next) = next {
+                left = self.crank_plain_leaves(leaf, next, left);
+            } else if ring.is_empty() || !self.crank_below_top() {
                 break;
+            } else {
+                left -= 1;
             }
         }
-        self.table.globals.call.running = ROOT;
+        left
     }
 
-    /// A crank of a plain leaf that nobody observes: [`Engine::run`] without its detours. Leaves the leaf marked as running.
+    /// Cranks a plain leaf at the top, whose turn has been taken, and then the `next` and all that follow, as long as they are plain. How many of the
+    /// `left` cranks are left then.
+    #[inline(always)]
+    fn crank_plain_leaves(&mut self, mut leaf: u32, mut next: u32, left: u32) -> u32 {
+        let mut run = PlainRun { left, first: left, engine: self };
+        loop {
+            run.left -= 1;
+            run.engine.run_plain(leaf);
+            if run.left == 0 {
+                break;
+            }
+            let hot = &mut run.engine.table.hot;
+            let after = run_queue::advance_at_top_if(hot, next, |hot| hot.has_plain(mark::TURN));
+            let Some(after) = after else { break };
+            leaf = core::mem::replace(&mut next, after);
+        }
+        run.engine.table.globals.call.running = ROOT;
+        run.left
+    }
+
+    /// A crank of a plain leaf that nobody observes: [`Engine::run`] without its detours. Leaves the leaf marked as running, and is not counted.
     #[inline(always)]
     fn run_plain(&mut self, index: u32) {
         let Some((work, slots)) = Slots::around(self.works, index) else { return };
-        self.table.globals.totals.cranks += 1;
         self.table.globals.call.running = index;
         let mut cx = Cx { lend: &mut self.table, slots, app: &mut *self.app };
         let outcome = work.on_run(&mut cx);
@@ -80,27 +138,27 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         }
     }
 
-    /// A crank from a node at the top on: down to the next node whose own turn it is.
+    /// A crank: from the top down to the next node whose own turn it is. False if nothing is runnable.
     #[inline(never)]
-    fn crank_below(&mut self, top: u32) -> bool {
-        let mut at = top;
+    fn crank_below_top(&mut self) -> bool {
+        let mut at = ROOT;
         loop {
-            let Some(hot) = self.table.hot.get(at) else { return false };
-            if hot.has(mark::TURN) {
-                if hot.has_plain(mark::TURN) {
+            let hot = &mut self.table.hot.local();
+            loop {
+                let Some(child) = run_queue::advance(hot, at) else { return false };
+                at = child;
+                if hot[at].has_own_turn() {
+                    break;
+                }
+            }
+            while self.table.hot[at].has_own_turn() {
+                if self.table.hot[at].has_plain(mark::TURN) {
                     self.run(at);
                     return true;
                 }
-                if hot.ring.is_over() || !hot.kind.turn_is_last() || hot.phase == Phase::Pending {
-                    if !self.own_turn(at) {
-                        return true;
-                    }
-                    continue;
+                if !self.own_turn(at) {
+                    return true;
                 }
-            }
-            match run_queue::advance(&mut self.table.hot, at) {
-                Some(child) => at = child,
-                None => return false,
             }
         }
     }
@@ -120,15 +178,14 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
 
     /// Calls the work at `index`, if there is one; else gives `none`. While it runs, `running` is marked, so that a panic is laid at its door.
     #[inline]
-    pub(crate) fn call_for<R>(
+    pub(crate) fn call_work<R>(
         &mut self,
-        running: u32,
         index: u32,
         none: R,
         call: impl FnOnce(&mut W, &mut Cx<'_, W, A>) -> R,
     ) -> R {
         let Some((work, slots)) = Slots::around(self.works, index) else { return none };
-        self.table.globals.call.running = running;
+        self.table.globals.call.running = index;
         let mut cx = Cx { lend: &mut self.table, slots, app: &mut *self.app };
         let result = call(work, &mut cx);
         self.table.globals.call.running = ROOT;
@@ -145,30 +202,42 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     ) -> R {
         self.table.globals.totals.cranks += 1;
         if self.table.sink.is_some() {
-            self.table.emit_step(index, What::Cranked);
+            self.table.emit_step(index, EventKind::Cranked);
         }
-        self.call_for(index, index, none, call)
+        self.call_work(index, none, call)
+    }
+
+    /// Whether a batch's generator can begin again.
+    #[cfg_attr(small, inline(never))]
+    pub(crate) fn rewinds(&mut self, index: u32) -> bool {
+        let Some(Some(work)) = self.works.get(index as usize) else { return true };
+        self.table.globals.call.running = index;
+        let rewinds = work.rewinds();
+        self.table.globals.call.running = ROOT;
+        rewinds
     }
 
     /// Calls a hook of a node that is ending.
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn hook(&mut self, index: u32, call: impl FnOnce(&mut W, &mut Cx<'_, W, A>)) {
         self.table.globals.call.hook = index;
-        self.call_for(index, index, (), call);
+        self.call_work(index, (), call);
         self.table.globals.call.hook = ROOT;
     }
 
     /// A node that user code left by a panic has failed, and no more of its hooks are called.
     fn recover(&mut self) {
         let call = &mut self.table.globals.call;
-        call.hook = ROOT;
-        let index = core::mem::replace(&mut call.running, ROOT);
+        call.dropping = false;
+        let index = call.running;
         if index == ROOT {
             return;
         }
+        (call.running, call.hook) = (ROOT, ROOT);
         self.table.hot[index].clear(mark::WOKEN | mark::DOOMED | mark::PAUSED);
         match self.table.hot[index].phase {
             Phase::Pending => self.table.go(index, Phase::Running),
-            Phase::Waiting => self.table.wake(index),
+            Phase::Waiting | Phase::Sleeping => self.table.wake_up(index),
             Phase::Aborting => {
                 self.table.force(index);
                 return;
@@ -177,7 +246,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         }
         if matches!(self.table.hot[index].phase, Phase::Running | Phase::TimedOut | Phase::Settling) {
             self.blame(index, Reason::PANICKED);
-            self.settle(index, Verdict::Panicked, Cause::ParentFailed);
+            self.settle(index, Verdict::Panicked, AbortCause::ParentFailed);
         }
     }
 
@@ -185,17 +254,37 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
 
     fn expire(&mut self, index: u32, timer: Timer) {
         match timer {
-            Timer::Wake => self.table.wake(index),
+            Timer::Wake => self.table.wake_up(index),
             Timer::Retry => self.table.retry_now(index),
+            // What has come in time counts, though nobody has looked yet.
+            Timer::AttemptLimit if self.table.hot[index].has(mark::FRESH) => {
+                self.table.hot[index].set(mark::LATE);
+            }
             Timer::AttemptLimit => {
-                self.table.emit_step(index, What::TimedOut);
-                self.table.wake(index);
-                self.table.go(index, Phase::TimedOut);
+                self.table.time_out(index);
                 self.table.ask_turn(index);
             }
             Timer::CleanUp => self.table.ask_turn(index),
             Timer::DrainBegin => self.table.begin_drain(index),
+            Timer::DrainLimit if self.table.hot[index].phase == Phase::Settling => {
+                self.table.force_children(index);
+            }
             Timer::DrainLimit => self.table.force(index),
         }
+    }
+}
+
+/// Cranks of plain leaves, counted together when there are no more, or by the panic that ends them.
+struct PlainRun<'e, 'a, W, A: ?Sized> {
+    /// Cranks that are left, and that were at first.
+    left: u32,
+    first: u32,
+    engine: &'e mut Engine<'a, W, A>,
+}
+
+impl<W, A: ?Sized> Drop for PlainRun<'_, '_, W, A> {
+    #[inline]
+    fn drop(&mut self) {
+        self.engine.table.globals.totals.cranks += u64::from(self.first - self.left);
     }
 }

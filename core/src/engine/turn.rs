@@ -1,54 +1,85 @@
 //! A node's own turn: it is started, its work is called, or it looks after its children.
 
+use core::time::Duration;
+
 use super::Engine;
 use crate::deadlines::Timer;
 use crate::kind::Kind;
 use crate::marks::mark;
 use crate::node::Verdict;
 use crate::phase::Phase;
-use crate::reason::{Cause, Reason};
+use crate::reason::{AbortCause, Reason};
 use crate::run_queue;
 use crate::time::{UNLIMITED, micros_ceil};
-use crate::work::{Abort, Outcome, Work};
+use crate::work::{AbortStep, Outcome, Work};
 
-impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
+impl<W: Work<W, A>, A: ?Sized> Engine<'_, W, A> {
     /// Starts a node, or gives it its own turn. True if the crank may go on from it.
-    #[inline(never)]
+    #[cfg_attr(not(small), inline(always))]
+    #[cfg_attr(small, inline(never))]
     pub(super) fn own_turn(&mut self, index: u32) -> bool {
         self.table.globals.call.disturbed = false;
-        let hot = &self.table.hot[index];
-        if hot.phase == Phase::Pending {
-            self.start(index);
-            return self.is_reachable(index);
+        if self.table.hot[index].phase == Phase::Pending {
+            self.first_turn(index)
+        } else {
+            self.later_turn(index)
         }
-        if hot.ring.is_over() {
+    }
+
+    #[cfg_attr(not(small), inline(never))]
+    fn first_turn(&mut self, index: u32) -> bool {
+        self.start(index);
+        self.is_reachable(index)
+    }
+
+    #[cfg_attr(not(small), inline(never))]
+    fn later_turn(&mut self, index: u32) -> bool {
+        if self.table.hot[index].ring.is_over() {
             run_queue::begin_pass(&mut self.table.hot, index);
         }
         self.turn(index) && self.is_reachable(index) && !self.table.hot[index].ring.is_empty()
     }
 
     fn start(&mut self, index: u32) {
-        if self.table.hot[index].has(mark::STARTED) {
-            self.reset_below(index);
-        }
-        self.call_for(index, index, (), W::on_reset);
-        // One of the hooks may have aborted it.
+        self.call_work(index, (), W::on_reset);
+        // It may have been aborted in there.
         if self.table.hot[index].phase != Phase::Pending {
             return;
         }
         self.table.go(index, Phase::Running);
         let hot = &mut self.table.hot[index];
-        hot.set(mark::STARTED | mark::TURN);
+        hot.set(mark::TURN);
         hot.clear(mark::WOKEN);
         if hot.has(mark::LIMITED) {
-            let now = self.table.globals.now;
+            let now = self.table.ask_time();
             self.table.cold[index].set_started_at(now);
         }
         self.table.begin_attempt(index);
+        let earlier = self.table.cold[index].earlier;
+        if earlier > 0 && self.table.hot[index].kind == Kind::Batch && !self.rewinds(index) {
+            self.fail(index, Reason::NOT_REWOUND, Verdict::Fatal, AbortCause::ParentFailed);
+        }
     }
 
     /// The node's own turn. True if the crank may go on to a child of it.
     fn turn(&mut self, index: u32) -> bool {
+        if !self.table.hot[index].has(mark::FRESH | mark::LATE) {
+            return self.turn_in_time(index);
+        }
+        let hot = &mut self.table.hot[index];
+        let late = hot.has(mark::LATE);
+        hot.clear(mark::FRESH | mark::LATE);
+        let goes_on = self.turn_in_time(index);
+        if late && matches!(self.table.hot[index].phase, Phase::Running | Phase::Waiting | Phase::Sleeping) {
+            // It has not ended in the turn that its wake has given it.
+            self.table.time_out(index);
+            self.fail(index, Reason::TIMEOUT, Verdict::Failure, AbortCause::Timeout);
+            return false;
+        }
+        goes_on
+    }
+
+    fn turn_in_time(&mut self, index: u32) -> bool {
         let hot = &self.table.hot[index];
         let (kind, open) = (hot.kind, hot.has(mark::OPEN));
         match hot.phase {
@@ -62,7 +93,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
                 return false;
             }
             Phase::TimedOut => {
-                self.fail(index, Reason::TIMEOUT, Verdict::Failure, Cause::Timeout);
+                self.fail(index, Reason::TIMEOUT, Verdict::Failure, AbortCause::Timeout);
                 return false;
             }
             _ => {}
@@ -82,8 +113,8 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         false
     }
 
-    #[cfg_attr(not(target_os = "none"), inline(always))]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(small), inline(always))]
+    #[cfg_attr(small, inline(never))]
     pub(super) fn run(&mut self, index: u32) {
         let outcome = self.call(index, Outcome::Waiting, W::on_run);
         if !matches!(outcome, Outcome::Running) || self.table.globals.call.stirred {
@@ -96,7 +127,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
     pub(super) fn ran(&mut self, index: u32, outcome: Outcome) {
         self.table.globals.call.stirred = false;
         let hot = &mut self.table.hot[index];
-        let (woken, unseen) = (hot.has(mark::WOKEN), hot.has(mark::UNSEEN));
+        let (mut woken, unseen) = (hot.has(mark::WOKEN), hot.has(mark::UNSEEN));
         hot.clear(mark::WOKEN);
         // A work that aborted itself is not asked what it thinks of that.
         if hot.phase != Phase::Running {
@@ -106,34 +137,66 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
         let failed = matches!(outcome, Outcome::Failure(_) | Outcome::Fatal(_) | Outcome::RetryAfter(..));
         if unseen && !failed {
             self.sweep(index);
+            // It may have found the table full, and waits for just such a slot.
+            let hot = &mut self.table.hot[index];
+            woken |= hot.has(mark::WOKEN);
+            hot.clear(mark::WOKEN);
+            self.table.globals.call.stirred = false;
         }
         match outcome {
             Outcome::Running => {}
-            Outcome::Waiting | Outcome::Sleep(_) if woken => {}
+            Outcome::Waiting | Outcome::WaitFor(_) if woken => {}
             Outcome::Waiting => self.wait(index, UNLIMITED),
-            Outcome::Sleep(time) => self.wait(index, (self.table.now() + time).as_micros()),
-            Outcome::Success => self.settle(index, Verdict::Success, Cause::ParentDone),
-            Outcome::Failure(reason) => self.fail(index, reason, Verdict::Failure, Cause::ParentFailed),
-            Outcome::Fatal(reason) => self.fail(index, reason, Verdict::Fatal, Cause::ParentFailed),
+            Outcome::WaitFor(time) => {
+                let until = self.after(time);
+                self.wait(index, until);
+            }
+            Outcome::Sleep(time) => {
+                let until = self.after(time);
+                self.sleep(index, until);
+            }
+            Outcome::SleepUntil(time) => self.sleep(index, time.as_micros()),
+            Outcome::Success => self.settle(index, Verdict::Success, AbortCause::ParentDone),
+            Outcome::Skipped => {
+                self.table.hot[index].set(mark::SKIPPED);
+                self.settle(index, Verdict::Success, AbortCause::ParentDone);
+            }
+            Outcome::Failure(reason) => self.fail(index, reason, Verdict::Failure, AbortCause::ParentFailed),
+            Outcome::Fatal(reason) => self.fail(index, reason, Verdict::Fatal, AbortCause::ParentFailed),
             Outcome::RetryAfter(delay, reason) => {
                 self.table.cold[index].param = micros_ceil(delay);
-                self.fail(index, reason, Verdict::FailureAfter, Cause::ParentFailed);
+                self.fail(index, reason, Verdict::FailureAfter, AbortCause::ParentFailed);
             }
         }
     }
 
+    #[cfg_attr(small, inline(never))]
+    fn after(&mut self, time: Duration) -> u64 {
+        self.table.ask_time().saturating_add(micros_ceil(time))
+    }
+
     /// No turn before a wake or `until`.
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn wait(&mut self, index: u32, until: u64) {
         self.table.go(index, Phase::Waiting);
         self.rest(index, until, Timer::Wake);
     }
 
+    /// No turn before `until`, whatever wakes it.
+    #[cfg_attr(small, inline(never))]
+    fn sleep(&mut self, index: u32, until: u64) {
+        if until > self.table.ask_time() {
+            self.table.go(index, Phase::Sleeping);
+            self.rest(index, until, Timer::Wake);
+        }
+    }
+
+    #[cfg_attr(small, inline(never))]
     fn rest(&mut self, index: u32, until: u64, timer: Timer) {
         if until != UNLIMITED {
             self.table.set_time(index, until, timer);
         }
-        self.table.hot[index].clear(mark::TURN);
-        self.table.refresh(index);
+        self.table.end_turn(index);
     }
 
     fn abort_turn(&mut self, index: u32) {
@@ -141,7 +204,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             self.conclude(index, Verdict::Aborted);
             return;
         }
-        let answer = self.call(index, Abort::Done, W::on_abort);
+        let answer = self.call(index, AbortStep::Done, W::on_abort);
         let hot = &mut self.table.hot[index];
         let woken = hot.has(mark::WOKEN);
         hot.clear(mark::WOKEN);
@@ -149,12 +212,12 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             return;
         }
         match answer {
-            Abort::Done => self.conclude(index, Verdict::Aborted),
-            Abort::Again => {}
-            Abort::Wake | Abort::Sleep(_) if woken => {}
-            Abort::Wake => self.rest(index, UNLIMITED, Timer::CleanUp),
-            Abort::Sleep(time) => {
-                let until = (self.table.now() + time).as_micros();
+            AbortStep::Done => self.conclude(index, Verdict::Aborted),
+            AbortStep::Running => {}
+            AbortStep::Waiting | AbortStep::WaitFor(_) if woken => {}
+            AbortStep::Waiting => self.rest(index, UNLIMITED, Timer::CleanUp),
+            AbortStep::WaitFor(time) => {
+                let until = self.after(time);
                 self.rest(index, until, Timer::CleanUp);
             }
         }
@@ -167,8 +230,7 @@ impl<W: Work<A, W>, A: ?Sized> Engine<'_, W, A> {
             return false;
         }
         self.table.fill_places(index);
-        self.table.hot[index].clear(mark::TURN);
-        self.table.refresh(index);
+        self.table.end_turn(index);
         true
     }
 }

@@ -12,22 +12,22 @@ use crate::deadlines::Timer;
 use crate::id::NodeId;
 use crate::marks::mark;
 use crate::node::ROOT;
-use crate::observe::What;
+use crate::observe::EventKind;
 use crate::phase::Phase;
-use crate::reason::Cause;
+use crate::reason::AbortCause;
 use crate::table::Table;
 use crate::time::UNLIMITED;
 
 impl Table<'_> {
     /// Aborts `top` and everything below it. Does nothing to what has ended. Cost: the size of the subtree.
-    pub(crate) fn abort(&mut self, top: u32, cause: Cause, by: Option<NodeId>, deadline: u64) {
+    pub(crate) fn abort(&mut self, top: u32, cause: AbortCause, by: Option<NodeId>, deadline: u64) {
         if let Some(ended) = self.abort_below(top, cause, by, deadline) {
             self.tell(ended);
         }
     }
 
     /// Aborts all children of `parent` that have not ended. What their ends mean for the parent is for the caller to see.
-    pub(crate) fn abort_children(&mut self, parent: u32, cause: Cause, by: Option<NodeId>) {
+    pub(crate) fn abort_children(&mut self, parent: u32, cause: AbortCause, by: Option<NodeId>) {
         let mut child = self.cold[parent].children.first();
         while child != ROOT {
             if let Some(ended) = self.abort_below(child, cause, by, UNLIMITED) {
@@ -38,7 +38,13 @@ impl Table<'_> {
     }
 
     /// Gives `top` if that has ended in this call.
-    fn abort_below(&mut self, top: u32, cause: Cause, by: Option<NodeId>, deadline: u64) -> Option<Ended> {
+    fn abort_below(
+        &mut self,
+        top: u32,
+        cause: AbortCause,
+        by: Option<NodeId>,
+        deadline: u64,
+    ) -> Option<Ended> {
         let mut index = top;
         while index != ROOT {
             let limit = if index == top { deadline } else { UNLIMITED };
@@ -66,13 +72,14 @@ impl Table<'_> {
         None
     }
 
-    fn begin_abort(&mut self, index: u32, cause: Cause, by: Option<NodeId>, deadline: u64) {
+    fn begin_abort(&mut self, index: u32, cause: AbortCause, by: Option<NodeId>, deadline: u64) {
         self.note_abort(index, cause, by);
         let marks = self.hot[index].marks;
-        let polling = self.globals.call.polling;
+        let polling = self.clock.is_some();
         let limited = marks & mark::DRAINED != 0;
         let deadline = if limited && polling {
-            deadline.min(self.cold[index].drain.after(self.globals.now))
+            let now = self.ask_time();
+            deadline.min(self.cold[index].drain.after(now))
         } else {
             deadline
         };
@@ -93,7 +100,7 @@ impl Table<'_> {
         let hot = &mut self.hot[index];
         hot.clear(mark::UNTIL_ABORT);
         hot.set(if childless { mark::ACTIVE | mark::TURN } else { mark::ACTIVE });
-        self.emit(index, What::AbortBegan { cause, by });
+        self.emit(index, EventKind::AbortBegan { cause, by });
         self.go(index, Phase::Aborting);
         let untimed = limited && !polling;
         if marks & mark::ARMED != 0 || untimed || deadline != UNLIMITED {
@@ -104,10 +111,14 @@ impl Table<'_> {
                 self.forget_time(index);
             }
         }
-        self.refresh(index);
+        if !childless {
+            self.refresh(index);
+        } else if marks & mark::IN_RING == 0 {
+            self.enter_or_leave_ring(index, true);
+        }
     }
 
-    fn note_abort(&mut self, index: u32, cause: Cause, by: Option<NodeId>) {
+    fn note_abort(&mut self, index: u32, cause: AbortCause, by: Option<NodeId>) {
         let hot = &mut self.hot[index];
         hot.set_cause(cause);
         hot.clear(mark::ABORTER);
@@ -119,7 +130,8 @@ impl Table<'_> {
 
     /// The first poll after an abort from outside: its drain begins.
     pub(crate) fn begin_drain(&mut self, index: u32) {
-        let deadline = self.cold[index].drain.after(self.globals.now);
+        let now = self.ask_time();
+        let deadline = self.cold[index].drain.after(now);
         self.limit_drain(index, deadline);
     }
 
@@ -130,10 +142,10 @@ impl Table<'_> {
     }
 
     /// Ends a node that has not started, and everything below it, without a run. Children first.
-    pub(crate) fn abort_pending(&mut self, top: u32, cause: Cause, by: Option<NodeId>) -> Ended {
+    pub(crate) fn abort_pending(&mut self, top: u32, cause: AbortCause, by: Option<NodeId>) -> Ended {
         self.end_subtree(top, |table, index| {
             table.note_abort(index, cause, by);
-            table.emit(index, What::AbortBegan { cause, by });
+            table.emit(index, EventKind::AbortBegan { cause, by });
             table.go(index, Phase::Aborting);
         })
     }
@@ -144,13 +156,33 @@ impl Table<'_> {
             if table.hot[index].phase == Phase::Aborting {
                 table.hot[index].set(mark::FORCED);
                 table.globals.totals.forced += 1;
-                table.emit_step(index, What::Forced);
+                table.emit_step(index, EventKind::Forced);
             } else {
                 // Not reachable: everything below an aborting node is aborting or has ended.
                 table.go(index, Phase::Aborting);
             }
         });
         self.tell(ended);
+    }
+
+    /// A node is ending, and its children have just been asked to: they have as long as its clean-up may take.
+    pub(crate) fn limit_settling(&mut self, index: u32) {
+        if self.hot[index].has(mark::DRAINED) {
+            let now = self.ask_time();
+            let limit = self.cold[index].drain.after(now);
+            self.set_limit(index, limit);
+        }
+    }
+
+    /// The clean-up below a node that is ending has taken too long: ends its children and everything below them.
+    pub(crate) fn force_children(&mut self, parent: u32) {
+        let mut child = self.cold[parent].children.first();
+        while child != ROOT {
+            if !self.hot[child].phase.is_done() {
+                self.force(child);
+            }
+            child = self.next_sibling(child);
+        }
     }
 
     /// Ends what has not ended at and below `top`, children first, after `prepare` has made it `Aborting`.
@@ -186,7 +218,7 @@ impl Table<'_> {
         self.globals.closed = true;
         let mut child = self.cold.root_mut().children.first();
         while child != ROOT {
-            self.abort(child, Cause::Shutdown, None, deadline);
+            self.abort(child, AbortCause::Shutdown, None, deadline);
             child = self.next_sibling(child);
         }
     }
@@ -195,7 +227,7 @@ impl Table<'_> {
 mod tests {
     use core::time::Duration;
 
-    use crate::{Abort, Cx, Inline, Instant, Next, Outcome, Scheduler, Spec, State, Work};
+    use crate::{AbortStep, Cx, Inline, Instant, Next, Outcome, Scheduler, Spec, State, Work};
 
     /// Waits, and when it is aborted needs one crank more than it is given time for.
     struct Slow {
@@ -207,20 +239,22 @@ mod tests {
             Outcome::Waiting
         }
 
-        fn on_abort(&mut self, _: &mut Cx<'_, Self>) -> Abort {
+        fn on_abort(&mut self, _: &mut Cx<'_, Self>) -> AbortStep {
             if self.steps == 0 {
-                return Abort::Done;
+                return AbortStep::Done;
             }
             self.steps -= 1;
-            Abort::Sleep(Duration::from_secs(1))
+            AbortStep::WaitFor(Duration::from_secs(1))
         }
     }
 
     #[test]
     fn the_drain_of_an_abort_from_outside_begins_with_the_next_poll() {
         for (steps, forced) in [(4, 0), (6, 1)] {
-            let mut s: Scheduler<Slow, Inline<Slow, 2>> = Scheduler::new();
-            let id = s.add(Spec::work("slow", Slow { steps }).drain(Duration::from_secs(5))).expect("room");
+            let mut s: Scheduler<Inline<Slow, 2>> = Scheduler::new();
+            let id = s
+                .add(Spec::work("slow", Slow { steps }).cleanup_timeout(Duration::from_secs(5)))
+                .expect("room");
             assert_eq!(s.poll_work(Instant::ZERO), Next::OnWake);
             s.abort(id).expect("known");
             assert_eq!(s.next(), Next::Now);

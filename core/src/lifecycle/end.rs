@@ -1,14 +1,14 @@
 //! The one way to end.
 //!
 //! Whoever ends a node (its own verdict, its parent, an abort, a limit, a panic, a call from outside) calls [`Table::end`] and gets an [`Ended`], which has to be
-//! handed on: to [`Table::tell`], or, in the crank loop, to [`Engine::rise`](crate::engine::Engine::rise). Both ask [`Table::follow`] what follows; they differ in one thing: what needs user
-//! code, `tell` leaves to the parent's next turn, and `rise` does at once.
+//! handed on: to [`Table::tell`], or, in the crank loop, to [`Engine::conclude`](crate::engine::Engine::conclude). Both ask [`Table::follow`] what follows; they differ in one thing: what needs user
+//! code, `tell` leaves to the parent's next turn, and `conclude` does at once.
 
 use crate::kind::Kind;
 use crate::marks::mark;
 use crate::node::{ROOT, Verdict};
 use crate::phase::Phase;
-use crate::reason::{Cause, Failure, Reason};
+use crate::reason::{AbortCause, Failure, Reason};
 use crate::table::Table;
 
 /// A node that has ended, and of which the nodes around it have not heard yet.
@@ -36,13 +36,15 @@ impl Table<'_> {
     /// Ends a node; `to` is one of the three final phases.
     pub(crate) fn end(&mut self, index: u32, to: Phase) -> Ended {
         self.go(index, to);
-        let hot = &self.hot[index];
+        let hot = &mut self.hot[index];
         let (parent, marks) = (hot.parent, hot.marks);
-        self.stop_timer(index);
-        self.leave_queue(parent, index);
-        self.hot[index].clear(mark::OF_A_LIFE);
+        hot.clear(mark::OF_A_LIFE);
+        // A leaf that has just run is in its parent's ring and in nothing else.
+        if marks & (mark::ARMED | mark::QUEUED) != 0 {
+            self.wait_no_more(parent, index);
+        }
         if marks & mark::IN_RING != 0 {
-            self.refresh(index);
+            self.enter_or_leave_ring(index, false);
         }
 
         let (above, totals) = (&mut self.cold[parent], &mut self.globals.totals);
@@ -59,7 +61,7 @@ impl Table<'_> {
             }
             _ => {
                 above.aborted = above.aborted.saturating_add(1);
-                if self.hot[index].cause() == Cause::Dependency {
+                if self.hot[index].cause() == AbortCause::Dependency {
                     totals.blocked += 1;
                 } else {
                     totals.aborted += 1;
@@ -76,6 +78,13 @@ impl Table<'_> {
             self.open_watchers(index);
         }
         Ended { index }
+    }
+
+    /// Takes away what it may have waited for: a time, or a place.
+    #[cfg_attr(not(small), inline(never))]
+    fn wait_no_more(&mut self, parent: u32, index: u32) {
+        self.stop_timer(index);
+        self.leave_queue(parent, index);
     }
 
     /// What follows from an end, as far as it needs no user code: dependents are released or blocked. Then says who the parent is, and what it has to do;
@@ -114,6 +123,7 @@ impl Table<'_> {
     }
 
     /// Lets those around an ended node know of it, without user code: what the parent has to do, it does in its next turn.
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn tell(&mut self, ended: Ended) {
         let Some((parent, reaction)) = self.follow(ended) else { return };
         match reaction {
@@ -127,21 +137,42 @@ impl Table<'_> {
     }
 
     /// Keeps the first failure among the children of an attempt as the parent's, unless the parent is ending anyway.
+    #[cfg_attr(small, inline(never))]
     fn remember_failure(&mut self, parent: u32, child: u32) {
         let (hot, cold) = (&self.hot[parent], &self.cold[parent]);
         let first = cold.failed.saturating_add(cold.aborted) == 1;
-        if parent == ROOT || hot.phase.is_ending() || !first && hot.has(mark::BLAMED) {
+        if parent == ROOT || hot.phase.is_ending() {
             return;
         }
-        let failure = match self.notes[child].failure {
+        let known = !first && hot.has(mark::BLAMED);
+        if hot.kind != Kind::Work && self.is_final(child) {
+            self.hot[parent].set(mark::FATAL);
+        }
+        if known {
+            return;
+        }
+        let failure = match self.notes[child].failure() {
             Some(failure) if self.hot[child].phase == Phase::Failure => failure,
             _ => Failure { reason: Reason::CHILD_ABORTED, origin: self.id(child) },
         };
         self.set_failure(parent, failure);
     }
 
+    /// Whether an end is meant for good: a failure that says so, or an abort that somebody has asked for.
+    fn is_final(&self, index: u32) -> bool {
+        let hot = &self.hot[index];
+        hot.has(mark::FATAL) || self.was_aborted_by_a_user(index)
+    }
+
+    pub(crate) fn was_aborted_by_a_user(&self, index: u32) -> bool {
+        let hot = &self.hot[index];
+        hot.phase == Phase::Aborted && hot.cause() == AbortCause::User
+    }
+
     // ---- children that have ended, for a parent that looks at them ----
 
+    #[cfg_attr(not(small), inline(never))]
+    #[cfg_attr(small, inline(never))]
     fn join_ended(&mut self, parent: u32, index: u32) {
         let ended = &mut self.cold[parent].ended;
         let first = ended.is_empty();
@@ -152,6 +183,7 @@ impl Table<'_> {
         }
     }
 
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn leave_ended(&mut self, parent: u32, index: u32) {
         // An ended node that is linked at all is linked here.
         if self.hot[index].link.is_free() {

@@ -27,7 +27,7 @@ pub(crate) mod places;
 pub(crate) mod wake;
 
 use crate::marks::mark;
-use crate::observe::What;
+use crate::observe::EventKind;
 use crate::phase::Phase;
 use crate::state::{State, Transition};
 use crate::table::Table;
@@ -55,7 +55,7 @@ impl Table<'_> {
             return;
         }
         if let Ok(transition) = Transition::between(from, to) {
-            self.emit(index, What::Moved(transition));
+            self.emit(index, EventKind::Moved(transition));
         }
     }
 }

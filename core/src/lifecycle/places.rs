@@ -15,27 +15,89 @@ impl Table<'_> {
     #[inline]
     pub(crate) fn ask_turn(&mut self, index: u32) {
         self.hot[index].set(mark::TURN);
-        self.refresh(index);
+        self.refresh_to(index, true);
+    }
+
+    /// Takes the node's own turn away.
+    #[inline]
+    pub(crate) fn end_turn(&mut self, index: u32) {
+        self.hot[index].clear(mark::TURN);
+        self.refresh_to(index, false);
     }
 
     /// Brings ring membership in line with [`Hot::is_runnable`](crate::node::Hot::is_runnable), here and above. Stops at the first
     /// ancestor for which nothing changes.
+    #[inline(never)]
     pub(crate) fn refresh(&mut self, mut index: u32) {
-        // The root is in nobody's ring; no index but its own is out of range.
-        while let Some(hot) = self.hot.get_mut(index) {
-            let (runnable, parent) = (hot.is_runnable(), hot.parent);
-            if runnable == hot.has(mark::IN_RING) {
-                return;
-            }
-            hot.marks ^= mark::IN_RING;
-            if runnable {
-                run_queue::enter(&mut self.hot, parent, index);
-            } else {
-                self.globals.call.disturbed = true;
-                run_queue::leave(&mut self.hot, parent, index);
-            }
+        while let Some(parent) = self.refresh_one(index, None) {
             index = parent;
         }
+    }
+
+    /// As [`Table::refresh`], for a node that has just become runnable, or has just ceased to be, if that is known, and that is not in the ring, or is,
+    /// accordingly.
+    #[cfg_attr(not(small), inline(always))]
+    pub(crate) fn enter_or_leave_ring(&mut self, index: u32, runnable: bool) {
+        // Where code has to be small, one for all.
+        if cfg!(small) {
+            self.refresh(index);
+            return;
+        }
+        debug_assert!(
+            self.hot[index].is_runnable() == runnable && self.hot[index].has(mark::IN_RING) != runnable
+        );
+        let parent = self.change_ring(index, runnable);
+        self.refresh_above(parent);
+    }
+
+    /// As [`Table::refresh`], for a node that can only have become runnable, or only have ceased to be.
+    #[cfg_attr(not(small), inline(always))]
+    fn refresh_to(&mut self, index: u32, to: bool) {
+        if cfg!(small) {
+            self.refresh(index);
+            return;
+        }
+        let parent = self.refresh_one(index, Some(to));
+        self.refresh_above(parent);
+    }
+
+    /// At the top it ends with the first step.
+    #[inline(always)]
+    fn refresh_above(&mut self, parent: Option<u32>) {
+        match parent {
+            Some(parent) if parent != ROOT => self.refresh(parent),
+            _ => {}
+        }
+    }
+
+    /// The parent, if it may be concerned.
+    #[inline(always)]
+    fn refresh_one(&mut self, index: u32, to: Option<bool>) -> Option<u32> {
+        // The root is in nobody's ring; no index but its own is out of range.
+        let node = self.hot.get(index)?;
+        let runnable = node.is_runnable();
+        let is_right = runnable == node.has(mark::IN_RING);
+        debug_assert!(is_right || to != Some(!runnable));
+        if is_right || to == Some(!runnable) {
+            return None;
+        }
+        self.change_ring(index, runnable)
+    }
+
+    /// Lets a node enter the ring, or leave it. The parent, if it may be concerned: its ring was empty, or is now.
+    #[inline(always)]
+    fn change_ring(&mut self, index: u32, enter: bool) -> Option<u32> {
+        let hot = &mut self.hot.local();
+        let node = hot.get_mut(index)?;
+        let parent = node.parent;
+        node.marks ^= mark::IN_RING;
+        let concerned = if enter {
+            run_queue::enter(hot, parent, index)
+        } else {
+            self.globals.call.disturbed = true;
+            run_queue::leave(hot, parent, index)
+        };
+        (cfg!(small) || concerned).then_some(parent)
     }
 
     /// Gives a child a place if one is free, else puts it last in the queue. A graph's child with dependencies gets neither.
@@ -62,7 +124,7 @@ impl Table<'_> {
     fn has_place(&self, parent: u32) -> bool {
         let cold = &self.cold[parent];
         let hot = &self.hot[parent];
-        cold.active < cold.width && (!hot.kind.is_gate() || hot.has(mark::OPEN))
+        cold.active < cold.places && (!hot.kind.is_gate() || hot.has(mark::OPEN))
     }
 
     /// Activates queued children while there are places.
@@ -79,11 +141,12 @@ impl Table<'_> {
 
     fn activate(&mut self, parent: u32, index: u32) {
         self.cold[parent].active += 1;
-        self.hot[index].set(mark::ACTIVE);
-        if self.hot[index].phase == Phase::Requeued {
+        let hot = &mut self.hot[index];
+        hot.set(mark::ACTIVE);
+        if hot.phase == Phase::Requeued {
             self.begin_next_attempt(index);
         }
-        self.refresh(index);
+        self.refresh_to(index, true);
     }
 
     /// Takes the place of an active child away, without filling it.
@@ -98,12 +161,16 @@ impl Table<'_> {
         }
     }
 
-    /// In a graph, a node that waits out a retry delay lends its place to others.
+    /// A node waits for a retry: others may have its place, if the parent wants that.
     pub(crate) fn lend_place(&mut self, index: u32) {
         let parent = self.hot[index].parent;
-        if self.hot[parent].kind == Kind::Graph {
-            self.give_place_back(index);
-            self.fill_places(parent);
+        if !self.hot[parent].has(mark::LENDS) {
+            return;
+        }
+        self.give_place_back(index);
+        self.fill_places(parent);
+        if self.hot[parent].kind == Kind::Batch {
+            self.ask_turn(parent);
         }
     }
 

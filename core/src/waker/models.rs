@@ -21,7 +21,7 @@ use crate::wake::models::Bell;
 use crate::{Boxed, Instant, Next, NodeId, Scheduler, Spec, State};
 
 type Leaf = AsyncWork<Box<dyn Rerun>>;
-type Leaves = Scheduler<Leaf, Boxed<Leaf>>;
+type Leaves = Scheduler<Boxed<Leaf>>;
 
 /// A scheduler of so many leaves that each run what `thread` says on a thread of its own, and are done when its datum is not zero.
 fn started(leaves: usize, thread: fn(&Datum, Waker)) -> (Leaves, Vec<NodeId>, &'static Bell) {

@@ -18,7 +18,7 @@ mod wakes;
 const NODES: usize = 8;
 
 type Table<W> = Inline<W, NODES>;
-type Leaves<'a> = Scheduler<AsyncLeaf<'a>, Table<AsyncLeaf<'a>>>;
+type Leaves<'a> = Scheduler<Table<AsyncLeaf<'a>>>;
 
 fn set(notify: Option<&'static dyn Notify>) -> &'static WakeSet {
     let words = (0..WakeSet::words_for(NODES)).map(|_| WakeWord::new(0)).collect::<Vec<_>>().leak();
@@ -32,18 +32,18 @@ fn row(set: &'static WakeSet) -> &'static [WakeCell] {
     Box::leak(Box::new(WakeCell::row::<NODES>(set)))
 }
 
-fn scheduler<W>() -> (Scheduler<W, Table<W>>, &'static [WakeCell]) {
+fn scheduler<W>() -> (Scheduler<Table<W>>, &'static [WakeCell]) {
     let (set, mut s) = (set(None), Scheduler::new());
     s.set_wakes(set);
     (s, row(set))
 }
 
 /// Polls until there is nothing to do at `now`; fails if that takes for ever.
-fn settle<W: Work>(s: &mut Scheduler<W, Table<W>>, now: Instant) -> Next {
+fn settle<W: Work>(s: &mut Scheduler<Table<W>>, now: Instant) -> Next {
     (0..1_000).map(|_| s.poll_work(now)).find(|next| *next != Next::Now).expect("it never rests")
 }
 
-fn failure<W>(s: &Scheduler<W, Table<W>>, id: NodeId) -> Reason {
+fn failure<W>(s: &Scheduler<Table<W>>, id: NodeId) -> Reason {
     assert_eq!(s.state(id).unwrap(), State::Failure);
     s.node(id).unwrap().failure().unwrap().reason
 }

@@ -12,7 +12,7 @@ use core::task::{Context, Poll};
 use super::WakeCell;
 use crate::cx::Cx;
 use crate::reason::Reason;
-use crate::work::{Abort, Outcome, Work};
+use crate::work::{AbortStep, Outcome, Work};
 
 /// What an [`AsyncWork`] polls: a [`Routine`](crate::Routine) of any type.
 pub trait Rerun {
@@ -28,7 +28,7 @@ pub trait Rerun {
 /// Each retry and each restart begins with a fresh future. An abort is a cancellation, as async code knows it: the future is dropped at its
 /// last `await`, and nothing in it runs but destructors; so is a future whose attempt timed out. What has to be awaited on the way out belongs
 /// into a node of its own. A forced end calls no hooks, so then the future is dropped with the work, when the slot is freed. The
-/// future of an output that does not end the attempt ([`Outcome::Sleep`], say) is dropped as well, and the next crank begins another one.
+/// future of an output that does not end the attempt ([`Outcome::WaitFor`], say) is dropped as well, and the next crank begins another one.
 ///
 /// It is a work for any application and any scheduler, alone or inside your own enum. A node without a waker (see [`Cx::waker`]) fails with
 /// [`Reason::NO_WAKER`], at once and for good.
@@ -58,11 +58,11 @@ pub trait Rerun {
 /// }));
 /// let flash = pin!(Routine::new(|| async { yield_now().await }));
 ///
-/// let mut s: Scheduler<AsyncLeaf<'_>, Inline<AsyncLeaf<'_>, 8>> = Scheduler::new();
+/// let mut s: Scheduler<Inline<AsyncLeaf<'_>, 8>> = Scheduler::new();
 /// s.set_wakes(&WAKES);
 /// let job = s.add(Spec::sequence("update"))?;
-/// s.add_child(job, Spec::work("fetch", AsyncLeaf::new(fetch, &CELLS)).retry(Retry::A_FEW))?;
-/// s.add_child(job, Spec::work("flash", AsyncLeaf::new(flash, &CELLS)))?;
+/// s.add_below(job, Spec::work("fetch", AsyncLeaf::new(fetch, &CELLS)).retry(Retry::A_FEW))?;
+/// s.add_below(job, Spec::work("flash", AsyncLeaf::new(flash, &CELLS)))?;
 ///
 /// let mut now = Instant::ZERO;
 /// loop {
@@ -93,7 +93,7 @@ impl<P: DerefMut<Target: Rerun>> AsyncWork<P> {
     }
 }
 
-impl<P: DerefMut<Target: Rerun>, A: ?Sized, W> Work<A, W> for AsyncWork<P> {
+impl<P: DerefMut<Target: Rerun>, A: ?Sized, W> Work<W, A> for AsyncWork<P> {
     fn on_run(&mut self, cx: &mut Cx<'_, W, A>) -> Outcome {
         let Ok(waker) = cx.waker(self.cells) else { return Outcome::Fatal(Reason::NO_WAKER) };
         match self.routine.as_mut().poll(&mut Context::from_waker(&waker)) {
@@ -102,9 +102,9 @@ impl<P: DerefMut<Target: Rerun>, A: ?Sized, W> Work<A, W> for AsyncWork<P> {
         }
     }
 
-    fn on_abort(&mut self, _: &mut Cx<'_, W, A>) -> Abort {
+    fn on_abort(&mut self, _: &mut Cx<'_, W, A>) -> AbortStep {
         self.routine.as_mut().cancel();
-        Abort::Done
+        AbortStep::Done
     }
 
     fn on_reset(&mut self, _: &mut Cx<'_, W, A>) {

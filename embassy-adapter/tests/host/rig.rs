@@ -11,12 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Wake, Waker};
 
 use embassy_time::MockDriver;
-use windlass::{Abort, Cx, Inline, Outcome, Scheduler, Work};
+use windlass::{AbortStep, Cx, Inline, Outcome, Scheduler, Work};
 
 /// More polls than any test needs before it has nothing to do.
 const LIVELOCK: u32 = 10_000;
 
-pub(crate) type Table<W> = Scheduler<W, Inline<W, 8>>;
+pub(crate) type Table<W> = Scheduler<Inline<W, 8>>;
 
 /// The clock, and the tasks that run by it.
 pub(crate) struct Rig<'a> {
@@ -149,16 +149,16 @@ pub(crate) struct Script {
     diary: Diary,
     outcomes: std::vec::IntoIter<Outcome>,
     /// What it answers to an abort.
-    abort: Abort,
+    abort: AbortStep,
 }
 
 impl Script {
     pub(crate) fn new(diary: &Diary, outcomes: Vec<Outcome>) -> Self {
-        Self { diary: diary.clone(), outcomes: outcomes.into_iter(), abort: Abort::Done }
+        Self { diary: diary.clone(), outcomes: outcomes.into_iter(), abort: AbortStep::Done }
     }
 
     /// As this, but an abort is answered so.
-    pub(crate) fn on_abort(self, abort: Abort) -> Self {
+    pub(crate) fn on_abort(self, abort: AbortStep) -> Self {
         Self { abort, ..self }
     }
 }
@@ -169,7 +169,7 @@ impl Work for Script {
         self.outcomes.next().unwrap_or(Outcome::Success)
     }
 
-    fn on_abort(&mut self, cx: &mut Cx<'_, Self>) -> Abort {
+    fn on_abort(&mut self, cx: &mut Cx<'_, Self>) -> AbortStep {
         self.diary.note(cx, "cleans up");
         self.abort
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use windlass::{Abort, Instant, Outcome, Spec, State, wake_set};
+use windlass::{AbortStep, Instant, Outcome, Spec, State, wake_set};
 use windlass_embassy::{Bell, now, run};
 
 use crate::rig::{Diary, Rig, Script, Table};
@@ -13,9 +13,9 @@ fn a_shutdown_reaches_sleepers_at_once_and_ends_the_run() {
     let diary = Diary::default();
     let mut scheduler = Table::new();
     let job = scheduler.add(Spec::sequence("job")).unwrap();
-    let nap = Outcome::Sleep(Duration::from_secs(60));
-    scheduler.add_child(job, Spec::work("nap", Script::new(&diary, vec![nap]))).unwrap();
-    scheduler.add_child(job, Spec::work("never", Script::new(&diary, vec![]))).unwrap();
+    let nap = Outcome::WaitFor(Duration::from_secs(60));
+    scheduler.add_below(job, Spec::work("nap", Script::new(&diary, vec![nap]))).unwrap();
+    scheduler.add_below(job, Spec::work("never", Script::new(&diary, vec![]))).unwrap();
     let mut rig = Rig::new();
     let task = rig.spawn(run(&mut scheduler, &BELL));
     rig.advance(1_000);
@@ -37,7 +37,7 @@ fn who_does_not_finish_in_time_is_ended_by_force_and_named() {
     scheduler.set_wakes(&WAKES);
     let script = || Script::new(&diary, vec![Outcome::Waiting]);
     scheduler.add(Spec::work("quick", script())).unwrap();
-    scheduler.add(Spec::work("stubborn", script().on_abort(Abort::Wake))).unwrap();
+    scheduler.add(Spec::work("stubborn", script().on_abort(AbortStep::Waiting))).unwrap();
     let mut rig = Rig::new();
     let task = rig.spawn(run(&mut scheduler, &BELL));
     rig.advance(500);
@@ -57,7 +57,7 @@ fn of_several_requests_the_earliest_end_counts() {
     static BELL: Bell = Bell::new();
     let diary = Diary::default();
     let mut scheduler = Table::new();
-    let script = Script::new(&diary, vec![Outcome::Waiting]).on_abort(Abort::Wake);
+    let script = Script::new(&diary, vec![Outcome::Waiting]).on_abort(AbortStep::Waiting);
     scheduler.add(Spec::work("stubborn", script)).unwrap();
     let mut rig = Rig::new();
     let task = rig.spawn(run(&mut scheduler, &BELL));

@@ -20,7 +20,7 @@ fn two_schedulers_in_two_tasks_do_not_disturb_each_other() {
     let (mut left, mut right) = (Table::new(), Table::new());
     left.set_wakes(&LEFT_WAKES);
     right.set_wakes(&RIGHT_WAKES);
-    let nap = Outcome::Sleep(Duration::from_micros(10));
+    let nap = Outcome::WaitFor(Duration::from_micros(10));
     left.add(Spec::work("left", Script::new(&diary, vec![nap, Outcome::Waiting]))).unwrap();
     let node = right.add(Spec::work("right", Script::new(&diary, vec![Outcome::Waiting, nap]))).unwrap();
     let handle = right.wake_handle(node).unwrap();
@@ -47,7 +47,7 @@ fn two_schedulers_in_two_tasks_do_not_disturb_each_other() {
 /// Runs for ever, and counts in the application.
 struct Greedy;
 
-impl Work<Cell<u32>, Greedy> for Greedy {
+impl Work<Greedy, Cell<u32>> for Greedy {
     fn on_run(&mut self, cx: &mut Cx<'_, Greedy, Cell<u32>>) -> Outcome {
         let cranks = cx.app();
         cranks.set(cranks.get() + 1);
@@ -59,7 +59,7 @@ impl Work<Cell<u32>, Greedy> for Greedy {
 fn a_work_that_never_rests_leaves_every_other_task_its_turn() {
     static BELL: Bell = Bell::new();
     let (mut cranks, turns) = (Cell::new(0), Cell::new(0));
-    let mut scheduler: Scheduler<Greedy, Inline<Greedy, 1>> = Scheduler::new();
+    let mut scheduler: Scheduler<Inline<Greedy, 1>> = Scheduler::new();
     scheduler.set_budget(NonZeroU32::new(10).unwrap());
     scheduler.add(Spec::work("greedy", Greedy)).unwrap();
     let mut rig = Rig::new();
@@ -83,7 +83,7 @@ fn a_dropped_task_leaves_its_scheduler_as_it_was() {
     static BELL: Bell = Bell::new();
     let diary = Diary::default();
     let mut scheduler = Table::new();
-    let nap = Outcome::Sleep(Duration::from_micros(10));
+    let nap = Outcome::WaitFor(Duration::from_micros(10));
     scheduler.add(Spec::work("nap", Script::new(&diary, vec![nap]))).unwrap();
     let mut rig = Rig::new();
     let task = rig.spawn(run(&mut scheduler, &BELL));

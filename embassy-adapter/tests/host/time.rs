@@ -10,7 +10,7 @@ use crate::rig::{Diary, Rig, Script, Table};
 const MS: u64 = 1_000;
 
 fn sleep(micros: u64) -> Outcome {
-    Outcome::Sleep(Duration::from_micros(micros))
+    Outcome::WaitFor(Duration::from_micros(micros))
 }
 
 #[test]
@@ -20,7 +20,7 @@ fn a_sequence_runs_at_exactly_its_ticks() {
     let mut scheduler = Table::new();
     let job = scheduler.add(Spec::sequence("job")).unwrap();
     for (name, nap) in [("one", 3), ("two", 5 * MS)] {
-        scheduler.add_child(job, Spec::work(name, Script::new(&diary, vec![sleep(nap)]))).unwrap();
+        scheduler.add_below(job, Spec::work(name, Script::new(&diary, vec![sleep(nap)]))).unwrap();
     }
     let mut rig = Rig::new();
     let task = rig.spawn(run(&mut scheduler, &BELL));
@@ -44,7 +44,7 @@ fn a_fraction_of_a_microsecond_makes_it_later_never_earlier() {
     static BELL: Bell = Bell::new();
     let diary = Diary::default();
     let mut scheduler = Table::new();
-    let nap = Outcome::Sleep(Duration::from_nanos(7_001));
+    let nap = Outcome::WaitFor(Duration::from_nanos(7_001));
     scheduler.add(Spec::work("nap", Script::new(&diary, vec![nap]))).unwrap();
     let mut rig = Rig::new();
     rig.spawn(run(&mut scheduler, &BELL));
@@ -130,7 +130,7 @@ fn the_end_of_time_is_no_overflow() {
     static BELL: Bell = Bell::new();
     let diary = Diary::default();
     let mut scheduler = Table::new();
-    let nap = Outcome::Sleep(Duration::MAX - Duration::from_secs(1));
+    let nap = Outcome::WaitFor(Duration::MAX - Duration::from_secs(1));
     scheduler.add(Spec::work("short", Script::new(&diary, vec![sleep(5)]))).unwrap();
     scheduler.add(Spec::work("long", Script::new(&diary, vec![nap]))).unwrap();
     let mut rig = Rig::new();

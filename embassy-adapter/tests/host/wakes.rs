@@ -43,7 +43,7 @@ fn a_wake_cuts_a_sleep_short_and_the_old_alarm_causes_no_crank() {
     let diary = Diary::default();
     let mut scheduler = Table::new();
     scheduler.set_wakes(&WAKES);
-    let nap = |millis| Outcome::Sleep(Duration::from_millis(millis));
+    let nap = |millis| Outcome::WaitFor(Duration::from_millis(millis));
     let node = scheduler.add(Spec::work("nap", Script::new(&diary, vec![nap(10), nap(100)]))).unwrap();
     let handle = scheduler.wake_handle(node).unwrap();
     let mut rig = Rig::new();
@@ -86,7 +86,7 @@ impl Work for Interrupted {
     fn on_run(&mut self, cx: &mut Cx<'_, Self>) -> Outcome {
         let Some(left) = self.0.checked_sub(1) else { return Outcome::Success };
         self.0 = left;
-        cx.wake_handle().unwrap().wake();
+        cx.own_wake_handle().unwrap().wake();
         Outcome::Waiting
     }
 }
@@ -114,7 +114,7 @@ fn a_dropped_run_goes_on_where_it_was() {
     let diary = Diary::default();
     let mut scheduler = Table::new();
     scheduler.set_wakes(&WAKES);
-    let nap = Outcome::Sleep(Duration::from_millis(5));
+    let nap = Outcome::WaitFor(Duration::from_millis(5));
     scheduler.add(Spec::work("nap", Script::new(&diary, vec![nap]))).unwrap();
     let node = scheduler.add(Spec::work("wait", Script::new(&diary, vec![Outcome::Waiting]))).unwrap();
     let handle = scheduler.wake_handle(node).unwrap();
@@ -158,7 +158,7 @@ fn wakes_of_another_thread_are_never_lost() {
     static BELL: Bell = Bell::new();
     wake_set!(static WAKES: 1, notify = &BELL);
     let _rig = Rig::new();
-    let mut scheduler: Scheduler<Post, Inline<Post, 1>> = Scheduler::new();
+    let mut scheduler: Scheduler<Inline<Post, 1>> = Scheduler::new();
     scheduler.set_wakes(&WAKES);
     let node = scheduler.add(Spec::work("post", Post { seen: 0 })).unwrap();
     let handle = scheduler.wake_handle(node).unwrap();

@@ -41,7 +41,7 @@ const MOST_AT_A_TIME: u16 = 512;
 /// One run of the job.
 #[wasm_bindgen]
 pub struct Demo {
-    scheduler: Scheduler<Works, Boxed<Works>, News>,
+    scheduler: Scheduler<Boxed<Works>, News>,
     app: App,
     root: NodeId,
 }
@@ -112,7 +112,7 @@ impl Demo {
     /// Why a node does not move, or how it ended; nothing for a node that is gone.
     pub fn explain(&self, node: u64, now: f64) -> Option<String> {
         let id = NodeId::from_bits(node)?;
-        let mut text = standing::explain(self.scheduler.view().as_of(instant(now)), &self.app, id)?;
+        let mut text = standing::explain(self.scheduler.view(), instant(now), &self.app, id)?;
         if let Ok(Some(work)) = self.scheduler.work(id) {
             let described = Described(work).to_string();
             if !described.is_empty() {
@@ -167,7 +167,7 @@ struct Described<'a>(&'a Works);
 
 impl fmt::Display for Described<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Work::<App>::describe(self.0, f)
+        Work::<_, App>::describe(self.0, f)
     }
 }
 

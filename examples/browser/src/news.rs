@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
-use windlass::{Event, NodeId, Observer, What};
+use windlass::{Event, EventKind, NodeId, Observer};
 use windlass_catchup_job::SharedJournal;
 
 #[wasm_bindgen]
@@ -56,21 +56,21 @@ impl News {
         let journal = self.journal.try_borrow().ok();
         let because = |reason| journal.as_ref().map(|journal| journal.explain(reason));
         let mut attempt = None;
-        let (what, detail) = match event.what {
-            What::Added(parent) => ("added", parent.map(name_of)),
-            What::Moved(moved) => ("moved", Some(moved.to.to_string())),
-            What::Retry { attempt: next, failure, .. } => {
+        let (what, detail) = match event.kind {
+            EventKind::Added(parent) => ("added", parent.map(name_of)),
+            EventKind::Moved(moved) => ("moved", Some(moved.to.to_string())),
+            EventKind::Retry { attempt: next, failure, .. } => {
                 attempt = Some(next);
                 ("retry", because(failure.reason))
             }
-            What::Failed(failure) => ("failed", because(failure.reason)),
-            What::AbortBegan { cause, .. } => ("abort", Some(cause.to_string())),
-            What::Forced => ("forced", None),
-            What::TimedOut => ("timed out", None),
-            What::Opened => ("opened", None),
-            What::Paused(true) => ("paused", None),
-            What::Paused(false) => ("resumed", None),
-            What::Freed => ("freed", None),
+            EventKind::Failed(failure) => ("failed", because(failure.reason)),
+            EventKind::AbortBegan { cause, .. } => ("abort", Some(cause.to_string())),
+            EventKind::Forced => ("forced", None),
+            EventKind::TimedOut => ("timed out", None),
+            EventKind::Opened => ("opened", None),
+            EventKind::Paused(true) => ("paused", None),
+            EventKind::Paused(false) => ("resumed", None),
+            EventKind::Freed => ("freed", None),
             _ => return None,
         };
         let about = journal.as_ref().and_then(|journal| Some(journal.subject(event.node)?.to_string()));

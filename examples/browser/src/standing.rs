@@ -3,7 +3,7 @@
 //! Invariant: what is said here comes from the job and the engine alone. A failure is told in full, with the file and what was wrong with it.
 
 use serde::Serialize;
-use windlass::{NodeId, Observer, Scheduler, Store, View};
+use windlass::{Instant, NodeId, Observer, Scheduler, Store, View};
 use windlass_catchup_job::{Catchup, Outside};
 
 #[derive(Serialize)]
@@ -34,12 +34,12 @@ struct Standing {
 
 /// As a JSON object.
 pub(crate) fn json<W, S, N, F>(
-    scheduler: &Scheduler<W, S, N>,
+    scheduler: &Scheduler<S, N>,
     app: &Catchup<windlass_catchup_job::in_place::InPlace<F>>,
     root: NodeId,
 ) -> String
 where
-    S: Store<W>,
+    S: Store<Work = W>,
     N: Observer,
     F: windlass_catchup_job::in_place::Fetch,
 {
@@ -47,7 +47,7 @@ where
     let standing = Standing {
         state: scheduler.state(root).map(|state| state.to_string()).unwrap_or_default(),
         paused: scheduler.node(root).is_ok_and(|root| root.is_paused()),
-        explain: explain(scheduler.view(), app, root).unwrap_or_default(),
+        explain: explain(scheduler.view(), scheduler.view().now(), app, root).unwrap_or_default(),
         checkpoints: app.checkpoints(),
         wanted: counts.wanted,
         verified: counts.verified,
@@ -67,9 +67,14 @@ where
 }
 
 /// The engine's sentence about a node, with the job's own words for the error.
-pub(crate) fn explain<O: Outside>(view: View<'_>, app: &Catchup<O>, id: NodeId) -> Option<String> {
+pub(crate) fn explain<O: Outside>(
+    view: View<'_>,
+    now: Instant,
+    app: &Catchup<O>,
+    id: NodeId,
+) -> Option<String> {
     let node = view.node(id).ok()?;
-    let text = node.explain().to_string();
+    let text = node.explain(now).to_string();
     let Some(failure) = node.failure() else { return Some(text) };
     Some(text.replace(&failure.reason.to_string(), &app.journal().borrow().explain(failure.reason)))
 }

@@ -37,7 +37,7 @@ pub trait Fetch {
 /// use windlass_catchup_job::{Ask, Catchup, Step, capacity, plant};
 ///
 /// struct Page<F: Fetch> {
-///     scheduler: Scheduler<Step<Errand<F::Transfer>>, Boxed<Step<Errand<F::Transfer>>>>,
+///     scheduler: Scheduler<Boxed<Step<Errand<F::Transfer>>>>,
 ///     app: Catchup<InPlace<F>>,
 ///     root: NodeId,
 /// }

@@ -68,7 +68,7 @@ impl Journal {
     /// Notes an error, and gives the reason by which it is found again.
     pub fn note(&mut self, error: Error, fatal: bool) -> Reason {
         self.noted = self.noted.checked_add(1).unwrap_or(1);
-        let reason = Reason::new(error.fault.name()).code(self.noted);
+        let reason = Reason::new(error.fault.name()).with_code(self.noted);
         if self.errors.len() == KEPT {
             self.errors.pop_front();
         }
@@ -92,7 +92,7 @@ impl Journal {
     }
 
     fn noted(&self, reason: Reason) -> Option<&Noted> {
-        self.errors.iter().rev().find(|noted| noted.number == reason.number())
+        self.errors.iter().rev().find(|noted| noted.number == reason.code())
     }
 }
 

@@ -26,7 +26,7 @@ fn plant(lab: &mut Bench) -> NodeId {
     let (root, children) = tree::trunk(&ask);
     let root = lab.add(root).unwrap();
     for child in children {
-        lab.add_child(root, child).unwrap();
+        lab.add_below(root, child).unwrap();
     }
     lab.always("ledgers are applied once and in order", |lab| {
         let ledgers = lab.app().ledgers();

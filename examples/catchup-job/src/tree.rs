@@ -39,15 +39,15 @@ pub fn capacity(concurrency: u16) -> usize {
 ///
 /// # Errors
 /// [`Error::Full`] if the table has less than [`capacity`] free slots.
-pub fn plant<E, S, Seen>(scheduler: &mut Scheduler<Step<E>, S, Seen>, ask: &Ask) -> Result<NodeId, Error>
+pub fn plant<E, S, Seen>(scheduler: &mut Scheduler<S, Seen>, ask: &Ask) -> Result<NodeId, Error>
 where
-    S: Store<Step<E>>,
+    S: Store<Work = Step<E>>,
     Seen: Observer,
 {
     let (root, children) = trunk(ask);
     let root = scheduler.add(root)?;
     for child in children {
-        scheduler.add_child(root, child)?;
+        scheduler.add_below(root, child)?;
     }
     Ok(root)
 }
@@ -55,10 +55,10 @@ where
 /// The root and its children, for whoever plants them.
 pub(crate) fn trunk<E>(ask: &Ask) -> (Spec<Step<E>>, [Spec<Step<E>>; TRUNK - 1]) {
     let width = u32::from(ask.concurrency);
-    let batch = |name, generator, nodes| Spec::batch(name, generator).width(width).item_nodes(nodes);
+    let batch = |name, generator, nodes| Spec::batch(name, generator).concurrency(width).item_nodes(nodes);
     let root = Spec::sequence("catch up").timeout(ask.deadline);
     let children = [
-        Spec::work("archive state", Step::errand(Task::State)).retry(ask.retry).drain(DRAIN),
+        Spec::work("archive state", Step::errand(Task::State)).retry(ask.retry).cleanup_timeout(DRAIN),
         batch("ledger headers", Step::headers(), FILE),
         Spec::work("ledger chain", Step::chain()),
         batch("replay", Step::replay(), REPLAY),
@@ -75,7 +75,7 @@ pub(crate) fn add_file<O: Outside>(
 ) -> Added<O> {
     let spec = Spec::work(part.name(), Step::Obtain(part, checkpoint, range)).retry(cx.app().ask.retry);
     let node = match parent {
-        Some(parent) => cx.add(parent, spec)?,
+        Some(parent) => cx.add_below(parent, spec)?,
         None => cx.add_child(spec)?,
     };
     cx.app().journal_mut().label(node, Subject::File(part.file(checkpoint)));
@@ -93,7 +93,7 @@ pub(crate) fn add_attempt<O: Outside>(
         ("check", Task::Check(part, checkpoint, range)),
     ];
     for (name, task) in errands {
-        let step = cx.add(file, Spec::work(name, Step::errand(task)).drain(DRAIN))?;
+        let step = cx.add_below(file, Spec::work(name, Step::errand(task)).cleanup_timeout(DRAIN))?;
         cx.app().journal_mut().label(step, Subject::File(part.file(checkpoint)));
     }
     Ok(file)
@@ -107,7 +107,7 @@ pub(crate) fn add_replay<O: Outside>(
 ) -> Added<O> {
     let subject = Subject::Checkpoint(checkpoint);
     let item = cx.add_child(Spec::sequence("checkpoint"))?;
-    let files = cx.add(item, Spec::parallel("files"))?;
+    let files = cx.add_below(item, Spec::parallel("files"))?;
     add_file::<O>(cx, Some(files), (Part::Transactions, checkpoint, range))?;
     add_file::<O>(cx, Some(files), (Part::Results, checkpoint, range))?;
     // An apply that is gone from the table has succeeded: had it failed, the batch would have.
@@ -115,8 +115,8 @@ pub(crate) fn add_replay<O: Outside>(
         Some(before) => Spec::after_success("turn", before),
         None => Spec::sequence("turn"),
     };
-    let turn = cx.add(item, turn)?;
-    let apply = cx.add(turn, Spec::work("apply", Step::Apply(checkpoint, 0)))?;
+    let turn = cx.add_below(item, turn)?;
+    let apply = cx.add_below(turn, Spec::work("apply", Step::Apply(checkpoint, 0)))?;
     for node in [item, files, turn, apply] {
         cx.app().journal_mut().label(node, subject);
     }

@@ -5,7 +5,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use windlass::{Abort, Check, Cx, NodeId, Outcome, Reason, Work, Yield};
+use windlass::{AbortStep, Check, Cx, Generated, NodeId, Outcome, Reason, Work};
 
 use crate::inspect::Part;
 use crate::layout::{Checkpoint, LedgerRange};
@@ -50,7 +50,7 @@ impl<E> Step<E> {
     }
 }
 
-impl<O: Outside> Work<Catchup<O>> for Step<O::Errand> {
+impl<O: Outside> Work<Self, Catchup<O>> for Step<O::Errand> {
     fn on_run(&mut self, cx: &mut Cx<'_, Self, Catchup<O>>) -> Outcome {
         match self {
             Step::Errand(task, errand) => run_errand(*task, errand, cx),
@@ -85,11 +85,11 @@ impl<O: Outside> Work<Catchup<O>> for Step<O::Errand> {
         }
     }
 
-    fn on_abort(&mut self, cx: &mut Cx<'_, Self, Catchup<O>>) -> Abort {
-        let Step::Errand(_, Some(errand)) = self else { return Abort::Done };
+    fn on_abort(&mut self, cx: &mut Cx<'_, Self, Catchup<O>>) -> AbortStep {
+        let Step::Errand(_, Some(errand)) = self else { return AbortStep::Done };
         let outside = &mut cx.app().outside;
         outside.cancel(errand);
-        if outside.look(errand).is_some() { Abort::Done } else { Abort::Wake }
+        if outside.look(errand).is_some() { AbortStep::Done } else { AbortStep::Waiting }
     }
 
     fn on_reset(&mut self, _: &mut Cx<'_, Self, Catchup<O>>) {
@@ -102,17 +102,17 @@ impl<O: Outside> Work<Catchup<O>> for Step<O::Errand> {
         cx.app().counts.retries += 1;
     }
 
-    fn on_next(&mut self, cx: &mut Cx<'_, Self, Catchup<O>>) -> Yield {
-        let Some(range) = cx.app().range else { return Yield::Exhausted };
+    fn on_next(&mut self, cx: &mut Cx<'_, Self, Catchup<O>>) -> Generated {
+        let Some(range) = cx.app().range else { return Generated::Exhausted };
         match self {
             Step::Headers(made) => {
-                let Some(checkpoint) = nth_newest(range, *made) else { return Yield::Exhausted };
+                let Some(checkpoint) = nth_newest(range, *made) else { return Generated::Exhausted };
                 *made += 1;
                 // The batch has reserved the room; if it were not there, the batch would see that nothing was added, and fail.
                 let _ = tree::add_file::<O>(cx, None, (Part::Headers, checkpoint, range));
             }
             Step::Replay(made, latest) => {
-                let Some(checkpoint) = range.checkpoint(*made) else { return Yield::Exhausted };
+                let Some(checkpoint) = range.checkpoint(*made) else { return Generated::Exhausted };
                 *made += 1;
                 match tree::add_replay::<O>(cx, (checkpoint, range), *latest) {
                     Ok(apply) => *latest = Some(apply),
@@ -120,9 +120,9 @@ impl<O: Outside> Work<Catchup<O>> for Step<O::Errand> {
                     Err(_) => drop(cx.abort(cx.id())),
                 }
             }
-            _ => return Yield::Exhausted,
+            _ => return Generated::Exhausted,
         }
-        Yield::Added
+        Generated::Added
     }
 
     fn on_check(&mut self, cx: &mut Cx<'_, Self, Catchup<O>>) -> Check {
@@ -158,7 +158,7 @@ fn run_errand<O: Outside>(
     let under_way = match errand {
         Some(errand) => errand,
         None => {
-            let Ok(done) = cx.wake_handle() else {
+            let Ok(done) = cx.own_wake_handle() else {
                 return Outcome::Fatal(Reason::new("no wake set, so an errand could not be waited for"));
             };
             errand.insert(cx.app().outside.begin(task, done))

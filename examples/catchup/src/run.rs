@@ -155,11 +155,7 @@ fn run_in(root: &Path, options: &RunOptions, screen: Screen) -> anyhow::Result<E
     Ok(ending)
 }
 
-fn ending(
-    driver: &Driver<Step<Errand>, Boxed<Step<Errand>>, Screen>,
-    root: NodeId,
-    app: &Catchup<Machine>,
-) -> Ending {
+fn ending(driver: &Driver<Boxed<Step<Errand>>, Screen>, root: NodeId, app: &Catchup<Machine>) -> Ending {
     let scheduler = driver.scheduler();
     let failure = scheduler.node(root).ok().and_then(|root| root.failure());
     let how = match scheduler.state(root) {

@@ -6,7 +6,9 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use windlass::{Boxed, Event, Instant, Metrics, Next, Observer, Scheduler, State, WakeHandle, WakeSet, What};
+use windlass::{
+    Boxed, Event, EventKind, Instant, Metrics, Next, Observer, Scheduler, State, WakeHandle, WakeSet,
+};
 use windlass_catchup::faults::{Faults, Treatment};
 use windlass_catchup::run::retry;
 use windlass_catchup_job::error::{Error, Fault};
@@ -88,12 +90,14 @@ struct Trace {
 impl Observer for Trace {
     fn on_event(&mut self, event: &Event) {
         self.lines.push(event.to_string());
-        match event.what {
-            What::Moved(moved) if event.name == "apply" && moved.to == State::Success => self.applied += 1,
-            What::Moved(moved) if event.name == "ledgers" && moved.from == State::Pending => {
+        match event.kind {
+            EventKind::Moved(moved) if event.name == "apply" && moved.to == State::Success => {
+                self.applied += 1;
+            }
+            EventKind::Moved(moved) if event.name == "ledgers" && moved.from == State::Pending => {
                 self.in_flight += 1;
             }
-            What::Moved(moved) if event.name == "ledgers" && moved.to.is_done() => self.in_flight -= 1,
+            EventKind::Moved(moved) if event.name == "ledgers" && moved.to.is_done() => self.in_flight -= 1,
             _ => {}
         }
         self.most_in_flight = self.most_in_flight.max(self.in_flight);

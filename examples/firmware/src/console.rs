@@ -3,7 +3,7 @@
 //! Invariant: a line is printed when something begins to matter to a person: a trouble, a decision, a part that is done. Every crank is not.
 
 use semihosting::println;
-use windlass::{Event, Instant, Observer, State, What};
+use windlass::{Event, EventKind, Instant, Observer, State};
 
 /// An observer that prints.
 #[derive(Debug, Default)]
@@ -50,21 +50,23 @@ impl Observer for Console {
     fn on_event(&mut self, event: &Event) {
         let at = (event.at - self.began).as_millis() as u32;
         let name = event.name;
-        match event.what {
-            What::Retry { delay, failure, .. } => {
+        match event.kind {
+            EventKind::Retry { delay, failure, .. } => {
                 let (why, chunk, delay) =
-                    (failure.reason.text(), failure.reason.number(), delay.as_millis() as u32);
+                    (failure.reason.text(), failure.reason.code(), delay.as_millis() as u32);
                 match chunk {
                     0 => println!("{at:>6} ms  {name:<8} {why}, again in {delay} ms"),
                     _ => println!("{at:>6} ms  {name:<8} {why}: chunk {chunk}, again in {delay} ms"),
                 }
             }
-            What::Opened if name == "battery" => println!("{at:>6} ms  {name:<8} charged"),
-            What::AbortBegan { .. } if name == "update" => println!("{at:>6} ms  {name:<8} told to stop"),
-            What::Failed(failure) if name == "update" => {
+            EventKind::Opened if name == "battery" => println!("{at:>6} ms  {name:<8} charged"),
+            EventKind::AbortBegan { .. } if name == "update" => {
+                println!("{at:>6} ms  {name:<8} told to stop");
+            }
+            EventKind::Failed(failure) if name == "update" => {
                 println!("{at:>6} ms  {name:<8} failed: {}", failure.reason);
             }
-            What::Moved(transition) => {
+            EventKind::Moved(transition) => {
                 if let Some(text) = self.moved(name, transition.to) {
                     println!("{at:>6} ms  {name:<8} {text}");
                 }

@@ -31,7 +31,7 @@ use windlass::Scheduler;
 use windlass_update_job::Update;
 
 /// The engine of all images, whatever else its works are, and wherever its tables.
-pub type Engine<W, S> = Scheduler<W, S, Console>;
+pub type Engine<S> = Scheduler<S, Console>;
 
 /// The application of all images.
 pub type Job = Update<Devkit>;

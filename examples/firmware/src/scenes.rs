@@ -59,9 +59,9 @@ impl Scene {
     ///
     /// # Errors
     /// [`Error::Full`] if the engine has no room for an update.
-    pub fn begin<W: From<Step>, S: Store<W>>(
+    pub fn begin<W: From<Step>, S: Store<Work = W>>(
         &self,
-        engine: &mut Engine<W, S>,
+        engine: &mut Engine<S>,
         update: &mut Job,
         now: Instant,
     ) -> Result<Planted, Error> {
@@ -85,9 +85,9 @@ impl Scene {
     ///
     /// # Errors
     /// Those of the engine if it does not know the nodes, or if they have not ended.
-    pub fn end<W: Work<Job>, S: Store<W>>(
+    pub fn end<W: Work<W, Job>, S: Store<Work = W>>(
         &self,
-        engine: &mut Engine<W, S>,
+        engine: &mut Engine<S>,
         update: &Job,
         nodes: Planted,
     ) -> Result<bool, Error> {
@@ -100,7 +100,7 @@ impl Scene {
             State::Failure if !is_new && is_wiped => Some(Ending::RolledBack),
             _ => None,
         };
-        print!("{}", engine.described_tree::<Job>());
+        print!("{}", engine.described_tree::<Job>(engine.view().now()));
         println!("At its next start the board runs version {next}.");
         if ending != Some(self.ending) {
             println!("FAULT: it should have been {:?}.", self.ending);

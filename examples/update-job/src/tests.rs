@@ -17,7 +17,7 @@ mod bench;
 /// Plants the job, and says what must hold whatever happens.
 fn plant(lab: &mut Bench) -> NodeId {
     let Planted { update, clean_up } = plant_with(|parent, spec| match parent {
-        Some(parent) => lab.add_child(parent, spec),
+        Some(parent) => lab.add_below(parent, spec),
         None => lab.add(spec),
     })
     .unwrap();
@@ -125,7 +125,7 @@ fn a_wrong_checksum_is_tried_once_more_and_then_rolled_back() {
     forged(&mut lab);
     assert_eq!(lab.run().unwrap(), Next::Done);
     let update = lab.view().nodes().next().unwrap();
-    assert_eq!(update.explain().to_string(), "failed: wrong checksum at verify");
+    assert_eq!(update.explain(Instant::ZERO).to_string(), "failed: wrong checksum at verify");
     let install = update.children().find(|node| node.name() == "install").unwrap();
     assert_eq!(install.attempt(), 2);
     assert_eq!(starts(&lab), OLD.version());
@@ -172,7 +172,7 @@ fn a_board_without_an_image_gets_one() {
     assert_eq!((update.running(), update.spare()), (None, Bank::A));
     let mut lab = Bench::new(update);
     let Planted { update, .. } = plant_with(|parent, spec| match parent {
-        Some(parent) => lab.add_child(parent, spec),
+        Some(parent) => lab.add_below(parent, spec),
         None => lab.add(spec),
     })
     .unwrap();
@@ -188,7 +188,7 @@ fn the_table_needs_the_nodes_it_says_and_less_is_refused() {
     assert_eq!(lab.run().unwrap(), Next::Done);
     assert_eq!((starts(&lab), lab.metrics().refused), (NEW.version(), 0));
 
-    let mut engine: Scheduler<Step, Inline<Step, { NODES - 1 }>> = Scheduler::new();
+    let mut engine: Scheduler<Inline<Step, { NODES - 1 }>> = Scheduler::new();
     assert_eq!(crate::plant(&mut engine).unwrap_err(), Error::Full);
     assert_eq!(engine.nodes().count(), 0, "nothing was added");
 }

@@ -43,17 +43,17 @@ pub struct Planted {
 ///
 /// # Errors
 /// [`Error::Full`] if the table has less than [`NODES`] free slots; nothing is added then.
-pub fn plant<W, S, O>(scheduler: &mut Scheduler<W, S, O>) -> Result<Planted, Error>
+pub fn plant<W, S, O>(scheduler: &mut Scheduler<S, O>) -> Result<Planted, Error>
 where
     W: From<Step>,
-    S: Store<W>,
+    S: Store<Work = W>,
     O: Observer,
 {
     if scheduler.capacity().saturating_sub(scheduler.nodes().count()) < NODES {
         return Err(Error::Full);
     }
     plant_with(|parent, spec| match parent {
-        Some(parent) => scheduler.add_child(parent, spec),
+        Some(parent) => scheduler.add_below(parent, spec),
         None => scheduler.add(spec),
     })
 }
@@ -68,7 +68,8 @@ pub(crate) fn plant_with<W: From<Step>>(
     add(Some(install), Spec::work("offer", Step::Offer(None).into()).retry(LINK))?;
     let gate = add(Some(install), Spec::when("battery", Step::Battery.into()).poll_every(BATTERY))?;
     add(Some(gate), Spec::work("unseal", Step::Unseal.into()))?;
-    let pages = Spec::batch("pages", Step::Pages { begun: 0 }.into()).width(WIDTH as u32).item_nodes(ITEM);
+    let pages =
+        Spec::batch("pages", Step::Pages { begun: 0 }.into()).concurrency(WIDTH as u32).item_nodes(ITEM);
     add(Some(install), pages)?;
     add(Some(install), Spec::work("verify", Step::Verify { pages: 0, sum: 0 }.into()))?;
     add(Some(install), Spec::work("seal", Step::Seal(Stage::Erase).into()).retry(FLASH))?;
@@ -83,7 +84,7 @@ pub(crate) fn add_page<B: Board, W: From<Step>>(
     nth: u16,
 ) -> Result<(), Error> {
     let page = cx.add_child(Spec::sequence("page"))?;
-    cx.add(page, Spec::work("fetch", Step::Fetch(nth, None).into()).retry(LINK))?;
-    cx.add(page, Spec::work("write", Step::Write(nth, Stage::Erase).into()).retry(FLASH))?;
+    cx.add_below(page, Spec::work("fetch", Step::Fetch(nth, None).into()).retry(LINK))?;
+    cx.add_below(page, Spec::work("write", Step::Write(nth, Stage::Erase).into()).retry(FLASH))?;
     Ok(())
 }

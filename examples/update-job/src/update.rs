@@ -119,7 +119,7 @@ impl<B: Board> Update<B> {
     pub(crate) fn accept(&mut self, bytes: &[u8; CHUNK]) -> Result<(), Reason> {
         let offer = Seal::decode(bytes).ok_or(Reason::new("this is no offer"))?;
         if self.running.is_some_and(|(_, running)| running.version >= offer.version) {
-            return Err(Reason::new("the offer is no newer version").code(offer.version));
+            return Err(Reason::new("the offer is no newer version").with_code(offer.version));
         }
         self.offer = Some(offer);
         self.buffers = [Buffer::FREE; WIDTH];

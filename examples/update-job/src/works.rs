@@ -5,7 +5,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use windlass::{Abort, Check, Cx, Instant, Outcome, Reason, Work, Yield};
+use windlass::{AbortStep, Check, Cx, Generated, Instant, Outcome, Reason, Work};
 
 use crate::board::{Board, Part};
 use crate::image::{CHUNK, PAGE, Page, checksum};
@@ -68,7 +68,7 @@ pub enum Stage {
 /// The scheduler's works may be of a larger type, which a step can become a part of.
 type Context<'a, B, W> = Cx<'a, W, Update<B>>;
 
-impl<B: Board, W: From<Step>> Work<Update<B>, W> for Step {
+impl<B: Board, W: From<Step>> Work<W, Update<B>> for Step {
     fn on_run(&mut self, cx: &mut Context<'_, B, W>) -> Outcome {
         match self {
             Self::Button { listening } => watch_button(listening, cx),
@@ -104,7 +104,7 @@ impl<B: Board, W: From<Step>> Work<Update<B>, W> for Step {
             }
             Self::Wipe => {
                 let now = cx.now();
-                cx.app().wipe(now).map_or(Outcome::Success, Outcome::Sleep)
+                cx.app().wipe(now).map_or(Outcome::Success, Outcome::WaitFor)
             }
             // Asked through the hooks of their composites.
             Self::Battery | Self::Pages { .. } => Outcome::Success,
@@ -112,10 +112,12 @@ impl<B: Board, W: From<Step>> Work<Update<B>, W> for Step {
     }
 
     /// Lets the flash end what it has begun.
-    fn on_abort(&mut self, cx: &mut Context<'_, B, W>) -> Abort {
-        let (Self::Unseal | Self::Write(..) | Self::Seal(_) | Self::Wipe) = self else { return Abort::Done };
+    fn on_abort(&mut self, cx: &mut Context<'_, B, W>) -> AbortStep {
+        let (Self::Unseal | Self::Write(..) | Self::Seal(_) | Self::Wipe) = self else {
+            return AbortStep::Done;
+        };
         let now = cx.now();
-        cx.app().board.busy(now).map_or(Abort::Done, Abort::Sleep)
+        cx.app().board.busy(now).map_or(AbortStep::Done, AbortStep::WaitFor)
     }
 
     fn on_reset(&mut self, cx: &mut Context<'_, B, W>) {
@@ -133,10 +135,14 @@ impl<B: Board, W: From<Step>> Work<Update<B>, W> for Step {
         }
     }
 
-    fn on_next(&mut self, cx: &mut Context<'_, B, W>) -> Yield {
-        let Self::Pages { begun } = self else { return Yield::Exhausted };
+    fn rewinds(&self) -> bool {
+        matches!(self, Self::Pages { .. })
+    }
+
+    fn on_next(&mut self, cx: &mut Context<'_, B, W>) -> Generated {
+        let Self::Pages { begun } = self else { return Generated::Exhausted };
         if cx.app().offer().is_none_or(|offer| *begun >= offer.pages) {
-            return Yield::Exhausted;
+            return Generated::Exhausted;
         }
         if tree::add_page(cx, *begun).is_err() {
             // The batch has reserved the room. If it were not there, half an item must not pass for a whole one.
@@ -144,7 +150,7 @@ impl<B: Board, W: From<Step>> Work<Update<B>, W> for Step {
             let _ = cx.abort(id);
         }
         *begun += 1;
-        Yield::Added
+        Generated::Added
     }
 
     fn on_check(&mut self, cx: &mut Context<'_, B, W>) -> Check {
@@ -166,7 +172,7 @@ const TOO_LARGE: Outcome = Outcome::Fatal(Reason::new("the image is larger than 
 
 fn watch_button<B: Board, W>(listening: &mut bool, cx: &mut Context<'_, B, W>) -> Outcome {
     if !*listening {
-        let Ok(handle) = cx.wake_handle() else { return NO_WAKES };
+        let Ok(handle) = cx.own_wake_handle() else { return NO_WAKES };
         cx.app().board.listen(handle);
         *listening = true;
     }
@@ -189,20 +195,20 @@ fn ask<B: Board, W>(
 ) -> Result<[u8; CHUNK], Outcome> {
     let now = cx.now();
     let Some((_, until)) = *asked else {
-        let Ok(done) = cx.wake_handle() else { return Err(NO_WAKES) };
+        let Ok(done) = cx.own_wake_handle() else { return Err(NO_WAKES) };
         cx.app().board.request(part, now, done);
         *asked = Some((part, now + ANSWER));
-        return Err(Outcome::Sleep(ANSWER));
+        return Err(Outcome::WaitFor(ANSWER));
     };
     let Some(frame) = cx.app().board.receive(part) else {
         return Err(if now < until {
-            Outcome::Sleep(until - now)
+            Outcome::WaitFor(until - now)
         } else {
-            Outcome::Failure(Reason::new("no answer").code(part.number()))
+            Outcome::Failure(Reason::new("no answer").with_code(part.number()))
         });
     };
     *asked = None;
-    frame.bytes().copied().ok_or(Outcome::Failure(Reason::new("damaged frame").code(part.number())))
+    frame.bytes().copied().ok_or(Outcome::Failure(Reason::new("damaged frame").with_code(part.number())))
 }
 
 fn fetch<B: Board, W>(page: u16, asked: &mut Option<(Part, Instant)>, cx: &mut Context<'_, B, W>) -> Outcome {
@@ -228,7 +234,7 @@ fn write<B: Board>(
     now: Instant,
 ) -> Outcome {
     if let Some(left) = board.busy(now) {
-        return Outcome::Sleep(left);
+        return Outcome::WaitFor(left);
     }
     *stage = match stage {
         Stage::Erase => {
@@ -241,17 +247,19 @@ fn write<B: Board>(
         }
         Stage::Compare if board.read(target) == bytes => return Outcome::Success,
         Stage::Compare => {
-            return Outcome::Failure(Reason::new("flash does not hold page").code(target.index() as u32));
+            return Outcome::Failure(
+                Reason::new("flash does not hold page").with_code(target.index() as u32),
+            );
         }
     };
-    board.busy(now).map_or(Outcome::Running, Outcome::Sleep)
+    board.busy(now).map_or(Outcome::Running, Outcome::WaitFor)
 }
 
 fn unseal<B: Board, W>(cx: &mut Context<'_, B, W>) -> Outcome {
     let now = cx.now();
     let app = cx.app();
     if let Some(left) = app.board.busy(now) {
-        return Outcome::Sleep(left);
+        return Outcome::WaitFor(left);
     }
     let seal = app.spare().seal();
     app.open();
@@ -259,7 +267,7 @@ fn unseal<B: Board, W>(cx: &mut Context<'_, B, W>) -> Outcome {
         return Outcome::Success;
     }
     app.board.erase(seal, now);
-    app.board.busy(now).map_or(Outcome::Running, Outcome::Sleep)
+    app.board.busy(now).map_or(Outcome::Running, Outcome::WaitFor)
 }
 
 fn verify<B: Board, W>(pages: &mut u16, sum: &mut u32, cx: &mut Context<'_, B, W>) -> Outcome {
@@ -267,7 +275,7 @@ fn verify<B: Board, W>(pages: &mut u16, sum: &mut u32, cx: &mut Context<'_, B, W
     let app = cx.app();
     let Some(offer) = app.offer() else { return NO_OFFER };
     if let Some(left) = app.board.busy(now) {
-        return Outcome::Sleep(left);
+        return Outcome::WaitFor(left);
     }
     if *pages < offer.pages {
         let Some(page) = app.target(*pages) else { return TOO_LARGE };

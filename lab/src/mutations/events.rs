@@ -6,7 +6,9 @@ use std::vec::Vec;
 use windlass::State::{
     self, Aborted, Aborting, Failure as Failed, Pending, Retrying, Running, Success, Waiting,
 };
-use windlass::{Cause, Event, Failure, Instant, Kind, NodeId, Observer, Reason, Retry, Transition, What};
+use windlass::{
+    AbortCause, Event, EventKind, Failure, Instant, Kind, NodeId, Observer, Reason, Retry, Transition,
+};
 
 use super::Looked;
 use crate::hash::Trail;
@@ -29,8 +31,8 @@ impl Tale {
         Self { watch: Watch::default(), now: Instant::ZERO, found: Ok(()) }
     }
 
-    fn tell(&mut self, node: u32, what: What) -> &mut Self {
-        let event = Event { at: self.now, node: id(node), name: "node", what };
+    fn tell(&mut self, node: u32, kind: EventKind) -> &mut Self {
+        let event = Event { at: self.now, node: id(node), name: "node", tag: None, kind };
         if self.found.is_ok() {
             self.found = self.watch.event(&event);
         }
@@ -43,29 +45,31 @@ impl Tale {
 
     fn add_with(&mut self, node: u32, parent: Option<u32>, kind: Kind, change: fn(&mut Facts)) -> &mut Self {
         let (width, retry) = (u32::MAX, Retry::NEVER);
-        let mut facts = Facts { kind, width, retry, paused: false, awaited: None, depends: Vec::new() };
+        let mut facts =
+            Facts { kind, width, lends: false, retry, paused: false, awaited: None, depends: Vec::new() };
         change(&mut facts);
         self.watch.learn(id(node), facts);
-        self.tell(node, What::Added(parent.map(id)))
+        self.tell(node, EventKind::Added(parent.map(id)))
     }
 
     /// Takes the node through these states.
     fn go(&mut self, node: u32, states: &[State]) -> &mut Self {
         for pair in states.windows(2) {
-            self.tell(node, What::Moved(Transition::between(pair[0], pair[1]).unwrap()));
+            self.tell(node, EventKind::Moved(Transition::between(pair[0], pair[1]).unwrap()));
         }
         self
     }
 
     fn abort(&mut self, node: u32, from: State) -> &mut Self {
-        self.tell(node, What::AbortBegan { cause: Cause::User, by: None }).go(node, &[from, Aborting])
+        self.tell(node, EventKind::AbortBegan { cause: AbortCause::User, by: None })
+            .go(node, &[from, Aborting])
     }
 
     /// Fails an attempt and asks for the next.
     fn retry(&mut self, node: u32, attempt: u32, delay: Duration) -> &mut Self {
         let failure = Failure { reason: Reason::new("test"), origin: id(node) };
         self.go(node, &[Running, Retrying]);
-        self.tell(node, What::Retry { attempt, delay, failure });
+        self.tell(node, EventKind::Retry { attempt, delay, failure });
         self.go(node, &[Retrying, Waiting])
     }
 
@@ -89,7 +93,7 @@ pub(super) fn crank_of_a_waiting_node(doctored: bool) -> Looked {
     if !doctored {
         tale.go(0, &[Waiting, Running]);
     }
-    tale.tell(0, What::Cranked).is_over()
+    tale.tell(0, EventKind::Cranked).is_over()
 }
 
 pub(super) fn parent_settles_early(doctored: bool) -> Looked {
@@ -110,7 +114,7 @@ pub(super) fn parent_cleans_up_early(doctored: bool) -> Looked {
     if !doctored {
         tale.go(1, &[Aborting, Aborted]);
     }
-    tale.tell(0, What::Cranked).is_over()
+    tale.tell(0, EventKind::Cranked).is_over()
 }
 
 pub(super) fn start_below_an_abort(doctored: bool) -> Looked {
@@ -129,7 +133,7 @@ pub(super) fn crank_below_an_abort(doctored: bool) -> Looked {
     if !doctored {
         tale.abort(1, Running);
     }
-    tale.tell(1, What::Cranked).is_over()
+    tale.tell(1, EventKind::Cranked).is_over()
 }
 
 pub(super) fn addition_below_an_abort(doctored: bool) -> Looked {
@@ -203,7 +207,7 @@ pub(super) fn sequence(doctored: bool) -> Looked {
     tale.go(2, &[Pending, Running]).is_over()
 }
 
-pub(super) fn width(doctored: bool) -> Looked {
+pub(super) fn concurrency(doctored: bool) -> Looked {
     let mut tale = Tale::new();
     tale.add_with(0, None, Kind::Parallel, |facts| facts.width = 1);
     tale.add(1, Some(0), Kind::Work).add(2, Some(0), Kind::Work).go(0, &[Pending, Running]);
@@ -218,7 +222,7 @@ pub(super) fn start_behind_a_shut_gate(doctored: bool) -> Looked {
     let mut tale = Tale::new();
     tale.add(0, None, Kind::After).add(1, Some(0), Kind::Work).go(0, &[Pending, Running]);
     if !doctored {
-        tale.tell(0, What::Opened);
+        tale.tell(0, EventKind::Opened);
     }
     tale.go(1, &[Pending, Running]).is_over()
 }
@@ -230,23 +234,23 @@ pub(super) fn gate_opens_early(doctored: bool) -> Looked {
     if !doctored {
         tale.go(0, &[Running, Failed]);
     }
-    tale.tell(1, What::Opened).is_over()
+    tale.tell(1, EventKind::Opened).is_over()
 }
 
 pub(super) fn gate_opens_after_a_failure(doctored: bool) -> Looked {
     let mut tale = Tale::new();
     tale.add(0, None, Kind::Work).add_with(1, None, Kind::AfterSuccess, |facts| facts.awaited = Some(id(0)));
-    tale.go(0, &[Pending, Running, if doctored { Failed } else { Success }]).tell(0, What::Freed);
-    tale.go(1, &[Pending, Running]).tell(1, What::Opened).is_over()
+    tale.go(0, &[Pending, Running, if doctored { Failed } else { Success }]).tell(0, EventKind::Freed);
+    tale.go(1, &[Pending, Running]).tell(1, EventKind::Opened).is_over()
 }
 
 pub(super) fn gate_opens_without_a_yes(doctored: bool) -> Looked {
     let mut tale = Tale::new();
-    tale.add(0, None, Kind::When).go(0, &[Pending, Running]).tell(0, What::Cranked);
+    tale.add(0, None, Kind::When).go(0, &[Pending, Running]).tell(0, EventKind::Cranked);
     if !doctored {
         tale.watch.said_yes(id(0));
     }
-    tale.tell(0, What::Opened).is_over()
+    tale.tell(0, EventKind::Opened).is_over()
 }
 
 pub(super) fn graph(doctored: bool) -> Looked {
@@ -263,11 +267,11 @@ pub(super) fn graph(doctored: bool) -> Looked {
 pub(super) fn pause(doctored: bool) -> Looked {
     let mut tale = Tale::new();
     tale.add(0, None, Kind::Work).add(1, Some(0), Kind::Work);
-    tale.go(0, &[Pending, Running]).go(1, &[Pending, Running]).tell(0, What::Paused(true));
+    tale.go(0, &[Pending, Running]).go(1, &[Pending, Running]).tell(0, EventKind::Paused(true));
     if !doctored {
-        tale.tell(0, What::Paused(false));
+        tale.tell(0, EventKind::Paused(false));
     }
-    tale.tell(1, What::Cranked).is_over()
+    tale.tell(1, EventKind::Cranked).is_over()
 }
 
 pub(super) fn freed_while_it_lives(doctored: bool) -> Looked {
@@ -276,7 +280,7 @@ pub(super) fn freed_while_it_lives(doctored: bool) -> Looked {
     if !doctored {
         tale.go(0, &[Running, Success]);
     }
-    tale.tell(0, What::Freed).is_over()
+    tale.tell(0, EventKind::Freed).is_over()
 }
 
 pub(super) fn a_node_too_few(doctored: bool) -> Looked {
@@ -287,7 +291,13 @@ pub(super) fn a_node_too_few(doctored: bool) -> Looked {
 pub(super) fn one_hash(doctored: bool) -> Looked {
     let told = |name| {
         let mut trail = Trail::default();
-        trail.on_event(&Event { at: Instant::ZERO, node: id(0), name, what: What::Added(None) });
+        trail.on_event(&Event {
+            at: Instant::ZERO,
+            node: id(0),
+            name,
+            tag: None,
+            kind: EventKind::Added(None),
+        });
         trail.mark();
         trail
     };

@@ -14,7 +14,7 @@ struct Nothing;
 
 impl Outside for Nothing {}
 
-impl Work<Nothing> for Says {
+impl Work<Self, Nothing> for Says {
     fn on_run(&mut self, _: &mut Cx<'_, Self, Nothing>) -> Outcome {
         (self.0)()
     }

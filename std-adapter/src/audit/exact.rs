@@ -5,7 +5,7 @@
 //! should not have; the probe remembers that id, and does not report it again.
 //!
 //! Several threads may take or queue an id at once, so these change the word by compare-and-swap. Only the holder starts
-//! and finishes it: a load, a check and a store. A wake during a run comes from other threads, and is therefore kept
+//! and finishes it, and queues it again in the same breath: a load, a check and a store. A wake during a run comes from other threads, and is therefore kept
 //! beside the word, with the activation that it came in; the next activation makes it obsolete without a write.
 //!
 //! # Why there are no false alarms
@@ -41,7 +41,7 @@ use super::{Audit, Finish, Layout, Missed, Mode, Moment, Order, Probe, QueueId, 
 
 /// Follows every id: ownership, order, loss, wakes. See the [module page](super) for what it sees.
 ///
-/// Cost: 16 bytes per slot; two compare-and-swaps per activation. Making a probe takes a lock and `O(queues)`; a report
+/// Cost: 16 bytes per slot; two compare-and-swaps per activation, one if it follows the last at once. Making a probe takes a lock and `O(queues)`; a report
 /// is `O(slots + probes)`.
 pub type Exact = Flight<0>;
 
@@ -578,7 +578,7 @@ impl<const K: usize> Probe for FlightProbe<K> {
     type Tag = u64;
     type Ticket = Ticket;
 
-    #[inline]
+    #[inline(always)]
     fn enqueue(&mut self, id: u64, queue: QueueId) -> u64 {
         self.note(|cells| &cells.enqueued, What::Enqueue, Some(id), Some(queue));
         if let Some(slot) = self.slots.get(slot(id)) {
@@ -613,7 +613,7 @@ impl<const K: usize> Probe for FlightProbe<K> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn popped(&mut self, queue: QueueId, found: Option<(u64, u64)>) -> Verdict {
         let Some((id, tag)) = found else {
             self.note(|cells| &cells.found_empty, What::FoundEmpty, None, Some(queue));
@@ -739,6 +739,25 @@ impl<const K: usize> Probe for FlightProbe<K> {
         if let Some(slot) = self.slots.get(slot(id)) {
             slot.store(word.turns(running, Word::new(id, State::Retired, 0)));
         }
+    }
+
+    #[inline]
+    fn finished_again(&mut self, id: u64, queue: QueueId) -> u64 {
+        let running = Word::new(id, State::Running, self.me);
+        let word = self.slots.get(slot(id)).map(Slot::load).filter(|word| word.is(running));
+        let Some(word) = word else {
+            self.finished(id, Finish::Pending);
+            return self.enqueue(id, queue);
+        };
+        self.record(What::Finished(Finish::Pending), Some(id), None);
+        self.desk.finished(Finish::Pending);
+        self.note(|cells| &cells.enqueued, What::Enqueue, Some(id), Some(queue));
+        // A store: until the push, only its holder changes the word of an id that runs.
+        let to = word.turns(running, Word::new(id, State::Queued, word::place(queue))).next_activation();
+        if let Some(slot) = self.slots.get(slot(id)) {
+            slot.store(to);
+        }
+        self.tag(id, queue, to.activation())
     }
 
     fn waked(&mut self, id: u64) {

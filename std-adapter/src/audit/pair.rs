@@ -104,6 +104,11 @@ impl<A: Probe, B: Probe> Probe for (A, B) {
     }
 
     #[inline]
+    fn finished_again(&mut self, id: u64, queue: QueueId) -> Self::Tag {
+        (self.0.finished_again(id, queue), self.1.finished_again(id, queue))
+    }
+
+    #[inline]
     fn waked(&mut self, id: u64) {
         self.0.waked(id);
         self.1.waked(id);

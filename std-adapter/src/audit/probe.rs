@@ -52,6 +52,7 @@ pub trait Audit: Clone + Send + Sync + 'static {
 /// | [`started`](Self::started) | before the task is called |
 /// | [`finished`](Self::finished) | after the task has returned or panicked, *before* the id is queued again and before anybody who waits for it is told |
 /// | [`finished_for_good`](Self::finished_for_good) | instead of `finished` and, at once, `retired` |
+/// | [`finished_again`](Self::finished_again) | instead of `finished` and, at once, `enqueue` |
 /// | [`waked`](Self::waked) | before a wake of an id that may be running is noted by the pool |
 /// | [`released`](Self::released) | instead of `started`, if an id that was taken will not run |
 /// | [`retired`](Self::retired) | before the slot may be given to another id |
@@ -96,6 +97,14 @@ pub trait Probe: Send {
     fn finished_for_good(&mut self, id: u64, end: Finish) {
         self.finished(id, end);
         self.retired(id);
+    }
+    /// The task has returned and wants to run again, and its id will be pushed into the queue: as
+    /// [`finished`](Self::finished) with [`Finish::Pending`] and then [`enqueue`](Self::enqueue), with nothing in
+    /// between. A layer overrides it if it can do both at once for less.
+    #[inline]
+    fn finished_again(&mut self, id: u64, queue: QueueId) -> Self::Tag {
+        self.finished(id, Finish::Pending);
+        self.enqueue(id, queue)
     }
     /// Somebody asks for another activation. If the id is running, one must follow; otherwise this does nothing.
     /// Reported *before* the pool notes the wake: afterwards the activation that serves it may already run.

@@ -707,6 +707,66 @@ fn what_has_finished_for_good_is_over_and_retired() {
 }
 
 #[test]
+fn what_has_finished_again_is_queued_in_its_next_activation() {
+    let turns = |e: &mut E| {
+        let mut tag = e.a.enqueue(A, MINE);
+        for _ in 0..3 {
+            let _ = steal(&mut e.a, MINE, A, tag);
+            let _ = e.a.started(A);
+            tag = e.a.finished_again(A, MINE);
+        }
+        tag
+    };
+    let report = clean(|e| {
+        let tag = turns(e);
+        let _ = e.a.popped(MINE, Some((A, tag)));
+        run(&mut e.a, A, Finish::Done);
+    });
+    assert_eq!((report.totals.enqueued, report.totals.pending, report.totals.done), (4, 3, 1));
+    exactly_one::<0>(Kind::LostInQueue, |e| _ = turns(e));
+    exactly_one::<0>(Kind::StaleEntry, |e| {
+        let first = e.a.enqueue(A, MINE);
+        let _ = e.a.popped(MINE, Some((A, first)));
+        let _ = e.a.started(A);
+        let next = e.a.finished_again(A, MINE);
+        let _ = steal(&mut e.b, MINE, A, first);
+        run(&mut e.b, A, Finish::Done);
+        let _ = e.a.popped(MINE, Some((A, next)));
+        run(&mut e.a, A, Finish::Done);
+    });
+    exactly_one::<0>(Kind::ForeignCompletion, |e| {
+        let tag = e.a.enqueue(A, MINE);
+        let _ = e.a.popped(MINE, Some((A, tag)));
+        let _ = e.a.started(A);
+        e.b.finished(A, Finish::Done);
+        let tag = e.a.finished_again(A, MINE);
+        let _ = e.a.popped(MINE, Some((A, tag)));
+        run(&mut e.a, A, Finish::Done);
+    });
+    // It was not its to finish, and it is in use: each is said as of the two events alone.
+    exactly_one::<0>(Kind::DoubleCompletion, |e| {
+        let tag = e.a.enqueue(A, MINE);
+        let _ = e.a.popped(MINE, Some((A, tag)));
+        run(&mut e.a, A, Finish::Pending);
+        let tag = e.a.finished_again(A, MINE);
+        let _ = e.a.popped(MINE, Some((A, tag)));
+        run(&mut e.a, A, Finish::Done);
+    });
+    // A full queue takes it back, and a wake during the last run is served by what was queued.
+    clean(|e| {
+        let tag = turns(e);
+        e.a.rejected(A, MINE, tag);
+        let tag = e.a.enqueue(A, SHARED);
+        let _ = steal(&mut e.b, SHARED, A, tag);
+        let _ = e.b.started(A);
+        e.outside.waked(A);
+        let tag = e.b.finished_again(A, YOURS);
+        let _ = e.b.popped(YOURS, Some((A, tag)));
+        run(&mut e.b, A, Finish::Done);
+    });
+}
+
+#[test]
 fn an_activation_wraps() {
     clean(|e| {
         e.audit.preset_activation(A, 0xff_fffe);

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass::{Boxed, Cause, Metrics};
+use windlass::{AbortCause, Boxed, Metrics};
 
 use super::handle::FleetError;
 use super::options::FleetOptions;
@@ -36,7 +36,7 @@ pub(super) struct Core<W: 'static> {
 /// Where others find a worker.
 pub(super) struct Station<W> {
     pub(super) shared: Arc<Shared>,
-    pub(super) mailbox: Arc<Mailbox<W, Boxed<W>, FleetObserver>>,
+    pub(super) mailbox: Arc<Mailbox<Boxed<W>, FleetObserver>>,
     pub(super) watch: Arc<Watch>,
     pub(super) polls: AtomicU64,
 }
@@ -135,7 +135,7 @@ impl<W: 'static> Core<W> {
     /// Ends a tree if it has not started.
     pub(super) fn abandon(&self, entry: &Entry<W>) {
         let mut sweep = false;
-        entry.end_queued(Cause::User, |_| sweep = self.table.abandon(entry.id));
+        entry.end_queued(AbortCause::User, |_| sweep = self.table.abandon(entry.id));
         if sweep {
             let alive = |id| !self.table.is_dead(TreeId::from_bits(id));
             self.lines.sweep(&mut { alive }, &mut |id| self.table.bury(TreeId::from_bits(id)));
@@ -146,7 +146,7 @@ impl<W: 'static> Core<W> {
     pub(super) fn drop_root(&self, id: u64) {
         let id = TreeId::from_bits(id);
         let ended = |entry: Arc<Entry<W>>| {
-            entry.end_queued(Cause::Shutdown, |_| self.table.drop_queued(id));
+            entry.end_queued(AbortCause::Shutdown, |_| self.table.drop_queued(id));
         };
         self.table.tree(id).map_or_else(|| self.table.bury(id), ended);
     }
@@ -183,7 +183,7 @@ impl<W: 'static> Core<W> {
     }
 
     /// Has a command called by a worker's thread, later.
-    pub(super) fn post(&self, worker: usize, command: Command<W, Boxed<W>, FleetObserver>) {
+    pub(super) fn post(&self, worker: usize, command: Command<Boxed<W>, FleetObserver>) {
         self.stations[worker].mailbox.post(command);
     }
 
@@ -191,7 +191,7 @@ impl<W: 'static> Core<W> {
     pub(super) fn ask<R: Send + 'static>(
         &self,
         worker: usize,
-        f: impl FnOnce(Desk<'_, W, Boxed<W>, FleetObserver>) -> R + Send + 'static,
+        f: impl FnOnce(Desk<'_, Boxed<W>, FleetObserver>) -> R + Send + 'static,
     ) -> Result<R, FleetError> {
         if self.is_own_thread() {
             return Err(FleetError::OwnThread);

@@ -67,7 +67,7 @@ pub use watch::{Current, FleetObserver, ForcedNode};
 /// impl Work for Visit {
 ///     fn on_run(&mut self, _: &mut Cx<'_, Self>) -> Outcome {
 ///         self.0 -= 1;
-///         if self.0 == 0 { Outcome::Success } else { Outcome::Sleep(Duration::from_millis(1)) }
+///         if self.0 == 0 { Outcome::Success } else { Outcome::WaitFor(Duration::from_millis(1)) }
 ///     }
 /// }
 ///
@@ -104,7 +104,7 @@ impl<W: 'static, A: Audit> Fleet<W, A> {
         app: impl Fn(usize) -> P + Send + Sync + 'static,
     ) -> io::Result<Self>
     where
-        W: Work<P, W>,
+        W: Work<W, P>,
         P: 'static,
     {
         Self::start_with_clock(options, Monotonic::new(), app)
@@ -121,7 +121,7 @@ impl<W: 'static, A: Audit> Fleet<W, A> {
         app: impl Fn(usize) -> P + Send + Sync + 'static,
     ) -> io::Result<Self>
     where
-        W: Work<P, W>,
+        W: Work<W, P>,
         P: 'static,
     {
         let hub = Arc::new(Hub::new(&options.queues()?)?);
@@ -135,14 +135,14 @@ impl<W: 'static, A: Audit> Fleet<W, A> {
             let (promise, answer) = reply::pair();
             answers.push((number, answer));
             let (core, hub, app) = (Arc::clone(&fleet.core), Arc::clone(&fleet.hub), Arc::clone(&app));
-            let (room, nodes) = (options.trees, options.table());
+            let options = options.clone();
             fleet.threads.start(fleet.core.thread(number), number, move || {
                 let mailbox = Arc::clone(&core.stations[number].mailbox);
                 mailbox.move_in();
                 let _closing = Closing(&mailbox);
                 match catch_unwind(AssertUnwindSafe(|| app(number))) {
                     Ok(app) => {
-                        let run = Run::new(core, Worker::new(hub, number), app, room, nodes);
+                        let run = Run::new(core, Worker::new(hub, number), app, &options);
                         promise.fulfil(None);
                         run.run();
                     }

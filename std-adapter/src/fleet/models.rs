@@ -49,7 +49,7 @@ fn model(room: usize, preemptions: usize, others: fn(&FleetHandle<Says>)) {
             handle.shutdown(Duration::MAX);
         });
         core.stations[0].mailbox.move_in();
-        Run::new(core, Worker::new(Arc::clone(&hub), 0), (), room, options.table()).run();
+        Run::new(core, Worker::new(Arc::clone(&hub), 0), (), &options).run();
         thread.join().unwrap();
         let report = hub.report(Moment::Quiescent);
         assert!(report.is_clean(), "broken: {report}");

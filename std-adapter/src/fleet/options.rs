@@ -27,6 +27,8 @@ pub struct FleetOptions {
     pub nodes: usize,
     /// How many roots may wait to be started, 16,777,216 at most. Default: 4,096.
     pub queued: usize,
+    /// What the jitter of retries is drawn with, by each worker in its own way. Default: none, so that each worker has a random one.
+    pub seed: Option<u64>,
     /// How strict the audit of the queues is, and what it keeps.
     pub audit: Settings,
     /// What the threads are called; a number follows.
@@ -47,6 +49,7 @@ impl FleetOptions {
             trees: 1_024,
             nodes: 16,
             queued: 4_096,
+            seed: None,
             audit: Settings::default(),
             name: "windlass-fleet",
         }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use windlass::{Boxed, NodeId, Scheduler, Work};
 
 use super::core::{Core, Station};
+use super::options::FleetOptions;
 use super::tree::{Entry, PlantError, Started, TreeEnd, TreeId};
 use super::watch::FleetObserver;
 use crate::audit::{Audit, Finish};
@@ -33,7 +34,7 @@ pub(super) struct Run<W: 'static, A: Audit, P> {
     core: Arc<Core<W>>,
     number: usize,
     worker: Worker<A>,
-    driver: Driver<W, Boxed<W>, FleetObserver>,
+    driver: Driver<Boxed<W>, FleetObserver>,
     app: P,
     /// The trees, by the place of their root.
     trees: Box<[Option<Root<W>>]>,
@@ -41,14 +42,17 @@ pub(super) struct Run<W: 'static, A: Audit, P> {
     panics: u64,
 }
 
-impl<W: Work<P, W> + 'static, A: Audit, P> Run<W, A, P> {
-    /// A worker with room for so many trees, which have so many nodes together.
-    pub(super) fn new(core: Arc<Core<W>>, worker: Worker<A>, app: P, room: usize, nodes: usize) -> Self {
+impl<W: Work<W, P> + 'static, A: Audit, P> Run<W, A, P> {
+    /// A worker of a fleet of this size.
+    pub(super) fn new(core: Arc<Core<W>>, worker: Worker<A>, app: P, options: &FleetOptions) -> Self {
+        let (room, nodes) = (options.trees, options.table());
         let number = worker.number();
         let Station { watch, shared, .. } = &core.stations[number];
         let mut scheduler =
             Scheduler::with_capacity(nodes).observed_by(FleetObserver::new(Arc::clone(watch)));
-        scheduler.set_seed(number as u64);
+        if let Some(seed) = options.seed {
+            scheduler.set_seed(seed.wrapping_add(number as u64));
+        }
         let driver = Driver::with_shared(scheduler, Arc::clone(shared));
         let trees = (0..nodes).map(|_| None).collect();
         Self { core, number, worker, driver, app, trees, room, panics: 0 }
@@ -125,15 +129,15 @@ impl<W: Work<P, W> + 'static, A: Audit, P> Run<W, A, P> {
         station.watch.rest();
         let stats = self.driver.stats();
         station.polls.store(stats.polls, Ordering::Relaxed);
-        if stats.panics != self.panics {
-            self.panics = stats.panics;
+        for _ in self.panics..stats.panics {
             self.core.note_panic(self.driver.last_panic());
         }
+        self.panics = stats.panics;
         match stepped {
             Ok(Step::Over) => Err(Over),
             Ok(_) => Ok(taken),
             Err(payload) => {
-                // The drop of a work has panicked. The engine has let go of the work before.
+                // Not a work's, for those the driver has caught.
                 self.core.note_panic(None);
                 discard(payload);
                 Ok(taken)
@@ -153,7 +157,7 @@ impl<W: Work<P, W> + 'static, A: Audit, P> Run<W, A, P> {
             let end = match self.driver.scheduler().node(node) {
                 // Somebody has restarted it.
                 Ok(node) if !node.state().is_done() => continue,
-                Ok(node) => TreeEnd::Ran(NodeSnapshot::of(&node)),
+                Ok(node) => TreeEnd::Ran(NodeSnapshot::of(&node, self.driver.now())),
                 Err(_) => TreeEnd::Freed(state),
             };
             let entry = place.take_if(|(root, _)| *root == node);

@@ -17,7 +17,7 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use windlass::{Boxed, Cause, Error, NodeId, Scheduler, State};
+use windlass::{AbortCause, Boxed, Error, NodeId, Scheduler, State};
 
 use super::core::Core;
 use super::handle::FleetError;
@@ -28,7 +28,7 @@ use crate::snapshot::NodeSnapshot;
 use crate::sync::{Condvar, Mutex};
 
 /// The scheduler of a worker of a fleet, as those see it who plant a tree there.
-pub type FleetScheduler<W> = Scheduler<W, Boxed<W>, FleetObserver>;
+pub type FleetScheduler<W> = Scheduler<Boxed<W>, FleetObserver>;
 
 /// Names one tree of one fleet, for ever: no other tree of that fleet gets this id.
 ///
@@ -53,7 +53,7 @@ pub enum TreeEnd {
     /// It could not be planted; what was there of it was taken out again.
     NotPlanted(PlantError),
     /// It was aborted before it had started.
-    NeverStarted(Cause),
+    NeverStarted(AbortCause),
     /// Its root has ended in this state, and was freed before anybody could look at it: a detached node, which the
     /// engine frees itself.
     Freed(State),
@@ -221,7 +221,7 @@ impl<W> Entry<W> {
     }
 
     /// Ends it if it waits. False if it does not.
-    pub(super) fn end_queued(&self, cause: Cause, note: impl FnOnce(&TreeEnd)) -> bool {
+    pub(super) fn end_queued(&self, cause: AbortCause, note: impl FnOnce(&TreeEnd)) -> bool {
         let waits = |stage: &Stage<W>| matches!(stage, Stage::Queued(_));
         self.end_if(waits, TreeEnd::NeverStarted(cause), note)
     }
@@ -342,11 +342,11 @@ impl<W: 'static> Tree<W> {
             };
             let entry = Arc::clone(&self.entry);
             let nodes = self.core.ask(worker, move |desk| {
-                let view = desk.scheduler.view().as_of(desk.now);
+                let view = desk.scheduler.view();
                 let root = entry.root().and_then(|root| view.node(root).ok())?;
                 let (mut nodes, mut stack) = (Vec::new(), vec![root]);
                 while let Some(node) = stack.pop() {
-                    nodes.push(NodeSnapshot::of(&node));
+                    nodes.push(NodeSnapshot::of(&node, desk.now));
                     let first = stack.len();
                     stack.extend(node.children());
                     stack[first..].reverse();

@@ -9,7 +9,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use windlass::{Event, NodeId, Observer, State, What};
+use windlass::{Event, EventKind, NodeId, Observer, State};
 
 use super::tree::TreeId;
 use crate::clock::lock;
@@ -152,15 +152,15 @@ impl FleetObserver {
 impl Observer for FleetObserver {
     fn on_event(&mut self, event: &Event) {
         let Event { node, name, .. } = *event;
-        match event.what {
-            What::Added(parent) => self.added(node, name, parent),
-            What::Cranked => self.watch.cranked.store(node.to_bits(), Ordering::Relaxed),
-            What::Forced => {
+        match event.kind {
+            EventKind::Added(parent) => self.added(node, name, parent),
+            EventKind::Cranked => self.watch.cranked.store(node.to_bits(), Ordering::Relaxed),
+            EventKind::Forced => {
                 if let (Some(forced), Some(place)) = (&mut self.forced, self.watch.place(node)) {
                     forced.push(ForcedNode { tree: place.tree, node, name });
                 }
             }
-            What::Moved(step)
+            EventKind::Moved(step)
                 if step.to.is_done() && self.watch.place(node).is_some_and(|place| place.at_top) =>
             {
                 self.ended.push((node, step.to));

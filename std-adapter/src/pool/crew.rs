@@ -41,6 +41,9 @@ pub trait Tasks<A: Audit = Off, D = Ring<<A as Audit>::Tag>>: Send + Sync + 'sta
     fn enter(&self, worker: &Rc<Worker<A, D>>) {
         let _ = worker;
     }
+
+    /// Called by a worker's thread that has found nothing to run, before it searches on and sleeps.
+    fn idle(&self) {}
 }
 
 impl<A, D, F> Tasks<A, D> for F
@@ -228,7 +231,11 @@ impl<A: Audit, D: Deque<A::Tag>> Core<A, D> {
         let worker = Rc::new(Worker::new(Arc::clone(&self.hub), number));
         tasks.enter(&worker);
         while !self.hub.is_closed() {
-            let Some(id) = worker.next().or_else(|| worker.wait(None)) else { continue };
+            let wait = || {
+                tasks.idle();
+                worker.wait(None)
+            };
+            let Some(id) = worker.next().or_else(wait) else { continue };
             if self.hub.is_closed() {
                 worker.release(id);
                 self.drop_one(id);
@@ -270,8 +277,8 @@ impl<A: Audit, D: Deque<A::Tag>> Core<A, D> {
 
 fn run<A: Audit, D: Deque<A::Tag>, T: Tasks<A, D>>(tasks: &T, id: u64, worker: &Worker<A, D>) {
     match catch_unwind(AssertUnwindSafe(|| tasks.run(id, worker))) {
-        Ok(Ran::Again) if worker.finish(id, Finish::Pending) => worker.put_again(id),
-        Ok(_) => worker.end(id),
+        Ok(Ran::Again) => worker.put_again(id),
+        Ok(Ran::Done) => worker.end(id),
         Err(payload) => {
             worker.finish(id, Finish::Panicked);
             discard(payload);

@@ -173,6 +173,11 @@ impl<T> Job<T> {
     pub fn is_ended(&self) -> bool {
         self.cell.answer().is_settled()
     }
+
+    /// Whether it has neither started nor been withdrawn.
+    pub(crate) fn is_in_line(&self) -> bool {
+        !self.cell.is_withdrawn()
+    }
 }
 
 impl<T> Drop for Job<T> {

@@ -1,7 +1,8 @@
 //! The jobs of a pool of closures: those in line, and those at work.
 //!
-//! The invariant: *never more jobs than the bound*, but for leaves, which the node table bounds. The count is exact: a job
-//! leaves it before anybody is told of its end.
+//! The invariant: *never more jobs than the bound*, but for leaves, which the node table bounds. Each job has a permit, which
+//! it gives back before anybody is told of its end. Where the bound is wide, a worker keeps a few permits of jobs that
+//! nobody owns for those that it puts in itself, so that workers seldom meet here; none while it looks for work.
 //!
 //! A job that is cancelled in line leaves its id in a queue, where nothing can be taken out of the middle. When enough of
 //! them are there, the injector is swept, so they never outnumber the jobs that wait by more than a few.
@@ -15,8 +16,8 @@ use super::deque::Ring;
 use super::job::{CancelToken, Flag};
 use super::padded::Padded;
 use super::spawner::Rejected;
-use super::table::{Kept, Table};
-use super::task::Task;
+use super::table::{Held, Kept, Slot, Table};
+use super::task::{Task, Turn};
 use super::worker::Worker;
 use crate::audit::Audit;
 use crate::panics::discard;
@@ -24,8 +25,12 @@ use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 pub(crate) struct Jobs {
     table: Table<Task>,
-    /// In line or at work.
-    count: Padded<AtomicU64>,
+    /// Permits in use, or kept by workers.
+    permits: Padded<AtomicU64>,
+    /// Whether there are so many permits that workers may keep some.
+    wide: bool,
+    /// The jobs of each worker; the last is of all other threads.
+    tallies: Box<[Arc<Padded<Tally>>]>,
     /// Cancelled in line since the last sweep.
     withdrawn: AtomicU64,
     /// How many threads wait for a job of this pool.
@@ -33,6 +38,14 @@ pub(crate) struct Jobs {
     threads: u64,
     /// All are asked to stop.
     closed: AtomicBool,
+}
+
+/// How many jobs one worker has put in, and how many it has ended, wherever they came from. Only it writes them, but for
+/// those of the threads that are no workers.
+#[derive(Default)]
+struct Tally {
+    put: AtomicU64,
+    ended: AtomicU64,
 }
 
 /// The queues and the threads of a pool, whatever watches them.
@@ -50,14 +63,21 @@ pub(crate) trait Line: Send + Sync {
     fn running(&self) -> usize;
 }
 
+/// How many permits a worker fetches or gives back at once.
+const HANDFUL: u64 = 32;
+/// So many permits for each worker are plenty: what it keeps is at most a sixteenth.
+const PLENTY: u64 = 32 * HANDFUL;
 /// A sweep is due after so many jobs were cancelled, at least.
 const SWEEP: u64 = 32;
 
 impl Jobs {
-    pub(crate) fn new(threads: usize, limit: u32) -> Self {
+    /// For so many threads, and at most `limit` jobs, leaves included; `most` without.
+    pub(crate) fn new(threads: usize, limit: u32, most: u64) -> Self {
         Self {
             table: Table::new(threads, limit),
-            count: Padded::default(),
+            permits: Padded::default(),
+            wide: most / PLENTY >= threads as u64,
+            tallies: (0..=threads).map(|_| Arc::default()).collect(),
             withdrawn: AtomicU64::new(0),
             waiting: Arc::new(AtomicU64::new(0)),
             threads: threads as u64,
@@ -65,18 +85,33 @@ impl Jobs {
         }
     }
 
-    /// Makes room for one more, if there are fewer than `most`.
-    fn one_more(&self, most: u64) -> bool {
-        let more = |count| (count < most).then_some(count + 1);
-        self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    /// Takes up to `wanted` permits, if fewer than `most` are taken, and says how many.
+    fn take_permits(&self, wanted: u64, most: u64) -> u64 {
+        let left = |taken: u64| most.saturating_sub(taken).min(wanted);
+        let more = |taken| (left(taken) > 0).then(|| taken + left(taken));
+        self.permits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).map_or(0, left)
     }
 
+    fn return_permits(&self, count: u64) {
+        self.permits.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    /// A job that a worker did not run is gone.
     pub(crate) fn one_less(&self) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
+        self.others().ended.fetch_add(1, Ordering::Release);
+        self.return_permits(1);
     }
 
+    /// How many jobs are in line or at work. It was zero at some moment if this says so.
     pub(crate) fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
+        // Whatever has put a job in that is counted as ended is counted, too, as those are read later.
+        let ended: u64 = self.tallies.iter().map(|tally| tally.ended.load(Ordering::Acquire)).sum();
+        let put: u64 = self.tallies.iter().map(|tally| tally.put.load(Ordering::Acquire)).sum();
+        put.wrapping_sub(ended)
+    }
+
+    fn others(&self) -> &Tally {
+        &self.tallies[self.threads as usize]
     }
 
     pub(crate) const fn waiting(&self) -> &Arc<AtomicU64> {
@@ -106,51 +141,75 @@ impl Jobs {
         }
     }
 
-    /// Puts a job in line, as the task that `make` makes of it, if there are fewer than `most`.
-    pub(crate) fn put<J, R>(
-        self: &Arc<Self>,
-        line: &dyn Line,
-        most: u64,
-        job: J,
-        make: impl FnOnce(J) -> (Task, R),
-    ) -> Result<R, Rejected<J>> {
+    /// A free place for a job, if there are fewer than `most`, and the pool is not closed.
+    ///
+    /// What puts a job in is in two halves that do not know its type, so that the part between them is small enough to be
+    /// compiled into the caller: the job is moved once, from where it is made to where it stays.
+    #[inline(never)]
+    pub(crate) fn open(self: &Arc<Self>, most: u64) -> Option<Held<'_, Task>> {
         if self.is_closed() {
-            return Err(Rejected::Closed(job));
+            return None;
         }
-        if !self.one_more(most) {
-            return Err(Rejected::Full(job));
-        }
-        here(self, |desk| {
-            let Some(slot) = self.table.allot(desk.map(|desk| &desk.kept)) else {
-                self.one_less();
-                return Err(Rejected::Full(job));
-            };
-            let (task, owner) = make(job);
-            let id = self.table.fill(slot, task);
-            match desk {
-                None => line.put(id),
-                Some(desk) => {
-                    desk.worker.put(id);
-                    if self.is_closed() {
-                        line.drain();
-                    }
+        let slot = here(self, |desk| match desk {
+            Some(desk) => desk.admit(most),
+            None => self.admit(most),
+        });
+        Some(self.table.free_place(slot?))
+    }
+
+    /// Why a job found no place.
+    #[cold]
+    pub(crate) fn reject<J>(&self, job: J) -> Rejected<J> {
+        if self.is_closed() { Rejected::Closed(job) } else { Rejected::Full(job) }
+    }
+
+    /// Puts the job that is in this place in line.
+    #[inline(never)]
+    pub(crate) fn enqueue(self: &Arc<Self>, line: &dyn Line, place: Held<'_, Task>) {
+        let id = place.publish();
+        here(self, |desk| match desk {
+            None => line.put(id),
+            Some(desk) => {
+                desk.worker.put(id);
+                if self.is_closed() {
+                    line.drain();
                 }
             }
-            Ok(owner)
-        })
+        });
+    }
+
+    /// Room for one more, from a thread that is no worker, if there are fewer than `most`.
+    #[inline(never)]
+    fn admit(&self, most: u64) -> Option<Slot> {
+        if self.take_permits(1, most) == 0 {
+            return None;
+        }
+        let slot = self.table.allot(None);
+        match slot {
+            Some(_) => _ = self.others().put.fetch_add(1, Ordering::Release),
+            None => self.return_permits(1),
+        }
+        slot
     }
 
     fn is_withdrawn(&self, id: u64) -> bool {
-        let look = |task: &Task| matches!(task, Task::Owned(job) if job.is_withdrawn());
-        self.table.look(id, look).unwrap_or(true)
+        let Some(mut held) = self.table.hold(id) else { return true };
+        matches!(held.content(), Task::Owned(job) if job.is_withdrawn())
     }
 
     /// Takes a task that will not run out of the table.
-    fn forget(&self, id: u64) -> Option<Task> {
-        let (task, slot) = self.table.take(id)?;
-        slot.into_iter().for_each(|slot| self.table.give_back(None, slot));
-        Some(task)
+    fn forget(&self, id: u64) -> Task {
+        let Some(mut held) = self.table.hold(id) else { return Task::None };
+        let task = std::mem::take(held.content());
+        held.leave().into_iter().for_each(|slot| self.table.give_back(None, slot));
+        task
     }
+}
+
+/// Adds to a counter that only this thread writes.
+#[inline]
+fn add(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
 }
 
 /// Shows that the pool was shut down.
@@ -166,51 +225,37 @@ pub(crate) struct Runner(pub(crate) Arc<Jobs>);
 impl<A: Audit> Tasks<A> for Runner {
     fn run(&self, id: u64, worker: &Worker<A>) -> Ran {
         let Self(jobs) = self;
-        let Some((task, slot)) = jobs.table.take(id) else { return Ran::Done };
         here(jobs, |desk| {
-            let slot = Cell::new(slot);
-            let leave = || {
-                worker.end(id);
-                if let Some(slot) = slot.take() {
-                    jobs.table.give_back(desk.map(|desk| &desk.kept), slot);
-                }
-            };
-            let end = || {
-                leave();
-                jobs.one_less();
-            };
-            match (task, desk) {
-                (Task::Detached(job), Some(desk)) => {
-                    // Its slot and its place are free however it ends.
-                    let _end = OnDrop(end);
-                    job(&desk.token);
-                }
-                (Task::Detached(job), None) => drop(job), // cannot be: every thread enters
-                (Task::Owned(job), _) => {
-                    if !job.run(&end) {
-                        leave();
-                    }
-                }
+            let Some(mut held) = jobs.table.hold(id) else { return Ran::Done };
+            match (held.content(), desk) {
+                (Task::Detached(_), Some(desk)) => AtWork { jobs, desk, worker, id, held: Some(held) }.run(),
+                (Task::Owned(_), Some(desk)) => run_owned(jobs, desk, worker, id, held),
+                _ => Ran::Done, // cannot be: every thread enters, and an id has a task
             }
-        });
-        Ran::Done
+        })
     }
 
     fn dropped(&self, id: u64) {
         let Self(jobs) = self;
         match jobs.forget(id) {
-            Some(Task::Detached(job)) => {
+            Task::Owned(job) => job.refuse(&|| jobs.one_less()),
+            Task::Detached(job) => {
                 jobs.one_less();
                 discard(job);
             }
-            Some(Task::Owned(job)) => job.refuse(&|| jobs.one_less()),
-            None => {}
+            Task::None => {}
         }
+    }
+
+    fn idle(&self) {
+        here(&self.0, |desk| desk.into_iter().for_each(Desk::return_all));
     }
 
     fn enter(&self, worker: &Rc<Worker<A>>) {
         let desk = Desk {
             jobs: Arc::clone(&self.0),
+            tally: Arc::clone(&self.0.tallies[worker.number()]),
+            held: Cell::new(0),
             worker: Rc::clone(worker) as Rc<dyn Local>,
             kept: Kept::default(),
             token: CancelToken(Arc::clone(&self.0) as Arc<dyn Flag>),
@@ -220,11 +265,91 @@ impl<A: Audit> Tasks<A> for Runner {
     }
 }
 
-struct OnDrop<F: Fn()>(F);
+#[inline(never)]
+fn run_owned<A: Audit>(
+    jobs: &Jobs,
+    desk: &Desk,
+    worker: &Worker<A>,
+    id: u64,
+    mut held: Held<'_, Task>,
+) -> Ran {
+    let task = std::mem::take(held.content());
+    let slot = Cell::new(held.leave());
+    let leave = || {
+        worker.end(id);
+        slot.take().into_iter().for_each(|slot| jobs.table.give_back(Some(&desk.kept), slot));
+    };
+    let end = || {
+        leave();
+        desk.ended_at_once();
+    };
+    if let Task::Owned(job) = task {
+        if !job.run(&end) {
+            leave();
+        }
+    }
+    Ran::Done
+}
 
-impl<F: Fn()> Drop for OnDrop<F> {
+/// A job that nobody owns, while it runs. However it ends, its thread, its slot and its permit are free afterwards.
+struct AtWork<'a, A: Audit> {
+    jobs: &'a Jobs,
+    desk: &'a Desk,
+    worker: &'a Worker<A>,
+    id: u64,
+    /// None if it goes on later.
+    held: Option<Held<'a, Task>>,
+}
+
+impl<A: Audit> AtWork<'_, A> {
+    #[inline]
+    fn run(mut self) -> Ran {
+        let turn = match self.held.as_mut().map(Held::content) {
+            Some(Task::Detached(job)) => job.run(&self.desk.token),
+            _ => Turn::Over,
+        };
+        match turn {
+            Turn::Again => {
+                self.held = None;
+                return Ran::Again;
+            }
+            Turn::Spent => {
+                self.end();
+                // Its drop would find nothing to do.
+                std::mem::forget(self);
+            }
+            Turn::Over => {}
+        }
+        Ran::Done
+    }
+
+    #[inline(always)]
+    fn end(&mut self) {
+        let Some(held) = self.held.take() else { return };
+        let slot = held.leave();
+        self.worker.end(self.id);
+        if let Some(slot) = slot {
+            self.jobs.table.give_back(Some(&self.desk.kept), slot);
+        }
+        self.desk.ended();
+    }
+
+    /// It has panicked, or what is left of it is not worth being kept.
+    #[cold]
+    fn clear(&mut self) {
+        if let Some(held) = &mut self.held {
+            discard(std::mem::take(held.content()));
+            self.end();
+        }
+    }
+}
+
+impl<A: Audit> Drop for AtWork<'_, A> {
+    #[inline]
     fn drop(&mut self) {
-        (self.0)();
+        if self.held.is_some() {
+            self.clear();
+        }
     }
 }
 
@@ -267,8 +392,72 @@ pub(crate) struct Desk {
     jobs: Arc<Jobs>,
     worker: Rc<dyn Local>,
     kept: Kept,
+    tally: Arc<Padded<Tally>>,
+    /// Permits that it has fetched, less those that it has given back. So it keeps those, less the jobs that it has put
+    /// in, and those of the jobs that it has ended.
+    held: Cell<u64>,
     /// What detached jobs are shown.
     token: CancelToken,
+}
+
+impl Desk {
+    /// How many permits it keeps.
+    #[inline]
+    fn permits(&self) -> u64 {
+        let (put, ended) = (&self.tally.put, &self.tally.ended);
+        let used = put.load(Ordering::Relaxed).wrapping_sub(ended.load(Ordering::Relaxed));
+        self.held.get().wrapping_sub(used)
+    }
+
+    /// Room for one more, if there are fewer than `most`.
+    #[inline]
+    fn admit(&self, most: u64) -> Option<Slot> {
+        if self.permits() == 0 && !self.fetch_permits(most) {
+            return None;
+        }
+        let slot = self.jobs.table.allot(Some(&self.kept));
+        match slot {
+            Some(_) => add(&self.tally.put),
+            None => self.return_all(),
+        }
+        slot
+    }
+
+    #[cold]
+    fn fetch_permits(&self, most: u64) -> bool {
+        let fetched = self.jobs.take_permits(if self.jobs.wide { HANDFUL } else { 1 }, most);
+        self.held.set(self.held.get().wrapping_add(fetched));
+        fetched > 0
+    }
+
+    #[inline(never)]
+    fn return_some(&self, count: u64) {
+        self.held.set(self.held.get().wrapping_sub(count));
+        self.jobs.return_permits(count);
+    }
+
+    /// A job has ended, of which nobody is told.
+    #[inline]
+    fn ended(&self) {
+        add(&self.tally.ended);
+        let most = if self.jobs.wide { 2 * HANDFUL } else { 1 };
+        if self.permits() >= most {
+            self.return_some(most.div_ceil(2));
+        }
+    }
+
+    fn ended_at_once(&self) {
+        add(&self.tally.ended);
+        self.return_some(1);
+    }
+
+    /// Keeps no permits.
+    fn return_all(&self) {
+        let kept = self.permits();
+        if kept > 0 {
+            self.return_some(kept);
+        }
+    }
 }
 
 /// The worker of a thread.
@@ -286,17 +475,10 @@ thread_local! {
     static HERE: OnceCell<Desk> = const { OnceCell::new() };
 }
 
-/// Calls `call` with the desk of the calling thread, if it is one that runs these jobs.
-pub(crate) fn here<R>(jobs: &Arc<Jobs>, call: impl FnOnce(Option<&Desk>) -> R) -> R {
-    let mut call = Some(call);
-    let found = HERE.try_with(|here| {
-        let desk = here.get().filter(|desk| Arc::ptr_eq(&desk.jobs, jobs));
-        call.take().map(|call| call(desk))
-    });
-    match (found, call) {
-        (Ok(Some(value)), _) => value,
+/// Calls `call` once, with the desk of the calling thread, if it is one that runs these jobs.
+#[inline]
+pub(crate) fn here<R>(jobs: &Arc<Jobs>, call: impl Fn(Option<&Desk>) -> R) -> R {
+    HERE.try_with(|here| call(here.get().filter(|desk| Arc::ptr_eq(&desk.jobs, jobs))))
         // The thread is about to end, and its desk is gone.
-        (_, Some(call)) => call(None),
-        _ => unreachable!("it was called, or it is still here"),
-    }
+        .unwrap_or_else(|_| call(None))
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use windlass::WakeHandle;
 
-use super::crew::{Crew, DROP_LIMIT, Ended};
+use super::crew::{Crew, DROP_LIMIT, Ended, Ran};
 use super::hub::Options;
 use super::job::{CancelToken, Job};
 use super::line::{Jobs, Line, Runner, Watched};
@@ -56,6 +56,7 @@ pub struct Pool<A: Audit = Off> {
 /// Hands jobs to a [`Pool`]. A clone serves the same pool; it may outlive it, and is then refused.
 #[derive(Clone)]
 pub struct Spawner {
+    jobs: Arc<Jobs>,
     line: Arc<dyn Line>,
     /// How many jobs there may be, in line and at work.
     most: u64,
@@ -71,6 +72,9 @@ pub enum Rejected<F> {
 
 impl Pool {
     /// A pool of `threads` threads, where `bound` jobs may wait besides those at work.
+    ///
+    /// If that comes to 1,024 jobs or more for each thread, a thread at work keeps up to 64 free places for the jobs that
+    /// its own jobs put in; others are refused that much sooner then. A thread that has nothing to do keeps none.
     ///
     /// # Errors
     /// Those of the operating system when it starts threads; [`io::ErrorKind::InvalidInput`] for no threads at all.
@@ -103,14 +107,15 @@ impl<A: Audit> Pool<A> {
     /// # Errors
     /// As [`Pool::new`], and [`io::ErrorKind::InvalidInput`] for other sizes that are impossible.
     pub fn with_options(options: &Options, bound: usize) -> io::Result<Self> {
+        let most = (options.workers as u64).saturating_add(bound as u64);
         let (crew, runner) = Crew::start_with(options, |audit: &A| {
             // An audit that tells ids apart knows so many.
             let limit = audit.slots().map_or(u32::MAX, |slots| u32::try_from(slots).unwrap_or(u32::MAX));
-            Runner(Arc::new(Jobs::new(options.workers, limit)))
+            Runner(Arc::new(Jobs::new(options.workers, limit, most)))
         })?;
-        let line = Arc::new(Watched { jobs: Arc::clone(&runner.0), core: Arc::clone(crew.core()) });
-        let most = (options.workers as u64).saturating_add(bound as u64);
-        Ok(Self { spawner: Spawner { line, most }, crew })
+        let jobs = Arc::clone(&runner.0);
+        let line = Arc::new(Watched { jobs: Arc::clone(&jobs), core: Arc::clone(crew.core()) });
+        Ok(Self { spawner: Spawner { jobs, line, most }, crew })
     }
 
     /// What hands jobs to this pool, for leaves and other threads.
@@ -177,14 +182,14 @@ impl<A: Audit> Pool<A> {
     }
 
     fn end(&self, limit: Duration) -> Ended {
-        self.spawner.line.jobs().close();
+        self.spawner.jobs.close();
         self.crew.shutdown(limit)
     }
 }
 
 impl<A: Audit> Drop for Pool<A> {
     fn drop(&mut self) {
-        if !self.spawner.line.jobs().is_closed() {
+        if !self.spawner.jobs.is_closed() {
             self.end(DROP_LIMIT);
         }
     }
@@ -211,11 +216,63 @@ impl Spawner {
     ///
     /// # Errors
     /// As [`Spawner::spawn`].
+    #[inline]
     pub fn detach<F>(&self, job: F) -> Result<(), Rejected<F>>
     where
         F: FnOnce(&CancelToken) + Send + 'static,
     {
-        self.line.jobs().put(&*self.line, self.most, job, |job| (Task::Detached(Box::new(job)), ()))
+        match self.jobs.open(self.most) {
+            Some(mut place) => {
+                place.content().set_once(job);
+                self.jobs.enqueue(&*self.line, place);
+                Ok(())
+            }
+            None => Err(self.jobs.reject(job)),
+        }
+    }
+
+    /// As [`Spawner::detach`], for a job that runs in several turns: after [`Ran::Again`] it runs again, when those
+    /// have had a turn that its thread has in line; one from outside is let in every 64th time. It stays the same job
+    /// until it says [`Ran::Done`]: it takes one place of the bound, and a turn costs much less than a new job.
+    ///
+    /// Its next turn may be on another thread. A panic ends it. Once the pool is shut down it has no more turns, and is
+    /// dropped.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use windlass_std::Pool;
+    /// use windlass_std::pool::Ran;
+    ///
+    /// let pool = Pool::new(1, 10)?;
+    /// let (tell, told) = mpsc::channel();
+    /// for name in ["a", "b"] {
+    ///     let (tell, mut left) = (tell.clone(), 2);
+    ///     pool.spawner().detach_turns(move |_| {
+    ///         tell.send(name).ok();
+    ///         left -= 1;
+    ///         if left > 0 { Ran::Again } else { Ran::Done }
+    ///     })?;
+    /// }
+    /// drop(tell);
+    /// assert_eq!(told.iter().count(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Spawner::spawn`].
+    #[inline]
+    pub fn detach_turns<F>(&self, job: F) -> Result<(), Rejected<F>>
+    where
+        F: FnMut(&CancelToken) -> Ran + Send + 'static,
+    {
+        match self.jobs.open(self.most) {
+            Some(mut place) => {
+                place.content().set_turns(job);
+                self.jobs.enqueue(&*self.line, place);
+                Ok(())
+            }
+            None => Err(self.jobs.reject(job)),
+        }
     }
 
     /// As [`Spawner::spawn`], past the bound: for leaves, which the node table bounds.
@@ -232,16 +289,21 @@ impl Spawner {
         T: Send + 'static,
         F: FnOnce(&CancelToken) -> T + Send + 'static,
     {
-        self.line.jobs().put(&*self.line, most, job, |job| {
-            let cell = Arc::new(Closure::new(job, wake, Arc::clone(&self.line)));
-            (Task::Owned(Arc::clone(&cell) as Arc<dyn Owned>), Job::new(cell))
-        })
+        match self.jobs.open(most) {
+            Some(mut place) => {
+                let cell = Arc::new(Closure::new(job, wake, Arc::clone(&self.line)));
+                *place.content() = Task::Owned(Arc::clone(&cell) as Arc<dyn Owned>);
+                self.jobs.enqueue(&*self.line, place);
+                Ok(Job::new(cell))
+            }
+            None => Err(self.jobs.reject(job)),
+        }
     }
 
     /// How many jobs are in line and how many at work.
     #[must_use]
     pub fn load(&self) -> (usize, usize) {
-        let (count, running) = (self.line.jobs().count() as usize, self.line.running());
+        let (count, running) = (self.jobs.count() as usize, self.line.running());
         (count.saturating_sub(running), running)
     }
 }
@@ -275,7 +337,7 @@ impl<F> std::error::Error for Rejected<F> {}
 impl fmt::Debug for Spawner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (waiting, running) = self.load();
-        write!(f, "Spawner({running} of {} at work, {waiting} in line)", self.line.jobs().threads())
+        write!(f, "Spawner({running} of {} at work, {waiting} in line)", self.jobs.threads())
     }
 }
 

@@ -5,17 +5,21 @@
 //! a few for themselves, so that they seldom meet here. The table grows in pieces that never move, and never
 //! shrinks.
 //!
+//! At most one thread is at a place: whoever was given its free slot, or has taken its id out of a queue. So nobody waits
+//! there.
+//!
 //! This file does not know what the tasks are.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::OnceLock;
 
 use crate::clock::lock;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, TryLock, TryLockGuard};
 
 pub(crate) struct Table<T> {
-    /// Each piece is as large as all before it together; the first has [`FIRST`] entries.
+    first: Piece<T>,
+    /// Each is as large as all before it together; those before have [`FIRST`] places.
     pieces: Box<[OnceLock<Piece<T>>]>,
     free: Mutex<Free>,
     limit: u32,
@@ -24,15 +28,27 @@ pub(crate) struct Table<T> {
 }
 
 /// Slots that a worker keeps for itself.
-#[derive(Default)]
-pub(crate) struct Kept(RefCell<Vec<u32>>);
+pub(crate) struct Kept {
+    slots: [Cell<u32>; 2 * HANDFUL],
+    count: Cell<usize>,
+}
 
 /// A slot that nobody else uses.
 #[must_use = "otherwise it is never used again"]
 pub(crate) struct Slot(u32);
 
-type Piece<T> = Box<[Entry<T>]>;
-type Entry<T> = Mutex<(u32, Option<T>)>;
+/// The place of an id, for as long as this is there.
+pub(crate) struct Held<'a, T>(TryLockGuard<'a, Place<T>>);
+
+type Piece<T> = Box<[TryLock<Place<T>>]>;
+
+struct Place<T> {
+    slot: u32,
+    /// Of the id that is here, or will be. Beyond 32 bits if these are used up.
+    generation: u64,
+    /// The task; or whatever the last one has left, while the slot is free.
+    content: T,
+}
 
 #[derive(Default)]
 struct Free {
@@ -41,29 +57,32 @@ struct Free {
     known: u32,
 }
 
-/// Entries of the first piece.
-const FIRST: u32 = 32;
+/// Places that are there from the beginning, and found sooner.
+const FIRST: u32 = 512;
 /// How many slots a worker fetches or gives back at once.
 const HANDFUL: usize = 32;
 /// So many slots for each worker are plenty.
 const PLENTY: usize = 8 * HANDFUL;
 
-/// Where a slot is: its piece, and its place there.
+/// Where a slot is that is not in the first piece: its piece, and its place there.
 fn place(slot: u32) -> (usize, usize) {
-    let n = u64::from(slot) + u64::from(FIRST);
-    let piece = n.ilog2() - FIRST.ilog2();
-    (piece as usize, (n - (u64::from(FIRST) << piece)) as usize)
+    let piece = slot.ilog2() - FIRST.ilog2();
+    (piece as usize, (slot - (FIRST << piece)) as usize)
 }
 
-fn split(id: u64) -> (u32, u32) {
-    (id as u32, (id >> 32) as u32)
+/// The places of so many slots from `first` on.
+fn piece<T: Default>(first: u32, places: u32) -> Piece<T> {
+    (0..places)
+        .map(|n| TryLock::new(Place { slot: first + n, generation: 0, content: T::default() }))
+        .collect()
 }
 
-impl<T> Table<T> {
+impl<T: Default> Table<T> {
     /// A table for `workers` workers and at most `limit` tasks at once; a few less if all are wanted while workers keep
     /// slots for themselves, which they do only if there are plenty.
     pub(crate) fn new(workers: usize, limit: u32) -> Self {
         Self {
+            first: piece(0, FIRST.min(limit)),
             pieces: (0..=place(u32::MAX).0).map(|_| OnceLock::new()).collect(),
             free: Mutex::default(),
             limit,
@@ -72,72 +91,138 @@ impl<T> Table<T> {
     }
 
     /// A slot for a task; none if all are in use. `kept` is the calling worker's.
+    #[inline]
     pub(crate) fn allot(&self, kept: Option<&Kept>) -> Option<Slot> {
-        let slot = match kept.filter(|_| self.plenty) {
-            None => lock(&self.free).next(self.limit)?,
-            Some(kept) => {
-                let mut kept = kept.0.borrow_mut();
-                if kept.is_empty() {
-                    let mut free = lock(&self.free);
-                    kept.extend(std::iter::from_fn(|| free.next(self.limit)).take(HANDFUL));
-                    kept.reverse(); // the last is given out first
-                }
-                kept.pop()?
-            }
-        };
-        Some(Slot(slot))
-    }
-
-    /// Keeps a task in its slot, and says its id.
-    pub(crate) fn fill(&self, Slot(slot): Slot, task: T) -> u64 {
-        let mut entry = lock(self.make(slot));
-        entry.1 = Some(task);
-        u64::from(entry.0) << 32 | u64::from(slot)
-    }
-
-    /// Looks at the task of an id.
-    pub(crate) fn look<R>(&self, id: u64, look: impl FnOnce(&T) -> R) -> Option<R> {
-        let (slot, generation) = split(id);
-        let entry = lock(self.entry(slot)?);
-        entry.1.as_ref().filter(|_| entry.0 == generation).map(look)
-    }
-
-    /// Takes the task of an id, which is dead from now on. Its slot is still in use, until it is given back; it is none if
-    /// its generations are used up.
-    pub(crate) fn take(&self, id: u64) -> Option<(T, Option<Slot>)> {
-        let (slot, generation) = split(id);
-        let mut entry = lock(self.entry(slot)?);
-        if entry.0 != generation {
-            return None;
+        match kept.filter(|_| self.plenty) {
+            Some(kept) => kept.pop().or_else(|| self.fetch(kept)).map(Slot),
+            None => self.next().map(Slot),
         }
-        let task = entry.1.take()?;
-        // After its last generation a slot would repeat an id.
-        let next = generation.checked_add(1);
-        entry.0 = next.unwrap_or(generation);
-        Some((task, next.map(|_| Slot(slot))))
+    }
+
+    #[inline(never)]
+    fn next(&self) -> Option<u32> {
+        lock(&self.free).next(self.limit)
+    }
+
+    #[cold]
+    fn fetch(&self, kept: &Kept) -> Option<u32> {
+        let mut free = lock(&self.free);
+        let first = free.next(self.limit)?;
+        let more: Vec<u32> = std::iter::from_fn(|| free.next(self.limit)).take(HANDFUL - 1).collect();
+        // The last that is kept is given out first.
+        more.into_iter().rev().for_each(|slot| _ = kept.push(slot));
+        Some(first)
+    }
+
+    /// The place of a free slot, with whatever the last task there has left.
+    #[inline]
+    pub(crate) fn free_place(&self, Slot(slot): Slot) -> Held<'_, T> {
+        Held(self.make(slot).try_lock().expect("a free slot is nobody else's"))
+    }
+
+    /// The place of an id; none if the id is dead.
+    #[inline]
+    pub(crate) fn hold(&self, id: u64) -> Option<Held<'_, T>> {
+        let place = self.place(id as u32)?.try_lock()?;
+        (place.generation == id >> 32).then_some(Held(place))
     }
 
     /// Lets a slot be used again. `kept` is the calling worker's.
+    #[inline]
     pub(crate) fn give_back(&self, kept: Option<&Kept>, Slot(slot): Slot) {
-        let Some(kept) = kept.filter(|_| self.plenty) else {
-            return lock(&self.free).line.push_back(slot);
-        };
-        let mut kept = kept.0.borrow_mut();
-        kept.push(slot);
-        if kept.len() >= 2 * HANDFUL {
-            lock(&self.free).line.extend(kept.drain(..HANDFUL));
+        match kept.filter(|_| self.plenty) {
+            Some(kept) if kept.push(slot) => {}
+            kept => self.give_to_all(kept, slot),
         }
     }
 
-    fn entry(&self, slot: u32) -> Option<&Entry<T>> {
-        let (piece, place) = place(slot);
+    #[inline(never)]
+    fn give_to_all(&self, kept: Option<&Kept>, slot: u32) {
+        match kept {
+            Some(kept) => self.pass_on(kept, slot),
+            None => lock(&self.free).line.push_back(slot),
+        }
+    }
+
+    /// Passes the older half of what is kept to everybody.
+    fn pass_on(&self, kept: &Kept, slot: u32) {
+        let mut free = lock(&self.free);
+        free.line.extend(kept.slots[..HANDFUL].iter().map(Cell::get));
+        let (older, newer) = kept.slots.split_at(HANDFUL);
+        older.iter().zip(newer).for_each(|(to, from)| to.set(from.get()));
+        kept.count.set(HANDFUL);
+        kept.push(slot);
+    }
+
+    #[inline]
+    fn place(&self, slot: u32) -> Option<&TryLock<Place<T>>> {
+        self.first.get(slot as usize).or_else(|| self.later_place(slot))
+    }
+
+    #[inline(never)]
+    fn later_place(&self, slot: u32) -> Option<&TryLock<Place<T>>> {
+        // None: below, if there are fewer than the first piece may have.
+        let (piece, place) = slot.checked_sub(FIRST).map(|_| place(slot))?;
         self.pieces[piece].get()?.get(place)
     }
 
-    fn make(&self, slot: u32) -> &Entry<T> {
-        let (piece, place) = place(slot);
-        let make = || (0..u64::from(FIRST) << piece).map(|_| Entry::default()).collect();
-        &self.pieces[piece].get_or_init(make)[place]
+    #[inline]
+    fn make(&self, slot: u32) -> &TryLock<Place<T>> {
+        self.place(slot).unwrap_or_else(|| self.grow(slot))
+    }
+
+    #[cold]
+    fn grow(&self, slot: u32) -> &TryLock<Place<T>> {
+        let (number, place) = place(slot);
+        &self.pieces[number].get_or_init(|| piece(FIRST << number, FIRST << number))[place]
+    }
+}
+
+impl Kept {
+    #[inline]
+    fn pop(&self) -> Option<u32> {
+        let last = self.count.get().wrapping_sub(1);
+        let slot = self.slots.get(last)?;
+        self.count.set(last);
+        Some(slot.get())
+    }
+
+    /// False if there is no room.
+    #[inline]
+    fn push(&self, slot: u32) -> bool {
+        let count = self.count.get();
+        let Some(free) = self.slots.get(count) else { return false };
+        free.set(slot);
+        self.count.set(count + 1);
+        true
+    }
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self { slots: [const { Cell::new(0) }; 2 * HANDFUL], count: Cell::new(0) }
+    }
+}
+
+impl<T> Held<'_, T> {
+    #[inline]
+    pub(crate) fn content(&mut self) -> &mut T {
+        &mut self.0.content
+    }
+
+    /// The id of what is here, which others may come to from now on.
+    #[inline]
+    pub(crate) fn publish(self) -> u64 {
+        self.0.generation << 32 | u64::from(self.0.slot)
+    }
+
+    /// The id is dead from now on. Its slot is still in use, until it is given back; it is none if its generations are
+    /// used up.
+    #[inline]
+    pub(crate) fn leave(mut self) -> Option<Slot> {
+        self.0.generation += 1;
+        // After its last generation a slot would repeat an id.
+        (self.0.generation <= u64::from(u32::MAX)).then_some(Slot(self.0.slot))
     }
 }
 
@@ -160,27 +245,32 @@ mod tests {
     #[test]
     fn slots_lie_one_after_the_other() {
         let mut expected = (0, 0);
-        for slot in 0..10_000 {
+        for slot in FIRST..10_000 {
             assert_eq!(place(slot), expected);
             expected.1 += 1;
-            if expected.1 == (FIRST as usize) << expected.0 {
+            if expected.1 == (FIRST << expected.0) as usize {
                 expected = (expected.0 + 1, 0);
             }
         }
-        assert_eq!(place(u32::MAX).0, 27);
+        assert_eq!(place(u32::MAX), (22, (FIRST << 22) as usize - 1));
     }
 
     /// Takes a task and gives its slot back.
-    fn remove<T>(table: &Table<T>, kept: Option<&Kept>, id: u64) -> Option<T> {
-        let (task, slot) = table.take(id)?;
-        slot.into_iter().for_each(|slot| table.give_back(kept, slot));
+    fn remove<T: Default>(table: &Table<T>, kept: Option<&Kept>, id: u64) -> Option<T> {
+        let mut held = table.hold(id)?;
+        let task = std::mem::take(held.content());
+        held.leave().into_iter().for_each(|slot| table.give_back(kept, slot));
         Some(task)
     }
 
     /// As the pool does it.
-    fn insert<T>(table: &Table<T>, kept: Option<&Kept>, task: T) -> Result<u64, T> {
+    fn insert<T: Default>(table: &Table<T>, kept: Option<&Kept>, task: T) -> Result<u64, T> {
         match table.allot(kept) {
-            Some(slot) => Ok(table.fill(slot, task)),
+            Some(slot) => {
+                let mut place = table.free_place(slot);
+                *place.content() = task;
+                Ok(place.publish())
+            }
             None => Err(task),
         }
     }
@@ -190,23 +280,27 @@ mod tests {
         let table = Table::new(1, 2);
         let (a, b) = (insert(&table, None, 'a'), insert(&table, None, 'b'));
         assert_eq!((a, b, insert(&table, None, 'c')), (Ok(0), Ok(1), Err('c')));
-        let (task, slot) = table.take(0).expect("it is there");
-        assert_eq!((task, table.look(0, |task| *task), insert(&table, None, 'c')), ('a', None, Err('c')));
-        table.give_back(None, slot.expect("it has more generations"));
+        let mut held = table.hold(0).expect("it is there");
+        assert!(table.hold(0).is_none(), "somebody is at it");
+        assert_eq!(*held.content(), 'a');
+        let slot = held.leave().expect("it has more generations");
+        assert!(table.hold(0).is_none());
+        assert_eq!(insert(&table, None, 'c'), Err('c'));
+        table.give_back(None, slot);
         assert_eq!(
-            (remove(&table, None, 0), remove(&table, None, 1), table.look(7, |_| ())),
+            (remove(&table, None, 0), remove(&table, None, 1), remove(&table, None, 7)),
             (None, Some('b'), None)
         );
         // First freed, first used.
         assert_eq!(insert(&table, None, 'd'), Ok(1 << 32));
-        assert_eq!(table.look(1 << 32, |task| *task), Some('d'));
+        assert_eq!(table.hold(1 << 32).map(|mut held| *held.content()), Some('d'));
     }
 
     #[test]
     fn a_slot_whose_generations_are_used_up_is_not_used_again() {
         let table = Table::new(0, 2);
         assert_eq!(insert(&table, None, 'a'), Ok(0));
-        lock(table.make(0)).0 = u32::MAX;
+        table.make(0).try_lock().expect("nobody is at it").generation = u64::from(u32::MAX);
         let last = u64::from(u32::MAX) << 32;
         assert_eq!((remove(&table, None, last), remove(&table, None, last)), (Some('a'), None));
         assert_eq!((insert(&table, None, 'b'), insert(&table, None, 'c')), (Ok(1), Err('c')));
@@ -221,8 +315,8 @@ mod tests {
         for id in ids {
             assert!(remove(&table, Some(&own), id).is_some());
         }
-        let kept = own.0.borrow().len();
-        assert!((1..2 * HANDFUL).contains(&kept));
+        let kept = own.count.get();
+        assert!((1..=2 * HANDFUL).contains(&kept));
         assert!((0..kept).all(|n| insert(&table, Some(&own), n).is_ok()));
         assert_eq!(lock(&table.free).line.len(), 600 - kept);
     }

@@ -1,14 +1,16 @@
 //! A job, from its pool's side.
 //!
 //! The invariant: *a job is run or withdrawn, once*: whoever takes the closure out decides. Its result is shown after
-//! the pool was told that the thread is free again. All of a job is one allocation, which its pool and whoever wants
-//! its result share.
+//! the pool was told that the thread is free again. All of a job that somebody owns is one allocation, which its pool
+//! and its owner share. One that nobody owns is kept by the pool alone, and leaves its memory to the next of its type.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use windlass::WakeHandle;
 
+use super::crew::Ran;
 use super::job::{CancelToken, Flag, JobError};
 use super::line::Line;
 use crate::clock::lock;
@@ -17,11 +19,96 @@ use crate::reply::Slot;
 use crate::sync::{AtomicBool, Mutex, Ordering};
 
 /// What is in line.
+#[derive(Default)]
 pub(crate) enum Task {
-    /// Nobody waits for it, so nobody can cancel it.
-    Detached(Box<dyn FnOnce(&CancelToken) + Send>),
+    #[default]
+    None,
+    /// Nobody waits for it, so nobody can cancel it. It may be spent.
+    Detached(Box<dyn Detached>),
     /// Its owner may cancel it at any time.
     Owned(Arc<dyn Owned>),
+}
+
+/// What the pool knows of a job that nobody owns.
+pub(crate) trait Detached: Any + Send {
+    /// Runs it. After a panic its closure may still be there.
+    fn run(&mut self, token: &CancelToken) -> Turn;
+}
+
+/// What has become of a job that nobody owns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It wants to run again.
+    Again,
+    /// Its closure is gone, and what is left may take another.
+    Spent,
+    /// It is over.
+    Over,
+}
+
+/// A closure that runs once.
+struct Once<F>(Option<F>);
+
+/// A closure that runs until it says that it is done.
+struct Turns<F>(Option<F>);
+
+/// What is left of a larger job is not kept.
+const KEPT: usize = 128;
+
+const fn over<S>() -> Turn {
+    if size_of::<S>() <= KEPT { Turn::Spent } else { Turn::Over }
+}
+
+impl Task {
+    /// Puts a closure in, to run once.
+    #[inline]
+    pub(crate) fn set_once<F: FnOnce(&CancelToken) + Send + 'static>(&mut self, job: F) {
+        match self.spent() {
+            Some(Once(spent)) => *spent = Some(job),
+            None => self.replace(Box::new(Once(Some(job)))),
+        }
+    }
+
+    /// Puts a closure in, to run until it is done.
+    #[inline]
+    pub(crate) fn set_turns<F: FnMut(&CancelToken) -> Ran + Send + 'static>(&mut self, job: F) {
+        match self.spent() {
+            Some(Turns(spent)) => *spent = Some(job),
+            None => self.replace(Box::new(Turns(Some(job)))),
+        }
+    }
+
+    #[inline(never)]
+    fn replace(&mut self, job: Box<dyn Detached>) {
+        *self = Self::Detached(job);
+    }
+
+    #[inline]
+    fn spent<S: Detached>(&mut self) -> Option<&mut S> {
+        let Self::Detached(job) = self else { return None };
+        (&mut **job as &mut dyn Any).downcast_mut()
+    }
+}
+
+impl<F: FnOnce(&CancelToken) + Send + 'static> Detached for Once<F> {
+    fn run(&mut self, token: &CancelToken) -> Turn {
+        if let Some(job) = self.0.take() {
+            job(token);
+        }
+        over::<Self>()
+    }
+}
+
+impl<F: FnMut(&CancelToken) -> Ran + Send + 'static> Detached for Turns<F> {
+    fn run(&mut self, token: &CancelToken) -> Turn {
+        if let Some(job) = &mut self.0 {
+            if job(token) == Ran::Again {
+                return Turn::Again;
+            }
+        }
+        self.0 = None;
+        over::<Self>()
+    }
 }
 
 /// What the pool knows of a job that somebody owns.
@@ -141,5 +228,64 @@ where
 impl<T: Send, F: Send> Flag for Closure<T, F> {
     fn is_raised(&self) -> bool {
         self.asked.load(Ordering::Relaxed) || self.line.jobs().is_closed()
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use allocation_counter::measure;
+
+    use super::*;
+
+    fn run(task: &mut Task) -> Turn {
+        match task {
+            Task::Detached(job) => job.run(&CancelToken::default()),
+            _ => Turn::Over,
+        }
+    }
+
+    /// Puts in a closure of one and the same type, however often it is called.
+    fn set(task: &mut Task, n: u64) {
+        task.set_once(move |_| assert!(n > 0));
+    }
+
+    #[test]
+    fn a_job_that_is_over_leaves_its_memory_to_the_next_of_its_type() {
+        let mut task = Task::None;
+        set(&mut task, 1);
+        assert!(run(&mut task) == Turn::Spent);
+        assert_eq!(measure(|| set(&mut task, 2)).count_total, 0);
+        assert!(run(&mut task) == Turn::Spent);
+        // Another type cannot have it.
+        let (mut left, fresh) = (2, [0_u8; 24]);
+        let turns = move |_: &CancelToken| {
+            left -= 1 + u32::from(fresh[0]);
+            if left > 0 { Ran::Again } else { Ran::Done }
+        };
+        assert_eq!(measure(|| task.set_turns(turns)).count_total, 1);
+        assert!(run(&mut task) == Turn::Again && run(&mut task) == Turn::Spent);
+        assert_eq!(measure(|| task.set_turns(turns)).count_total, 0);
+    }
+
+    #[test]
+    fn a_large_job_leaves_nothing() {
+        let mut task = Task::None;
+        let large = [1_u8; KEPT];
+        task.set_once(move |_| assert_eq!(large[0], 1));
+        assert!(run(&mut task) == Turn::Over);
+    }
+
+    #[test]
+    fn what_a_job_owns_is_gone_when_it_is_over() {
+        let owned = Arc::new(());
+        let mut task = Task::None;
+        let inner = Arc::clone(&owned);
+        task.set_turns(move |_| {
+            let _ = &inner;
+            Ran::Done
+        });
+        assert_eq!(Arc::strong_count(&owned), 2);
+        assert!(run(&mut task) == Turn::Spent);
+        assert_eq!(Arc::strong_count(&owned), 1);
     }
 }

@@ -83,10 +83,7 @@ impl<A: Audit, D: Deque<A::Tag>> Worker<A, D> {
         let lane = self.lane();
         let probe = &mut *self.probe.borrow_mut();
         let tag = probe.enqueue(id, lane.deque_id);
-        if lane.deque.push(id, tag).is_err() {
-            probe.rejected(id, lane.deque_id, tag);
-            self.overflow(id, probe);
-        }
+        self.push(id, tag, probe);
         self.added();
     }
 
@@ -123,6 +120,7 @@ impl<A: Audit, D: Deque<A::Tag>> Worker<A, D> {
     }
 
     /// Moves the older half of the full deque, and then `id`, to the injector.
+    #[cold]
     fn overflow(&self, id: u64, probe: &mut A::Probe) {
         let lane = self.lane();
         let mut displaced = [0; Options::BATCH];
@@ -135,6 +133,13 @@ impl<A: Audit, D: Deque<A::Tag>> Worker<A, D> {
     fn push_moved(&self, id: u64, probe: &mut A::Probe) {
         let lane = self.lane();
         let tag = probe.moved(id, lane.deque_id);
+        self.push(id, tag, probe);
+    }
+
+    /// Pushes an id into the deque, for which the audit has given this tag.
+    #[inline(always)]
+    fn push(&self, id: u64, tag: A::Tag, probe: &mut A::Probe) {
+        let lane = self.lane();
         if lane.deque.push(id, tag).is_err() {
             probe.rejected(id, lane.deque_id, tag);
             self.overflow(id, probe);
@@ -354,27 +359,36 @@ impl<A: Audit, D: Deque<A::Tag>> Worker<A, D> {
         self.finish(id, Finish::Done);
     }
 
-    /// The task has ended, for now or for good; false if it has said so itself.
-    pub(crate) fn finish(&self, id: u64, end: Finish) -> bool {
-        let running = &self.lane().running;
-        if running.load(Ordering::Relaxed) != id {
-            return false;
-        }
-        running.store(NOTHING, Ordering::Relaxed);
-        let probe = &mut *self.probe.borrow_mut();
-        if end == Finish::Pending {
-            probe.finished(id, end);
-        } else {
+    /// The task has ended for good, unless it has said so itself.
+    pub(crate) fn finish(&self, id: u64, end: Finish) {
+        if self.stops(id) {
+            let probe = &mut *self.probe.borrow_mut();
             probe.finished_for_good(id, end);
+            probe.safe_point();
         }
-        probe.safe_point();
-        true
     }
 
-    /// Puts an id that wants to run again behind those that wait.
+    /// The task has ended for now, and goes behind those that wait; unless it has said that it has ended.
     pub(crate) fn put_again(&self, id: u64) {
-        self.oldest.set(true);
-        self.put(id);
+        if self.stops(id) {
+            let lane = self.lane();
+            self.oldest.set(true);
+            let probe = &mut *self.probe.borrow_mut();
+            let tag = probe.finished_again(id, lane.deque_id);
+            self.push(id, tag, probe);
+            probe.safe_point();
+            self.added();
+        }
+    }
+
+    /// The thread is free of this task; false if it was before.
+    fn stops(&self, id: u64) -> bool {
+        let running = &self.lane().running;
+        let runs = running.load(Ordering::Relaxed) == id;
+        if runs {
+            running.store(NOTHING, Ordering::Relaxed);
+        }
+        runs
     }
 
     /// An id was taken, and will never run.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
-use windlass::{Abort, Cx, Instant, Outcome, Work};
+use windlass::{AbortStep, Cx, Instant, Outcome, Work};
 use windlass_std::{Clock, Park};
 
 /// Makes a hang a failure: this test process has ten minutes, which is a thousand times what it needs.
@@ -100,7 +100,7 @@ impl Park for World {
 }
 
 type OnRun<W, A> = Box<dyn FnMut(&mut Cx<'_, W, A>) -> Outcome + Send>;
-type OnAbort<W, A> = Box<dyn FnMut(&mut Cx<'_, W, A>) -> Abort + Send>;
+type OnAbort<W, A> = Box<dyn FnMut(&mut Cx<'_, W, A>) -> AbortStep + Send>;
 
 /// A work made of closures.
 pub(crate) struct Do<W, A: ?Sized = ()> {
@@ -110,21 +110,24 @@ pub(crate) struct Do<W, A: ?Sized = ()> {
 
 impl<W, A: ?Sized> Do<W, A> {
     pub(crate) fn new(run: impl FnMut(&mut Cx<'_, W, A>) -> Outcome + Send + 'static) -> Self {
-        Self { run: Box::new(run), abort: Box::new(|_| Abort::Done) }
+        Self { run: Box::new(run), abort: Box::new(|_| AbortStep::Done) }
     }
 
-    pub(crate) fn on_abort(mut self, abort: impl FnMut(&mut Cx<'_, W, A>) -> Abort + Send + 'static) -> Self {
+    pub(crate) fn on_abort(
+        mut self,
+        abort: impl FnMut(&mut Cx<'_, W, A>) -> AbortStep + Send + 'static,
+    ) -> Self {
         self.abort = Box::new(abort);
         self
     }
 }
 
-impl<W, A: ?Sized> Work<A, W> for Do<W, A> {
+impl<W, A: ?Sized> Work<W, A> for Do<W, A> {
     fn on_run(&mut self, cx: &mut Cx<'_, W, A>) -> Outcome {
         (self.run)(cx)
     }
 
-    fn on_abort(&mut self, cx: &mut Cx<'_, W, A>) -> Abort {
+    fn on_abort(&mut self, cx: &mut Cx<'_, W, A>) -> AbortStep {
         (self.abort)(cx)
     }
 }

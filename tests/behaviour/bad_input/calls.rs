@@ -1,21 +1,21 @@
-//! Calls that cannot be done: full tables, stale ids, wrong states, no width, circles.
+//! Calls that cannot be done: full tables, stale ids, wrong states, no concurrency, settings without use, circles.
 
-use windlass::{Boxed, Error, Instant, Next, NodeId, Outcome, Retry, Spec, State, What};
-use windlass_tests::{Rig, Scheduler, Script, World, parent};
+use windlass::{Boxed, Error, EventKind, Instant, Next, NodeId, Outcome, Retry, Setting, Spec, State};
+use windlass_tests::{Any, Rig, Scheduler, Script, World, parent, secs};
 
 /// A full table: the spec comes back as it was, with its work, from each way to add; and there is room again after a removal.
 #[test]
 fn a_full_table_gives_every_refused_spec_back() {
     let mut rig = Rig::new(3);
     let g = rig.add(Spec::graph("g"));
-    let a = rig.add_child(g, Script::waits().spec("a"));
+    let a = rig.add_below(g, Script::waits().spec("a"));
     let p = rig.add(
         Script::new(move |cx| {
             assert_eq!(cx.free_nodes(), 0);
             for refused in [
                 cx.add_child(Script::steps(1).spec("x")),
-                cx.add_top(Script::steps(1).spec("x")),
-                cx.add(g, Script::steps(1).spec("x")),
+                cx.add(Script::steps(1).spec("x")),
+                cx.add_below(g, Script::steps(1).spec("x")),
             ] {
                 let refused = refused.unwrap_err();
                 assert_eq!(refused.to_string(), "cannot add \"x\": the node table is full");
@@ -27,7 +27,7 @@ fn a_full_table_gives_every_refused_spec_back() {
     );
     for result in [
         rig.s.add(Script::steps(2).spec("y").retry(Retry::A_FEW)),
-        rig.s.add_child(p, Script::steps(2).spec("y")),
+        rig.s.add_below(p, Script::steps(2).spec("y")),
         rig.s.add_after(g, Script::steps(2).spec("y"), &[a]),
     ] {
         let refused = result.unwrap_err();
@@ -40,7 +40,7 @@ fn a_full_table_gives_every_refused_spec_back() {
     assert_eq!(rig.run(), Next::Done);
     let m = rig.s.metrics();
     assert_eq!((m.refused, m.added, m.nodes, m.capacity), (6, 3, 3, 3));
-    let told = rig.s.observer().events.iter().filter(|event| event.what == What::Full);
+    let told = rig.s.observer().events.iter().filter(|event| event.kind == EventKind::Full);
     assert_eq!(told.map(|event| event.name).collect::<Vec<_>>(), ["p", "g", "p", "g"]);
     rig.s.remove(p).unwrap();
     rig.add(Script::steps(1).spec("z"));
@@ -66,7 +66,7 @@ fn a_full_edge_table_refuses_the_whole_item() {
     let store = Boxed::with_edges(8, 3);
     let mut s: Scheduler = Scheduler::with_store(store);
     let g = s.add(Spec::graph("g")).unwrap();
-    let [a, b] = ["a", "b"].map(|name| s.add_child(g, Script::steps(1).spec(name)).unwrap());
+    let [a, b] = ["a", "b"].map(|name| s.add_below(g, Script::steps(1).spec(name)).unwrap());
     let c = s.add_after(g, Script::steps(1).spec("c"), &[a, b]).unwrap();
     let refused = s.add_after(g, Script::steps(1).spec("d"), &[a, b]).unwrap_err();
     assert_eq!(refused.error, Error::EdgesFull);
@@ -81,7 +81,7 @@ fn a_full_edge_table_refuses_the_whole_item() {
     s.remove(g).unwrap();
     assert_eq!((s.metrics().nodes, s.metrics().edges), (0, 0));
     let g = s.add(Spec::graph("g")).unwrap();
-    let a = s.add_child(g, Script::steps(1).spec("a")).unwrap();
+    let a = s.add_below(g, Script::steps(1).spec("a")).unwrap();
     for name in ["x", "y", "z"] {
         s.add_after(g, Script::steps(1).spec(name), &[a]).unwrap();
     }
@@ -95,7 +95,7 @@ fn a_table_without_slots_refuses_every_node() {
     assert_eq!(rig.s.add(Script::steps(1).spec("a")).unwrap_err().error, Error::Full);
     assert_eq!((rig.s.next(), rig.run()), (Next::Done, Next::Done));
     assert_eq!((rig.s.next_deadline(), rig.s.capacity(), rig.s.nodes().count()), (None, 0, 0));
-    assert_eq!(rig.s.tree().to_string(), "");
+    assert_eq!(rig.tree().to_string(), "");
     rig.s.shutdown(Instant::MAX);
     assert_eq!(rig.s.poll_work_with(Instant::MAX, &mut rig.world), Next::Done);
 }
@@ -137,7 +137,7 @@ fn every_call_with_a_stale_id_says_so() {
         assert_eq!(s.state(id).map(|_| ()), gone);
         assert_eq!(s.status(id).map(|_| ()), gone);
         assert_eq!(s.wake_handle(id).map(|_| ()), gone);
-        assert_eq!(s.add_child(id, Script::steps(1).spec("x")).unwrap_err().error, Error::UnknownNode);
+        assert_eq!(s.add_below(id, Script::steps(1).spec("x")).unwrap_err().error, Error::UnknownNode);
         assert_eq!(s.add_after(id, Script::steps(1).spec("x"), &[]).unwrap_err().error, Error::UnknownNode);
         assert_eq!(s.add(Spec::after("x", id)).unwrap_err().error, Error::UnknownNode);
         assert_eq!(s.add(Spec::after_success("x", id)).unwrap_err().error, Error::UnknownNode);
@@ -158,7 +158,10 @@ fn every_call_with_a_stale_id_says_so() {
                 assert_eq!(cx.resume(id), gone);
                 assert_eq!(cx.depend(id, id), gone);
                 assert_eq!(cx.view().node(id).map(|_| ()), gone);
-                assert_eq!(cx.add(id, Script::steps(1).spec("x")).unwrap_err().error, Error::UnknownNode);
+                assert_eq!(
+                    cx.add_below(id, Script::steps(1).spec("x")).unwrap_err().error,
+                    Error::UnknownNode
+                );
             }
             Outcome::Success
         })
@@ -197,13 +200,10 @@ fn without_a_wake_set_there_is_no_handle() {
     assert_eq!(s.wake_handle(ids[32]).map(|_| ()), Err(Error::NoWakeSet));
 }
 
-/// A width of 0 is refused for every kind, a sequence included, and the spec comes back.
-#[test]
-fn a_width_of_nothing_is_refused_by_every_kind() {
-    let mut rig = Rig::new(4);
+/// One spec of each kind, all for a scheduler in which `awaited` lives.
+fn one_of_each(awaited: NodeId) -> [Spec<Any>; 12] {
     let act = || Script::steps(1).boxed();
-    let a = rig.add(Script::steps(1).spec("a"));
-    for spec in [
+    [
         Spec::work("x", act()),
         Spec::parallel("x"),
         Spec::any("x"),
@@ -212,18 +212,75 @@ fn a_width_of_nothing_is_refused_by_every_kind() {
         Spec::sequence("x"),
         Spec::batch("x", act()),
         Spec::when("x", act()),
-        Spec::after("x", a),
-        Spec::after_success("x", a),
+        Spec::after("x", awaited),
+        Spec::after_success("x", awaited),
         Spec::callback("x", act()),
         Spec::graph("x"),
-    ] {
-        let refused = rig.s.add(spec.width(0)).unwrap_err();
-        assert_eq!((refused.error, refused.spec.name()), (Error::ZeroWidth, "x"));
-        let again = rig.s.add(refused.spec.width(1)).unwrap();
-        rig.s.abort(again).unwrap();
-        rig.s.remove(again).unwrap();
+    ]
+}
+
+/// A concurrency of 0 is refused for every kind, a sequence included, and the spec comes back.
+#[test]
+fn a_concurrency_of_nothing_is_refused_by_every_kind() {
+    let mut rig = Rig::new(4);
+    let a = rig.add(Script::steps(1).spec("a"));
+    for spec in one_of_each(a) {
+        let refused = rig.s.add(spec.concurrency(0)).unwrap_err();
+        assert_eq!((refused.error, refused.spec.name()), (Error::ZeroConcurrency, "x"));
+        match rig.s.add(refused.spec.concurrency(1)) {
+            Ok(again) => {
+                rig.s.abort(again).unwrap();
+                rig.s.remove(again).unwrap();
+            }
+            Err(refused) => assert!(matches!(refused.error, Error::NoUse { .. })),
+        }
     }
     assert_eq!(rig.s.metrics().refused, 0, "the table was not full");
+}
+
+/// A setting that a kind has no use for is refused by name, and those that it has a use for are not.
+#[test]
+fn a_setting_without_use_is_refused_by_name() {
+    type Set = fn(Spec<Any>) -> Spec<Any>;
+    let settings: [(Setting, Set, &[&str]); 4] = [
+        (
+            Setting::Concurrency,
+            |spec| spec.concurrency(2),
+            &["work", "parallel", "quorum", "race", "batch", "graph"],
+        ),
+        (
+            Setting::OnFailure,
+            |spec| spec.on_failure(windlass::OnFailure::Finish),
+            &["parallel", "sequence", "batch", "when", "after", "after success", "graph"],
+        ),
+        (Setting::PollEvery, |spec| spec.poll_every(secs(1)), &["when"]),
+        (Setting::ItemNodes, |spec| spec.item_nodes(2), &["batch"]),
+    ];
+    for (setting, set, of_use) in settings {
+        let mut rig = Rig::new(16);
+        let a = rig.add(Script::steps(1).spec("a"));
+        for spec in one_of_each(a) {
+            let kind = spec.kind();
+            let added = rig.s.add(set(spec)).map_err(|refused| refused.error);
+            if of_use.contains(&kind.name()) {
+                assert!(added.is_ok(), "{setting:?} of {kind:?}");
+                continue;
+            }
+            let error = added.unwrap_err();
+            assert_eq!(error, Error::NoUse { setting, kind });
+            assert_eq!(error.to_string(), format!("a {} has no use for `{}`", kind.name(), setting.name()));
+        }
+    }
+}
+
+/// Only a node at the top can give its slot back as soon as it has ended: below, its parent decides.
+#[test]
+fn a_child_cannot_be_detached() {
+    let mut rig = Rig::new(4);
+    let parent = rig.add(Spec::parallel("p"));
+    let refused = rig.s.add_below(parent, Script::steps(1).spec("child").detached()).unwrap_err();
+    assert_eq!(refused.error.to_string(), "only a node at the top can be `detached`");
+    rig.s.add(refused.spec).unwrap();
 }
 
 /// A child for a parent that has ended, is aborting, or does not take any.
@@ -233,7 +290,7 @@ fn a_parent_that_takes_no_child_says_why() {
     let success = rig.add(Script::steps(1).spec("success"));
     let failure = rig.add(Script::fails().spec("failure"));
     let aborted = rig.add(Script::steps(1).spec("aborted"));
-    let aborting = rig.add(Script::waits().on_abort(|_| windlass::Abort::Wake).spec("aborting"));
+    let aborting = rig.add(Script::waits().on_abort(|_| windlass::AbortStep::Waiting).spec("aborting"));
     let callback = rig.add(Spec::callback("callback", Script::steps(1).boxed()).paused());
     let batch = rig.add(Spec::batch("batch", Script::steps(1).boxed()).paused());
     rig.s.abort(aborted).unwrap();
@@ -247,7 +304,7 @@ fn a_parent_that_takes_no_child_says_why() {
         (callback, Error::WrongKind),
         (batch, Error::WrongKind),
     ] {
-        let refused = rig.s.add_child(id, Script::steps(1).spec("x")).unwrap_err();
+        let refused = rig.s.add_below(id, Script::steps(1).spec("x")).unwrap_err();
         assert_eq!(refused.error, error, "{}", rig.node(id).name());
         assert!(refused.into_work().is_some());
     }
@@ -280,7 +337,7 @@ fn a_circle_of_dependencies_is_refused_however_long() {
 fn a_call_in_the_wrong_state_is_refused() {
     let mut rig = Rig::new(8);
     let p = rig.add(parent("p"));
-    let a = rig.add_child(p, Script::says(Outcome::Running).spec("a"));
+    let a = rig.add_below(p, Script::says(Outcome::Running).spec("a"));
     rig.step();
     assert_eq!(rig.s.remove(p).map(|_| ()), Err(Error::WrongState(State::Running)));
     assert_eq!(rig.s.remove(a).map(|_| ()), Err(Error::WrongKind));

@@ -1,12 +1,12 @@
 //! Works that meddle: with themselves, their parents and their siblings, in every method, whatever they answer afterwards.
 
-use windlass::{Abort, Cause, Next, NodeId, Outcome, Retry, Spec, State};
+use windlass::{AbortCause, AbortStep, Next, NodeId, Outcome, Retry, Spec, State};
 use windlass_tests::{Cx, Hook, Rig, Script, WRONG, parent};
 
 const OUTCOMES: [Outcome; 7] = [
     Outcome::Running,
     Outcome::Waiting,
-    Outcome::Sleep(std::time::Duration::from_secs(1)),
+    Outcome::WaitFor(std::time::Duration::from_secs(1)),
     Outcome::Success,
     Outcome::Failure(WRONG),
     Outcome::Fatal(WRONG),
@@ -20,7 +20,7 @@ fn an_abort_from_a_run_wins_over_its_answer() {
         for target in ["a", "p", "q", "b", "c"] {
             let mut rig = Rig::new(8);
             let q = rig.add(Spec::sequence("q"));
-            let p = rig.add_child(q, Spec::parallel("p"));
+            let p = rig.add_below(q, Spec::parallel("p"));
             let mut done = false;
             let act = Script::new(move |cx| {
                 let target = cx.view().nodes().find(|node| node.name() == target).unwrap().id();
@@ -30,20 +30,20 @@ fn an_abort_from_a_run_wins_over_its_answer() {
                 cx.abort(target).unwrap();
                 outcome
             });
-            rig.add_child(p, Script::steps(1).spec("before"));
-            let a = rig.add_child(p, act.spec("a").retry(Retry::A_FEW));
-            let b = rig.add_child(p, Script::says(Outcome::Running).spec("b"));
-            rig.add_child(q, Script::steps(1).spec("c"));
+            rig.add_below(p, Script::steps(1).spec("before"));
+            let a = rig.add_below(p, act.spec("a").retry(Retry::A_FEW));
+            let b = rig.add_below(p, Script::says(Outcome::Running).spec("b"));
+            rig.add_below(q, Script::steps(1).spec("c"));
             let next = rig.run();
             if next == Next::OnWake {
-                assert!(matches!(outcome, Outcome::Waiting), "{outcome:?} {target}\n{}", rig.s.tree());
+                assert!(matches!(outcome, Outcome::Waiting), "{outcome:?} {target}\n{}", rig.tree());
                 rig.s.wake(a).unwrap();
             }
             rig.s.abort(b).unwrap();
-            assert_eq!(rig.run(), Next::Done, "{outcome:?} {target}\n{}", rig.s.tree());
+            assert_eq!(rig.run(), Next::Done, "{outcome:?} {target}\n{}", rig.tree());
             let aborted = rig.find(target).unwrap();
             assert_eq!(aborted.state(), State::Aborted, "{outcome:?} {target}");
-            assert_eq!((aborted.abort_cause(), aborted.aborted_by()), (Some(Cause::User), Some(a)));
+            assert_eq!((aborted.abort_cause(), aborted.aborted_by()), (Some(AbortCause::User), Some(a)));
             if ["a", "p", "q"].contains(&target) {
                 let c = rig.world.of("a");
                 assert_eq!((c.runs, c.aborts, c.successes, c.failures, c.retries), (1, 1, 0, 0, 0));
@@ -68,7 +68,7 @@ fn an_abort_from_a_question_wins_over_its_answer() {
             })
             .on_next(move |cx| {
                 abort(cx);
-                windlass::Yield::Added
+                windlass::Generated::Added
             });
         let mut rig = Rig::new(4);
         let id = rig.add(match kind {
@@ -77,7 +77,7 @@ fn an_abort_from_a_question_wins_over_its_answer() {
             _ => Spec::callback("x", act.boxed()),
         });
         if kind == "when" {
-            rig.add_child(id, Script::steps(1).spec("inner"));
+            rig.add_below(id, Script::steps(1).spec("inner"));
         }
         assert_eq!((rig.run(), rig.state(id)), (Next::Done, State::Aborted), "{kind}");
         assert_eq!(rig.world.of("inner").runs, 0);
@@ -107,7 +107,7 @@ fn any_call_from_any_method_to_any_relative_is_safe() {
         ("wake", |cx, id| {
             let _ = cx.wake(id);
         }),
-        ("add", |cx, id| drop(cx.add(id, Script::steps(1).spec("added")))),
+        ("add", |cx, id| drop(cx.add_below(id, Script::steps(1).spec("added")))),
         ("add a gate", |cx, id| drop(cx.add_child(Spec::after("gate", id)))),
         ("depend", |cx, id| {
             let own = cx.id();
@@ -165,7 +165,7 @@ fn meddle(what: &str, deed: impl Fn(&mut Cx<'_>, NodeId) + Clone + 'static, at: 
         })
         .on_abort(move |cx| {
             abort(Hook::Abort, cx);
-            Abort::Done
+            AbortStep::Done
         })
         .on_hook(move |hook, cx| act(hook, cx))
         .on_check(move |cx| {
@@ -175,10 +175,10 @@ fn meddle(what: &str, deed: impl Fn(&mut Cx<'_>, NodeId) + Clone + 'static, at: 
         .on_next(move |cx| {
             next(Hook::Next, cx);
             let _ = cx.add_child(Script::steps(1).spec("child"));
-            windlass::Yield::Exhausted
+            windlass::Generated::Exhausted
         });
         let top = rig.add(Spec::parallel("top").on_failure(windlass::OnFailure::Finish));
-        let p = rig.add_child(
+        let p = rig.add_below(
             top,
             match kind {
                 "work" => parent("parent"),
@@ -186,17 +186,17 @@ fn meddle(what: &str, deed: impl Fn(&mut Cx<'_>, NodeId) + Clone + 'static, at: 
                 _ => Spec::sequence("parent").on_failure(windlass::OnFailure::Finish),
             },
         );
-        rig.add_child(p, Script::steps(1).spec("ended"));
+        rig.add_below(p, Script::steps(1).spec("ended"));
         let spec = match at {
             Hook::Check => Spec::when("meddler", meddler.boxed()),
             Hook::Next => Spec::batch("meddler", meddler.boxed()),
             _ => meddler.spec("meddler"),
         };
-        let m = rig.add_child(p, spec.retry(Retry::times(3)));
+        let m = rig.add_below(p, spec.retry(Retry::times(3)));
         if at == Hook::Check {
-            rig.add_child(m, Script::steps(1).spec("child"));
+            rig.add_below(m, Script::steps(1).spec("child"));
         }
-        rig.add_child(p, Script::steps(2).spec("sibling"));
+        rig.add_below(p, Script::steps(2).spec("sibling"));
         rig.add(Script::says(Outcome::Waiting).spec("stranger"));
         let _ = rig.run();
         if at == Hook::Abort && rig.s.abort(m).is_ok() {
@@ -210,7 +210,7 @@ fn meddle(what: &str, deed: impl Fn(&mut Cx<'_>, NodeId) + Clone + 'static, at: 
         }
         let _ = rig.run();
         rig.s.shutdown(windlass::Instant::MAX);
-        assert_eq!(rig.run(), Next::Done, "{what}, {kind}:\n{}", rig.s.tree());
+        assert_eq!(rig.run(), Next::Done, "{what}, {kind}:\n{}", rig.tree());
         let ids: Vec<_> = rig.s.nodes().filter(|node| node.depth() == 0).map(|node| node.id()).collect();
         for id in ids {
             assert!(rig.s.remove(id).is_ok(), "{what}, {kind}");

@@ -24,9 +24,9 @@ fn nested(
     let top = s.add(outermost(Spec::sequence("q"))).unwrap();
     let mut above = top;
     for _ in 1..depth {
-        above = s.add_child(above, Spec::sequence("q")).unwrap();
+        above = s.add_below(above, Spec::sequence("q")).unwrap();
     }
-    let leaf = s.add_child(above, act.spec("leaf")).unwrap();
+    let leaf = s.add_below(above, act.spec("leaf")).unwrap();
     (s, top, leaf)
 }
 
@@ -40,7 +40,7 @@ fn a_tree_of_any_depth_succeeds() {
     assert_eq!(s.node(leaf).map(|node| node.depth()), Ok(DEPTH));
     assert_eq!(drain(&mut s, &mut world, Instant::ZERO), Next::Done);
     assert_eq!((s.state(top), world.of("leaf").runs), (Ok(State::Success), 3));
-    assert_eq!(s.node(top).unwrap().text().to_string(), "Succeeded: q");
+    assert_eq!(s.node(top).unwrap().text(s.view().now()).to_string(), "Succeeded: q");
     s.remove(top).unwrap();
     assert_eq!(s.metrics().nodes, 0);
 }
@@ -53,7 +53,7 @@ fn a_failure_rises_through_any_depth() {
     let mut world = World::default();
     assert!(matches!(s.poll_work_with(Instant::ZERO, &mut world), Next::At(_)));
     assert_eq!(s.node(top).unwrap().failure().unwrap().origin, leaf);
-    assert_eq!(s.node(top).unwrap().text().to_string(), "Ready to run: leaf");
+    assert_eq!(s.node(top).unwrap().text(s.view().now()).to_string(), "Ready to run: leaf");
     assert_eq!(drain(&mut s, &mut world, Instant::ZERO), Next::Done);
     assert_eq!((s.state(top), world.of("leaf").runs), (Ok(State::Success), 2));
 }
@@ -63,7 +63,7 @@ fn a_failure_rises_through_any_depth() {
 fn an_abort_reaches_any_depth() {
     for (started, forced) in [(false, false), (true, false), (true, true)] {
         let act = Script::says(Outcome::Waiting)
-            .on_abort(move |_| if forced { windlass::Abort::Wake } else { windlass::Abort::Done });
+            .on_abort(move |_| if forced { windlass::AbortStep::Waiting } else { windlass::AbortStep::Done });
         let (mut s, top, leaf) = nested(DEPTH, act, |spec| spec);
         let mut world = World::default();
         if started {
@@ -104,7 +104,7 @@ fn a_parallel_of_any_width_ends() {
         let p = s.add(Spec::parallel("p")).unwrap();
         for n in 0..WIDTH {
             let act = if fails && n == WIDTH / 2 { Script::fails() } else { Script::steps(2) };
-            s.add_child(p, act.spec("leaf")).unwrap();
+            s.add_below(p, act.spec("leaf")).unwrap();
         }
         let mut world = World::default();
         assert_eq!(drain(&mut s, &mut world, Instant::ZERO), Next::Done);
@@ -126,10 +126,10 @@ fn any_number_of_dependents_and_of_gates_is_told() {
     let half = WIDTH / 2;
     let mut s: Scheduler = Scheduler::with_store(Boxed::with_edges(half as usize + 3, WIDTH as usize));
     let g = s.add(Spec::graph("g")).unwrap();
-    let first = s.add_child(g, Script::waits().spec("first")).unwrap();
+    let first = s.add_below(g, Script::waits().spec("first")).unwrap();
     let items: Vec<_> =
         (0..half).map(|_| s.add_after(g, Script::steps(1).spec("item"), &[first]).unwrap()).collect();
-    let last = s.add_child(g, Script::steps(1).spec("last")).unwrap();
+    let last = s.add_below(g, Script::steps(1).spec("last")).unwrap();
     for item in &items {
         s.depend(last, *item).unwrap();
     }
@@ -147,7 +147,7 @@ fn any_number_of_dependents_and_of_gates_is_told() {
         let gate = s
             .add(if n % 2 == 0 { Spec::after("gate", first) } else { Spec::after_success("gate", first) })
             .unwrap();
-        s.add_child(gate, Script::steps(1).spec("inner")).unwrap();
+        s.add_below(gate, Script::steps(1).spec("inner")).unwrap();
     }
     assert_eq!(drain(&mut s, &mut world, Instant::ZERO), Next::OnWake);
     s.wake(first).unwrap();
@@ -160,7 +160,7 @@ fn any_number_of_dependents_and_of_gates_is_told() {
 fn a_long_chain_is_blocked_at_once() {
     let mut s: Scheduler = Scheduler::with_capacity(50_002);
     let g = s.add(Spec::graph("g")).unwrap();
-    let mut last = s.add_child(g, Script::fails().spec("first")).unwrap();
+    let mut last = s.add_below(g, Script::fails().spec("first")).unwrap();
     for _ in 0..50_000 {
         last = s.add_after(g, Script::steps(1).spec("item"), &[last]).unwrap();
     }

@@ -1,6 +1,8 @@
 //! Observers, the event log, and the totals.
 
-use windlass::{Abort, Detail, Event, EventLog, Instant, Next, Observer, Outcome, Retry, Spec, State, What};
+use windlass::{
+    AbortStep, Event, EventKind, EventLog, Instant, Next, Observer, Outcome, Retry, Spec, State, Verbosity,
+};
 use windlass_tests::{Rig, Scheduler, Script, World, secs};
 
 use super::release::release;
@@ -16,23 +18,23 @@ fn an_observer_gets_every_event() {
     rig.run_until(|rig| rig.s.next() != Next::Now);
     let events = &rig.s.observer().events;
     assert!(events.is_sorted_by_key(|event| event.at));
-    let count = |f: fn(&What) -> bool| events.iter().filter(|event| f(&event.what)).count() as u64;
+    let count = |f: fn(&EventKind) -> bool| events.iter().filter(|event| f(&event.kind)).count() as u64;
     let m = rig.s.metrics();
-    assert_eq!(count(|what| *what == What::Cranked), m.cranks);
-    assert_eq!(count(|what| matches!(what, What::Added(_))), m.added);
-    assert_eq!(count(|what| matches!(what, What::Moved(t) if t.number == 5)), m.succeeded);
-    assert_eq!(count(|what| matches!(what, What::Failed(_))), m.failed);
-    assert_eq!(count(|what| matches!(what, What::Moved(t) if t.number == 15)), m.aborted + m.blocked);
+    assert_eq!(count(|what| *what == EventKind::Cranked), m.cranks);
+    assert_eq!(count(|what| matches!(what, EventKind::Added(_))), m.added);
+    assert_eq!(count(|what| matches!(what, EventKind::Moved(t) if t.number == 5)), m.succeeded);
+    assert_eq!(count(|what| matches!(what, EventKind::Failed(_))), m.failed);
+    assert_eq!(count(|what| matches!(what, EventKind::Moved(t) if t.number == 15)), m.aborted + m.blocked);
     assert_eq!(
-        count(|what| matches!(what, What::Retry { .. })),
-        count(|what| matches!(what, What::Moved(t) if t.number == 7))
+        count(|what| matches!(what, EventKind::Retry { .. })),
+        count(|what| matches!(what, EventKind::Moved(t) if t.number == 7))
     );
     for node in rig.s.nodes() {
         let moves: Vec<_> = events
             .iter()
             .filter(|event| event.node == node.id())
-            .filter_map(|event| match event.what {
-                What::Moved(transition) => Some(transition),
+            .filter_map(|event| match event.kind {
+                EventKind::Moved(transition) => Some(transition),
                 _ => None,
             })
             .collect();
@@ -47,28 +49,28 @@ fn an_observer_gets_every_event() {
 fn an_observer_gets_no_more_than_it_wants() {
     let run = |detail| {
         let mut rig = Rig::new(32);
-        rig.s.observer_mut().detail = detail;
+        rig.s.observer_mut().verbosity = detail;
         release(&mut rig);
         let _ = rig.run();
         rig.s.shutdown(Instant::MAX);
         rig.run_until(|rig| rig.s.next() != Next::Now);
         rig.s.observer().events.clone()
     };
-    let ends = |what: &What| match what {
-        What::Moved(transition) => transition.to.is_done() || transition.to == State::Pending,
-        What::Failed(_) | What::AbortBegan { .. } | What::Freed => true,
+    let ends = |what: &EventKind| match what {
+        EventKind::Moved(transition) => transition.to.is_done() || transition.to == State::Pending,
+        EventKind::Failed(_) | EventKind::AbortBegan { .. } | EventKind::Freed => true,
         _ => false,
     };
-    let steps = run(Detail::Steps);
-    let wanted: Vec<_> = steps.iter().filter(|event| ends(&event.what)).copied().collect();
+    let steps = run(Verbosity::Steps);
+    let wanted: Vec<_> = steps.iter().filter(|event| ends(&event.kind)).copied().collect();
     assert!(wanted.len() > 10 && wanted.len() < steps.len() / 2);
-    assert_eq!(run(Detail::Ends), wanted);
-    assert_eq!(run(Detail::Nothing), []);
+    assert_eq!(run(Verbosity::Ends), wanted);
+    assert_eq!(run(Verbosity::Nothing), []);
 
     let mut rig = Rig::new(2);
-    rig.s.observer_mut().detail = Detail::Nothing;
+    rig.s.observer_mut().verbosity = Verbosity::Nothing;
     rig.add(Script::steps(1).spec("unseen"));
-    rig.s.observer_mut().detail = Detail::Steps;
+    rig.s.observer_mut().verbosity = Verbosity::Steps;
     rig.add(Script::steps(1).spec("seen"));
     assert!(rig.s.observer().events.iter().all(|event| event.name == "seen"));
     assert_eq!(rig.s.observer().events.len(), 1);
@@ -129,7 +131,7 @@ fn the_event_log_drops_the_oldest() {
     let mut some = run::<3>();
     assert_eq!((some.iter().count(), some.dropped()), (3, 10));
     assert!(some.iter().eq(all.iter().skip(10)));
-    assert_eq!(some.pop().map(|event| event.what), Some(What::Cranked));
+    assert_eq!(some.pop().map(|event| event.kind), Some(EventKind::Cranked));
     some.clear();
     assert_eq!((some.pop(), some.dropped()), (None, 10));
     let one = run::<1>();
@@ -141,10 +143,10 @@ fn the_event_log_drops_the_oldest() {
 fn the_totals_count_what_they_say() {
     let mut rig = Rig::new(8);
     let g = rig.add(Spec::graph("g"));
-    let bad = rig.add_child(g, Script::fails().spec("bad").retry(Retry::times(3).constant(secs(1))));
+    let bad = rig.add_below(g, Script::fails().spec("bad").retry(Retry::times(3).constant(secs(1))));
     rig.s.add_after(g, Script::steps(1).spec("blocked"), &[bad]).unwrap();
     let w = rig.add(Script::waits().spec("w"));
-    let f = rig.add(Script::says(Outcome::Waiting).on_abort(|_| Abort::Wake).spec("f"));
+    let f = rig.add(Script::says(Outcome::Waiting).on_abort(|_| AbortStep::Waiting).spec("f"));
     let pending = rig.add(Script::steps(1).spec("pending").retry(Retry::A_FEW).paused());
     rig.run_until_idle();
     let m = rig.s.metrics();

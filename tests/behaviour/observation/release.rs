@@ -1,17 +1,17 @@
 //! A program with everything in it, whose events do not depend on how it is polled. Its trace is among the golden ones.
 
-use windlass::{Abort, Check, Instant, Next, NodeId, Outcome, Reason, Retry, Spec};
+use windlass::{AbortStep, Check, Instant, Next, NodeId, Outcome, Reason, Retry, Spec};
 use windlass_tests::{Rig, Script, parent, secs};
 
 /// A release of a small program, with everything that can happen to it. The shutdown comes from outside at 40 s.
 pub(super) fn release(rig: &mut Rig) -> [NodeId; 3] {
     let release = rig.add(Spec::sequence("release").retry(Retry::ONCE));
-    let build = rig.add_child(release, Spec::graph("build").width(2));
-    let fetch = rig.add_child(
+    let build = rig.add_below(release, Spec::graph("build").concurrency(2));
+    let fetch = rig.add_below(
         build,
         Script::lines(&[
-            Outcome::Sleep(secs(2)),
-            Outcome::RetryAfter(secs(3), Reason::new("busy").code(503)),
+            Outcome::WaitFor(secs(2)),
+            Outcome::RetryAfter(secs(3), Reason::new("busy").with_code(503)),
             Outcome::Success,
         ])
         .spec("fetch")
@@ -21,20 +21,20 @@ pub(super) fn release(rig: &mut Rig) -> [NodeId; 3] {
     rig.s.add_after(build, Script::steps(1).spec("document"), &[fetch]).unwrap();
     let test = rig.s.add_after(build, parent("test").timeout(secs(10)), &[compile]).unwrap();
     for name in ["unit", "system"] {
-        rig.add_child(test, Script::steps(2).spec(name));
+        rig.add_below(test, Script::steps(2).spec(name));
     }
-    let mirror = rig.add_child(release, Spec::any("mirror"));
-    rig.add_child(
+    let mirror = rig.add_below(release, Spec::any("mirror"));
+    rig.add_below(
         mirror,
-        Script::lines(&[Outcome::Sleep(secs(1)), Outcome::Fatal(Reason::new("no route"))]).spec("north"),
+        Script::lines(&[Outcome::WaitFor(secs(1)), Outcome::Fatal(Reason::new("no route"))]).spec("north"),
     );
-    rig.add_child(mirror, Script::lines(&[Outcome::Sleep(secs(2)), Outcome::Success]).spec("south"));
-    rig.add_child(mirror, Script::says(Outcome::Waiting).aborts(&[Abort::Sleep(secs(1))]).spec("west"));
+    rig.add_below(mirror, Script::lines(&[Outcome::WaitFor(secs(2)), Outcome::Success]).spec("south"));
+    rig.add_below(mirror, Script::says(Outcome::Waiting).aborts(&[AbortStep::WaitFor(secs(1))]).spec("west"));
     let announce = rig.add(Spec::after_success("announce", release));
-    rig.add_child(
+    rig.add_below(
         announce,
         Script::says(Outcome::Waiting)
-            .aborts(&[Abort::Again])
+            .aborts(&[AbortStep::Running])
             .spec("mail")
             .retry(Retry::ONCE)
             .timeout(secs(20)),
@@ -48,9 +48,12 @@ pub(super) fn release(rig: &mut Rig) -> [NodeId; 3] {
         .gate("watch")
         .poll_every(secs(4)),
     );
-    rig.add_child(
+    rig.add_below(
         watch,
-        Script::says(Outcome::Waiting).on_abort(|_| Abort::Wake).spec("alarm").drain(secs(5)),
+        Script::says(Outcome::Waiting)
+            .on_abort(|_| AbortStep::Waiting)
+            .spec("alarm")
+            .cleanup_timeout(secs(5)),
     );
     [release, announce, watch]
 }

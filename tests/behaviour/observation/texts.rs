@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use windlass::{Abort, Check, NodeId, Outcome, Reason, Retry, Spec};
+use windlass::{AbortStep, Check, NodeId, Outcome, Reason, Retry, Spec};
 use windlass_tests::{Rig, Script, parent};
 
 #[track_caller]
 fn text(rig: &Rig, id: NodeId, expected: &str) {
-    assert_eq!(rig.node(id).text().to_string(), expected);
+    assert_eq!(rig.node(id).text(rig.now()).to_string(), expected);
 }
 
 /// `Ready to run`, `Running`, `Waiting`, `Succeeded`.
@@ -30,7 +30,7 @@ fn a_work_reads_ready_running_waiting_and_succeeded() {
 #[test]
 fn a_sleep_reads_as_waiting() {
     let mut rig = Rig::new(1);
-    let a = rig.add(Script::lines(&[Outcome::Sleep(Duration::from_secs(9)), Outcome::Success]).spec("N"));
+    let a = rig.add(Script::lines(&[Outcome::WaitFor(Duration::from_secs(9)), Outcome::Success]).spec("N"));
     rig.step();
     text(&rig, a, "Waiting: N");
 }
@@ -59,7 +59,7 @@ fn a_retry_delay_reads_in_whole_seconds() {
 fn an_abort_reads_aborting_and_then_aborted() {
     for act in [Script::waits(), Script::fails()] {
         let mut rig = Rig::new(1);
-        let a = rig.add(act.aborts(&[Abort::Again, Abort::Wake]).spec("N").retry(Retry::ONCE));
+        let a = rig.add(act.aborts(&[AbortStep::Running, AbortStep::Waiting]).spec("N").retry(Retry::ONCE));
         rig.step();
         rig.s.abort(a).unwrap();
         text(&rig, a, "Aborting: N");
@@ -82,7 +82,7 @@ fn what_never_started_reads_aborted() {
     text(&rig, a, "Aborted: N");
 
     let graph = rig.add(Spec::graph("G"));
-    let b = rig.add_child(graph, Script::fails().spec("B"));
+    let b = rig.add_below(graph, Script::fails().spec("B"));
     let c = rig.s.add_after(graph, Script::steps(1).spec("C"), &[b]).unwrap();
     let _ = rig.run();
     text(&rig, c, "Aborted: C");
@@ -95,9 +95,9 @@ fn a_parent_reads_how_many_children_have_completed() {
     let mut rig = Rig::new(8);
     let p = rig.add(parent("P"));
     text(&rig, p, "Ready to run: P");
-    rig.add_child(p, Script::steps(1).spec("a"));
+    rig.add_below(p, Script::steps(1).spec("a"));
     text(&rig, p, "Ready to run: P : 0/1 children completed");
-    rig.add_child(p, Script::steps(2).spec("b"));
+    rig.add_below(p, Script::steps(2).spec("b"));
     text(&rig, p, "Ready to run: P : 0/2 children completed");
     rig.step();
     text(&rig, p, "Running: P : 1/2 children completed");
@@ -136,8 +136,8 @@ fn a_parent_reads_the_children_of_all_its_attempts() {
 fn a_composite_reads_waiting_when_nothing_below_it_can_run() {
     let mut rig = Rig::new(8);
     let p = rig.add(Spec::parallel("P"));
-    let a = rig.add_child(p, Script::waits().spec("a"));
-    rig.add_child(p, Script::steps(2).spec("b"));
+    let a = rig.add_below(p, Script::waits().spec("a"));
+    rig.add_below(p, Script::steps(2).spec("b"));
     rig.run_until_idle();
     text(&rig, p, "Waiting: P : 1/2 children completed");
     rig.s.wake(a).unwrap();
@@ -149,14 +149,14 @@ fn a_composite_reads_waiting_when_nothing_below_it_can_run() {
     let batch = rig.add(
         Script::yields(move |cx| {
             if left == 0 {
-                return windlass::Yield::Exhausted;
+                return windlass::Generated::Exhausted;
             }
             left -= 1;
             cx.add_child(Script::steps(1).spec("item")).unwrap();
-            windlass::Yield::Added
+            windlass::Generated::Added
         })
         .batch("B")
-        .width(2),
+        .concurrency(2),
     );
     text(&rig, batch, "Ready to run: B");
     let _ = rig.run();
@@ -169,9 +169,9 @@ fn a_sequence_reads_as_the_member_it_is_at() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::sequence("Q"));
     text(&rig, q, "Ready to run: Q");
-    rig.add_child(q, Script::lines(&[Outcome::Running, Outcome::Success]).spec("a"));
-    let b = rig.add_child(q, Script::waits().spec("b"));
-    rig.add_child(q, Script::steps(1).spec("c"));
+    rig.add_below(q, Script::lines(&[Outcome::Running, Outcome::Success]).spec("a"));
+    let b = rig.add_below(q, Script::waits().spec("b"));
+    rig.add_below(q, Script::steps(1).spec("c"));
     text(&rig, q, "Ready to run: a");
     rig.step();
     text(&rig, q, "Running: a");
@@ -190,8 +190,8 @@ fn a_sequence_reads_as_the_member_it_is_at() {
 fn a_failed_sequence_reads_as_itself() {
     let mut rig = Rig::new(8);
     let q = rig.add(Spec::sequence("Q"));
-    let r = rig.add_child(q, Spec::sequence("R"));
-    let a = rig.add_child(r, Script::fails().spec("a").retry(Retry::ONCE));
+    let r = rig.add_below(q, Spec::sequence("R"));
+    let a = rig.add_below(r, Script::fails().spec("a").retry(Retry::ONCE));
     text(&rig, q, "Ready to run: a");
     rig.step();
     for id in [q, r, a] {
@@ -213,7 +213,7 @@ fn a_gate_reads_as_what_it_guards() {
         Check::from(asked == 2)
     });
     let g = rig.add(gate.gate("G"));
-    let inner = rig.add_child(g, Script::lines(&[Outcome::Waiting, Outcome::Success]).spec("I"));
+    let inner = rig.add_below(g, Script::lines(&[Outcome::Waiting, Outcome::Success]).spec("I"));
     text(&rig, g, "Waiting before starting Ready to run: I");
     rig.step();
     text(&rig, g, "Waiting before starting Ready to run: I");
@@ -231,7 +231,7 @@ fn a_gate_reads_as_what_it_guards() {
 fn a_gate_whose_child_failed_reads_failed() {
     let mut rig = Rig::new(8);
     let g = rig.add(Script::asks(|_| Check::Yes).gate("G"));
-    rig.add_child(g, Script::fails().spec("I").retry(Retry::ONCE));
+    rig.add_below(g, Script::fails().spec("I").retry(Retry::ONCE));
     rig.step();
     text(&rig, g, "Retrying in 1 sec: I");
     let _ = rig.run();
@@ -244,7 +244,7 @@ fn a_gate_behind_a_node_reads_as_what_it_guards() {
     let mut rig = Rig::new(8);
     let a = rig.add(Script::waits().spec("a"));
     let g = rig.add(Spec::after("G", a));
-    rig.add_child(g, Script::steps(1).spec("I"));
+    rig.add_below(g, Script::steps(1).spec("I"));
     rig.run_until_idle();
     text(&rig, g, "Waiting before starting Ready to run: I");
     rig.s.wake(a).unwrap();

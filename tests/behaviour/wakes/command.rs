@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use windlass::{
-    Abort, DynWork, Instant, Next, NodeId, Outcome, Reason, Retry, Spec, State, WakeHandle, Work,
+    AbortStep, DynWork, Instant, Next, NodeId, Outcome, Reason, Retry, Spec, State, WakeHandle, Work,
 };
 use windlass_tests::{Any, Cx, Hook, Rig, Script, World, leaf, name, note};
 
@@ -122,11 +122,11 @@ impl Command {
     }
 }
 
-impl Work<World, Any> for Command {
+impl Work<Any, World> for Command {
     fn on_run(&mut self, cx: &mut Cx<'_>) -> Outcome {
         note(cx, Hook::Run);
         let Some(process) = self.process else {
-            let (Line::Ends(takes, code), Ok(handle)) = (self.line, cx.wake_handle()) else {
+            let (Line::Ends(takes, code), Ok(handle)) = (self.line, cx.own_wake_handle()) else {
                 return Outcome::Failure(NOT_STARTED);
             };
             self.process = Some(self.shell.spawn(cx.app(), takes, code, handle));
@@ -135,16 +135,16 @@ impl Work<World, Any> for Command {
         match self.shell.exit_code(process) {
             None => Outcome::Waiting,
             Some(0) => Outcome::Success,
-            Some(code) => Outcome::Failure(EXIT_CODE.code(code.into())),
+            Some(code) => Outcome::Failure(EXIT_CODE.with_code(code.into())),
         }
     }
 
-    fn on_abort(&mut self, cx: &mut Cx<'_>) -> Abort {
+    fn on_abort(&mut self, cx: &mut Cx<'_>) -> AbortStep {
         note(cx, Hook::Abort);
         if let Some(process) = self.process {
             self.shell.kill(cx.app(), process);
         }
-        Abort::Done
+        AbortStep::Done
     }
 
     fn on_reset(&mut self, cx: &mut Cx<'_>) {
@@ -216,7 +216,7 @@ fn the_exit_code_is_the_reason_and_each_attempt_a_new_process() {
     let command = rig.add(Command::spec("fails", &shell, Line::Ends(Duration::from_millis(5), 2)));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!(rig.state(command), State::Failure);
-    assert_eq!(rig.node(command).failure().unwrap().reason, EXIT_CODE.code(2));
+    assert_eq!(rig.node(command).failure().unwrap().reason, EXIT_CODE.with_code(2));
     assert_eq!(rig.node(command).failure().unwrap().reason.to_string(), "exit code (2)");
     assert_eq!(shell.0.borrow().exited, [(1, 2), (2, 2), (3, 2)]);
     assert_eq!(rig.elapsed(), Duration::from_millis(3_000 + 3 * 5));
@@ -277,11 +277,11 @@ fn a_hundred_commands_never_exceed_the_limit() {
     for by_shell in [true, false] {
         let (mut rig, shell) = (Rig::new(128), Shell::new(if by_shell { LIMIT } else { usize::MAX }));
         let width = if by_shell { u32::MAX } else { LIMIT as u32 };
-        let storm = rig.add(Spec::parallel("storm").width(width));
+        let storm = rig.add(Spec::parallel("storm").concurrency(width));
         let moves: Vec<NodeId> = (0..100)
             .map(|k| {
                 let spec = Command::spec(name(format!("mv-{k}")), &shell, Line::Ends(TAKES, 0));
-                rig.add_child(storm, spec)
+                rig.add_below(storm, spec)
             })
             .collect();
         while rig.s.next() != Next::Done {

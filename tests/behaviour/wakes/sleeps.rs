@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use windlass::{Instant, Next, Outcome, Retry, State};
-use windlass_tests::{Rig, STEP, Script, WRONG, leaf, secs};
+use windlass::{Instant, Next, Outcome, Retry, Spec, State, Status};
+use windlass_tests::{Rig, STEP, Script, WRONG, leaf, millis, secs};
 
 /// A wake that has not been drained when its node is freed does not reach the slot's next tenant.
 #[test]
@@ -16,7 +16,7 @@ fn a_wake_goes_with_its_node() {
             let spec = match turn {
                 // Raises its own wake in the crank in which it ends; the poll has drained the set before.
                 1 => Script::new(|cx| {
-                    cx.wake_handle().unwrap().wake();
+                    cx.own_wake_handle().unwrap().wake();
                     Outcome::Success
                 })
                 .spec("first"),
@@ -81,7 +81,7 @@ fn a_new_work_wakes_the_scheduler() {
 fn a_new_sleep_replaces_the_old_one() {
     for (first, second) in [(9, 2), (2, 9)] {
         let mut rig = Rig::new(1);
-        let script = [Outcome::Sleep(secs(first)), Outcome::Sleep(secs(second)), Outcome::Success];
+        let script = [Outcome::WaitFor(secs(first)), Outcome::WaitFor(secs(second)), Outcome::Success];
         let a = rig.add(Script::lines(&script).spec("a"));
         rig.step();
         rig.s.wake(a).unwrap();
@@ -96,7 +96,7 @@ fn a_new_sleep_replaces_the_old_one() {
 #[test]
 fn a_stale_timer_does_not_fire() {
     let mut rig = Rig::new(1);
-    let script = [Outcome::Sleep(secs(1)), Outcome::Running, Outcome::Waiting, Outcome::Success];
+    let script = [Outcome::WaitFor(secs(1)), Outcome::Running, Outcome::Waiting, Outcome::Success];
     let a = rig.add(Script::lines(&script).spec("a"));
     rig.step();
     rig.s.wake(a).unwrap();
@@ -114,7 +114,7 @@ fn a_sleep_does_not_shorten_a_retry_delay() {
     let mut rig = Rig::new(1);
     let retry = Retry::ONCE.constant(secs(60));
     let a = rig.add(
-        Script::lines(&[Outcome::Sleep(secs(1)), Outcome::Failure(WRONG), Outcome::Success])
+        Script::lines(&[Outcome::WaitFor(secs(1)), Outcome::Failure(WRONG), Outcome::Success])
             .spec("a")
             .retry(retry),
     );
@@ -128,7 +128,7 @@ fn a_sleep_does_not_shorten_a_retry_delay() {
 #[test]
 fn every_sleep_ends() {
     let mut rig = Rig::new(1);
-    let script: Vec<_> = (1..=10).map(|n| Outcome::Sleep(secs(n))).chain([Outcome::Success]).collect();
+    let script: Vec<_> = (1..=10).map(|n| Outcome::WaitFor(secs(n))).chain([Outcome::Success]).collect();
     rig.add(Script::lines(&script).spec("a"));
     assert_eq!(rig.run(), Next::Done);
     assert_eq!((rig.elapsed(), rig.world.of("a").runs), (secs(55), 11));
@@ -137,7 +137,7 @@ fn every_sleep_ends() {
 /// A wake that comes while the work runs is not lost: the wait that it returns is not begun.
 #[test]
 fn a_wake_during_the_run_counts() {
-    for outcome in [Outcome::Waiting, Outcome::Sleep(secs(9))] {
+    for outcome in [Outcome::Waiting, Outcome::WaitFor(secs(9))] {
         let mut rig = Rig::new(1);
         let mut runs = 0;
         let act = Script::new(move |cx| {
@@ -163,7 +163,7 @@ fn a_wake_from_outside_during_the_run_counts() {
     let act = Script::new(move |cx| {
         runs += 1;
         if runs == 1 {
-            let handle = cx.wake_handle().unwrap();
+            let handle = cx.own_wake_handle().unwrap();
             handle.wake();
             handle.wake();
         }
@@ -194,7 +194,7 @@ fn a_wake_of_a_node_that_does_not_wait_changes_nothing() {
 fn a_sleep_may_be_nothing_or_without_end() {
     let mut rig = Rig::new(2);
     let a = rig.add(
-        Script::lines(&[Outcome::Sleep(Duration::ZERO), Outcome::Sleep(Duration::MAX), Outcome::Success])
+        Script::lines(&[Outcome::WaitFor(Duration::ZERO), Outcome::WaitFor(Duration::MAX), Outcome::Success])
             .spec("a"),
     );
     rig.step();
@@ -211,7 +211,7 @@ fn a_sleep_may_be_nothing_or_without_end() {
 #[test]
 fn equal_deadlines_expire_in_order() {
     let mut rig = Rig::new(8);
-    let script = [Outcome::Sleep(secs(1)), Outcome::Success];
+    let script = [Outcome::WaitFor(secs(1)), Outcome::Success];
     for name in ["c", "a", "b"] {
         rig.add(Script::lines(&script).spec(name));
     }
@@ -236,4 +236,85 @@ fn a_wake_of_ones_own_does_not_outlive_its_crank() {
     );
     assert_eq!(rig.run(), Next::OnWake);
     assert_eq!(rig.world.of("a").runs, 2);
+}
+
+/// A sleep ends when its time has come, and by no wake: not by a call, not by a handle, not by a child.
+#[test]
+fn no_wake_ends_a_sleep() {
+    let mut rig = Rig::new(8);
+    rig.s.set_wakes(windlass::WakeSet::leaked(8, None));
+    let sleeper = rig.add(Script::lines(&[Outcome::Sleep(secs(10)), Outcome::Success]).spec("sleeper"));
+    let child = rig.add_below(sleeper, Script::steps(1).spec("child"));
+    rig.run_until(|rig| rig.state(child).is_done());
+    rig.s.wake(sleeper).unwrap();
+    rig.s.wake_handle(sleeper).unwrap().wake();
+    rig.add_below(sleeper, Script::steps(1).spec("late"));
+    assert_eq!(rig.node(sleeper).explain(rig.now()).to_string(), "1 of 2 children done");
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(rig.elapsed(), secs(10));
+}
+
+/// A sleep is ended by the timeout of the attempt, and by an abort.
+#[test]
+fn a_timeout_and_an_abort_end_a_sleep() {
+    let mut rig = Rig::new(8);
+    let late = rig.add(Script::says(Outcome::Sleep(secs(10))).spec("late").timeout(secs(2)));
+    let aborted = rig.add(Script::says(Outcome::Sleep(secs(10))).spec("aborted"));
+    rig.run_until_idle();
+    assert_eq!(rig.node(late).explain(rig.now()).to_string(), "asleep, times out in 2 s");
+    assert_eq!(rig.node(aborted).explain(rig.now()).to_string(), "asleep for 10 s");
+    rig.s.abort(aborted).unwrap();
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!((rig.state(late), rig.state(aborted)), (State::Failure, State::Aborted));
+    assert_eq!(rig.elapsed(), secs(2));
+}
+
+/// A sleep until an instant does not add up delays; an instant that has come is no sleep.
+#[test]
+fn sleeps_until_an_instant_do_not_drift() {
+    let mut rig = Rig::new(2);
+    let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let note = std::rc::Rc::clone(&seen);
+    let clock = Script::new(move |cx| {
+        let now = cx.now();
+        note.borrow_mut().push(now);
+        match note.borrow().len() {
+            5 => Outcome::Success,
+            // It comes late each time, and says when the next tick is.
+            n => Outcome::SleepUntil(Instant::from_secs(n as u64)),
+        }
+    });
+    let id = rig.add(clock.spec("clock"));
+    let mut now = Instant::ZERO;
+    while !rig.state(id).is_done() {
+        match rig.s.poll_work_with(now, &mut rig.world) {
+            Next::At(at) => now = at + millis(7),
+            Next::Now => {}
+            next => assert_eq!(next, Next::Done),
+        }
+    }
+    let late = |n: u64| Instant::from_secs(n) + millis(7);
+    assert_eq!(*seen.borrow(), [Instant::ZERO, late(1), late(2), late(3), late(4)]);
+    let past =
+        rig.add(Script::lines(&[Outcome::SleepUntil(Instant::from_secs(1)), Outcome::Success]).spec("past"));
+    assert_eq!(rig.s.poll_work_with(now, &mut rig.world), Next::Done);
+    assert_eq!(rig.state(past), State::Success);
+}
+
+/// Nothing to do is no failure: the node has succeeded, its dependents run, and it is shown as skipped.
+#[test]
+fn skipped_is_a_success_that_is_shown() {
+    let mut rig = Rig::new(8);
+    let graph = rig.add(Spec::graph("g"));
+    let skipped = rig.add_below(graph, Script::says(Outcome::Skipped).spec("skipped"));
+    let next = rig.s.add_after(graph, Script::steps(1).spec("next"), &[skipped]).unwrap();
+    assert_eq!(rig.run(), Next::Done);
+    assert_eq!(
+        (rig.state(graph), rig.state(skipped), rig.state(next)),
+        (State::Success, State::Success, State::Success)
+    );
+    assert_eq!(rig.status(skipped), Status::Skipped);
+    assert!(rig.tree().contains("├─ ↷ skipped: skipped\n"), "{}", rig.tree());
+    rig.s.restart(graph).unwrap();
+    assert_eq!(rig.status(skipped), Status::Running);
 }

@@ -3,7 +3,7 @@
 //! The invariant: what a work does depends on its script and its own step count alone. Scripts go on across attempts, so a second attempt may end
 //! otherwise than the first.
 
-use windlass::{Abort, Check, Cx, NodeId, Outcome, Spec, Work, Yield};
+use windlass::{AbortStep, Check, Cx, Generated, NodeId, Outcome, Spec, Work};
 
 use crate::journal::{Pen, Said};
 
@@ -14,9 +14,9 @@ pub(crate) type Context<'c, 'o> = Cx<'c, Act, Pen<'o>>;
 #[derive(Clone, Copy)]
 pub(crate) struct Act {
     run: Run,
-    aborts: &'static [Abort],
+    aborts: &'static [AbortStep],
     checks: &'static [Check],
-    next: fn(&mut Act, &mut Context<'_, '_>) -> Yield,
+    next: fn(&mut Act, &mut Context<'_, '_>) -> Generated,
     /// Whether its hooks are written down.
     tells: bool,
     cleaned: usize,
@@ -36,9 +36,9 @@ impl Act {
     const fn new(run: Run) -> Self {
         Self {
             run,
-            aborts: &[Abort::Done],
+            aborts: &[AbortStep::Done],
             checks: &[Check::Yes],
-            next: |_, _| Yield::Exhausted,
+            next: |_, _| Generated::Exhausted,
             tells: false,
             cleaned: 0,
             step: 0,
@@ -64,14 +64,14 @@ impl Act {
     }
 
     /// A generator.
-    pub(crate) const fn yields(next: fn(&mut Act, &mut Context<'_, '_>) -> Yield) -> Self {
+    pub(crate) const fn yields(next: fn(&mut Act, &mut Context<'_, '_>) -> Generated) -> Self {
         let mut act = Self::says(&[]);
         act.next = next;
         act
     }
 
     /// The same, cleaning up like this.
-    pub(crate) const fn aborts(mut self, script: &'static [Abort]) -> Self {
+    pub(crate) const fn aborts(mut self, script: &'static [AbortStep]) -> Self {
         self.aborts = script;
         self
     }
@@ -94,7 +94,7 @@ impl Act {
     }
 }
 
-impl<'o> Work<Pen<'o>> for Act {
+impl<'o> Work<Self, Pen<'o>> for Act {
     fn on_run(&mut self, cx: &mut Context<'_, 'o>) -> Outcome {
         let outcome = match self.run {
             Run::Says(script) => at(script, self.step, Outcome::Success),
@@ -105,8 +105,8 @@ impl<'o> Work<Pen<'o>> for Act {
         outcome
     }
 
-    fn on_abort(&mut self, cx: &mut Context<'_, 'o>) -> Abort {
-        let abort = at(self.aborts, self.cleaned, Abort::Done);
+    fn on_abort(&mut self, cx: &mut Context<'_, 'o>) -> AbortStep {
+        let abort = at(self.aborts, self.cleaned, AbortStep::Done);
         self.cleaned += 1;
         say(cx, Said::Abort(abort));
         abort
@@ -129,7 +129,11 @@ impl<'o> Work<Pen<'o>> for Act {
         self.hook(cx, "on_failure_raise");
     }
 
-    fn on_next(&mut self, cx: &mut Context<'_, 'o>) -> Yield {
+    fn rewinds(&self) -> bool {
+        true
+    }
+
+    fn on_next(&mut self, cx: &mut Context<'_, 'o>) -> Generated {
         let next = (self.next)(self, cx);
         self.step += 1;
         say(cx, Said::Next(next));

@@ -7,7 +7,8 @@ use core::cell::{Cell, RefCell};
 use core::fmt::{self, Write};
 
 use windlass::{
-    Abort, Cause, Check, Event, Instant, NodeId, Observer, Outcome, Reason, Transition, What, Yield,
+    AbortCause, AbortStep, Check, Event, EventKind, Generated, Instant, NodeId, Observer, Outcome, Reason,
+    Transition,
 };
 
 /// The trace in the making.
@@ -27,9 +28,9 @@ pub(crate) struct Pen<'o>(&'o Journal<'o>);
 #[derive(Clone, Copy)]
 pub(crate) enum Said {
     Run(Outcome),
-    Abort(Abort),
+    Abort(AbortStep),
     Check(Check),
-    Next(Yield),
+    Next(Generated),
 }
 
 /// The last thing that could have led to a change of state.
@@ -39,7 +40,7 @@ enum Why {
     Outside(&'static str),
     Said(NodeId, &'static str, Said),
     Failed(Reason),
-    Abort(Cause),
+    Abort(AbortCause),
     Retry,
     TimedOut,
     Forced,
@@ -116,27 +117,27 @@ impl Pen<'_> {
 
 impl Observer for Pen<'_> {
     fn on_event(&mut self, event: &Event) {
-        let why = match event.what {
-            What::Cranked => {
+        let why = match event.kind {
+            EventKind::Cranked => {
                 if self.0.open.replace(Some(event.node)).is_some() {
                     self.0.write(format_args!("\n"));
                 }
                 self.0.write(format_args!("{event}"));
                 return;
             }
-            What::Moved(moved) => {
+            EventKind::Moved(moved) => {
                 self.line(format_args!("{event} ({})", self.reason(event, moved)));
                 if moved.to.is_done() {
                     self.0.why.set(Why::Ended(event.name));
                 }
                 return;
             }
-            What::Retry { .. } => Some(Why::Retry),
-            What::Failed(failure) => Some(Why::Failed(failure.reason)),
-            What::AbortBegan { cause, .. } => Some(Why::Abort(cause)),
-            What::Forced => Some(Why::Forced),
-            What::TimedOut => Some(Why::TimedOut),
-            What::Opened => Some(Why::Opened),
+            EventKind::Retry { .. } => Some(Why::Retry),
+            EventKind::Failed(failure) => Some(Why::Failed(failure.reason)),
+            EventKind::AbortBegan { cause, .. } => Some(Why::Abort(cause)),
+            EventKind::Forced => Some(Why::Forced),
+            EventKind::TimedOut => Some(Why::TimedOut),
+            EventKind::Opened => Some(Why::Opened),
             _ => None,
         };
         self.line(format_args!("{event}"));
@@ -183,22 +184,22 @@ impl fmt::Display for Said {
         match self {
             Self::Run(Outcome::Running) => f.write_str("more to do"),
             Self::Run(Outcome::Waiting) => f.write_str("waits for a wake"),
-            Self::Run(Outcome::Sleep(time)) => write!(f, "sleeps for {time:?}"),
+            Self::Run(Outcome::WaitFor(time)) => write!(f, "sleeps for {time:?}"),
             Self::Run(Outcome::Success) => f.write_str("done"),
             Self::Run(Outcome::Failure(reason)) => write!(f, "fails, {reason}"),
             Self::Run(Outcome::Fatal(reason)) => write!(f, "fails for good, {reason}"),
             Self::Run(Outcome::RetryAfter(time, reason)) => {
                 write!(f, "fails, {reason}, come back in {time:?}")
             }
-            Self::Abort(Abort::Done) => f.write_str("clean"),
-            Self::Abort(Abort::Again) => f.write_str("cleans up, more to do"),
-            Self::Abort(Abort::Wake) => f.write_str("cleans up, waits for a wake"),
-            Self::Abort(Abort::Sleep(time)) => write!(f, "cleans up, sleeps for {time:?}"),
+            Self::Abort(AbortStep::Done) => f.write_str("clean"),
+            Self::Abort(AbortStep::Running) => f.write_str("cleans up, more to do"),
+            Self::Abort(AbortStep::Waiting) => f.write_str("cleans up, waits for a wake"),
+            Self::Abort(AbortStep::WaitFor(time)) => write!(f, "cleans up, sleeps for {time:?}"),
             Self::Check(Check::Yes) => f.write_str("yes"),
             Self::Check(Check::No) => f.write_str("no"),
             Self::Check(Check::Fail(reason)) => write!(f, "fails, {reason}"),
-            Self::Next(Yield::Added) => f.write_str("here is one"),
-            Self::Next(Yield::Exhausted) => f.write_str("no more"),
+            Self::Next(Generated::Added) => f.write_str("here is one"),
+            Self::Next(Generated::Exhausted) => f.write_str("no more"),
             // Answers that the engine may learn one day.
             Self::Run(other) => write!(f, "{other:?}"),
             Self::Abort(other) => write!(f, "{other:?}"),

@@ -15,7 +15,7 @@ const EDGES: usize = 8;
 const POLLS: usize = 200;
 
 /// One type for all capacities, so that an image has the engine once.
-pub(crate) type Engine<'o> = Scheduler<Act, &'o mut dyn Store<Act>, Pen<'o>>;
+pub(crate) type Engine<'o> = Scheduler<&'o mut dyn Store<Work = Act>, Pen<'o>>;
 
 /// A scheduler, its clock and its trace.
 pub(crate) struct Stage<'o> {
@@ -34,7 +34,7 @@ pub(crate) fn perform<const N: usize>(
     let journal = Journal::new(out);
     let pen = journal.pen();
     pen.line(format_args!("{about}"));
-    let store: &mut dyn Store<Act> = &mut store;
+    let store: &mut dyn Store<Work = Act> = &mut store;
     let mut stage = Stage { s: Scheduler::with_store(store).observed_by(pen), pen, now: Instant::ZERO };
     if let Err(error) = play(&mut stage) {
         pen.line(format_args!("the scenario ends here: {error}"));
@@ -51,7 +51,7 @@ impl Stage<'_> {
 
     /// Adds a node below another one.
     pub(crate) fn child(&mut self, parent: NodeId, spec: Spec<Act>) -> Result<NodeId, Error> {
-        Ok(self.s.add_child(parent, spec)?)
+        Ok(self.s.add_below(parent, spec)?)
     }
 
     /// Does something from outside, and writes down what.
@@ -117,7 +117,7 @@ impl Stage<'_> {
     /// The tree as it stands, and who was ended by force.
     pub(crate) fn show(&mut self) {
         self.pen.line(format_args!("{} how it stands:", self.now));
-        self.pen.lines(format_args!("{}", self.s.tree()));
+        self.pen.lines(format_args!("{}", self.s.tree(self.now)));
         if self.s.view().drain().forced().next().is_some() {
             self.pen.line(format_args!("{}", self.s.view().drain()));
         }

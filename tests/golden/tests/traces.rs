@@ -86,7 +86,7 @@ fn nothing_is_left_out() {
     ] {
         assert!(all.contains(event), "no trace has {event:?}");
     }
-    use windlass::{Cause, State, Transition};
+    use windlass::{AbortCause, State, Transition};
     for (from, to) in State::ALL.into_iter().flat_map(|from| State::ALL.map(|to| (from, to))) {
         // A node that goes on as it was has not changed, and makes no event.
         if let Some(moved) = Transition::between(from, to).ok().filter(|_| from != to) {
@@ -94,13 +94,13 @@ fn nothing_is_left_out() {
         }
     }
     for cause in [
-        Cause::User,
-        Cause::ParentFailed,
-        Cause::SiblingWon,
-        Cause::ParentDone,
-        Cause::Timeout,
-        Cause::Shutdown,
-        Cause::Dependency,
+        AbortCause::User,
+        AbortCause::ParentFailed,
+        AbortCause::SiblingWon,
+        AbortCause::ParentDone,
+        AbortCause::Timeout,
+        AbortCause::Shutdown,
+        AbortCause::Dependency,
     ] {
         assert!(all.contains(&format!("abort: {cause}")), "no trace has an abort because of {cause:?}");
     }

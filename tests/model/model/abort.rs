@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use windlass::{Cause, Instant, NodeId, State, What};
+use windlass::{AbortCause, EventKind, Instant, NodeId, State};
 
 use super::{Key, Model, ROOT};
 
 /// Why, who asked, and until when.
 #[derive(Clone, Copy)]
 pub(super) struct Request {
-    pub(super) cause: Cause,
+    pub(super) cause: AbortCause,
     pub(super) by: Option<NodeId>,
     pub(super) deadline: Instant,
 }
@@ -26,7 +26,7 @@ impl Model {
         }
     }
 
-    pub(super) fn abort_children(&mut self, parent: Key, cause: Cause) {
+    pub(super) fn abort_children(&mut self, parent: Key, cause: AbortCause) {
         let by = self.id_of(parent);
         for child in self.nodes[parent].children.clone() {
             self.reach(child, Request { cause, by, deadline: Instant::MAX });
@@ -36,7 +36,7 @@ impl Model {
     pub(super) fn shut_down(&mut self, deadline: Instant) {
         self.closed = true;
         for child in self.nodes[ROOT].children.clone() {
-            self.abort(child, Request { cause: Cause::Shutdown, by: None, deadline });
+            self.abort(child, Request { cause: AbortCause::Shutdown, by: None, deadline });
         }
     }
 
@@ -80,6 +80,8 @@ impl Model {
         node.paused = false;
         node.settling = None;
         node.timed_out = false;
+        (node.fresh, node.late) = (false, false);
+        node.asleep = false;
         node.woken = false;
         node.turn = false;
         node.place = true;
@@ -89,7 +91,7 @@ impl Model {
         node.limit_at = deadline;
         self.leave_queue(key);
         self.rearm(key);
-        self.emit(key, What::AbortBegan { cause: request.cause, by: request.by });
+        self.emit(key, EventKind::AbortBegan { cause: request.cause, by: request.by });
         self.go(key, State::Aborting);
         self.nodes[key].turn = self.live(key) == 0;
         self.refresh(key);
@@ -114,7 +116,7 @@ impl Model {
         let node = &mut self.nodes[key];
         node.cause = request.cause;
         node.aborted_by = request.by;
-        self.emit(key, What::AbortBegan { cause: request.cause, by: request.by });
+        self.emit(key, EventKind::AbortBegan { cause: request.cause, by: request.by });
         self.go(key, State::Aborting);
         self.end(key, State::Aborted);
     }
@@ -126,6 +128,15 @@ impl Model {
         self.tell_parent(self.nodes[key].parent);
     }
 
+    /// The clean-up below a node that ends has taken too long.
+    pub(super) fn force_children(&mut self, key: Key) {
+        for child in self.nodes[key].children.clone() {
+            if !self.nodes[child].state.is_done() {
+                self.force(child);
+            }
+        }
+    }
+
     fn force_below(&mut self, key: Key) {
         for child in self.nodes[key].children.clone() {
             if !self.nodes[child].state.is_done() {
@@ -134,7 +145,7 @@ impl Model {
         }
         self.nodes[key].forced = true;
         self.metrics.totals.forced += 1;
-        self.emit(key, What::Forced);
+        self.emit(key, EventKind::Forced);
         self.end(key, State::Aborted);
     }
 }

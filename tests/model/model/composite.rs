@@ -1,6 +1,6 @@
 //! When composites end, and the turns of those that ask user code or wait for another node.
 
-use windlass::{Cause, Check, Failure, Kind, OnFailure, Reason, State, What, Yield};
+use windlass::{AbortCause, Check, EventKind, Failure, Generated, Kind, OnFailure, Reason, State};
 
 use super::{Key, Model, Verdict};
 use crate::program::Shape;
@@ -8,34 +8,37 @@ use crate::script;
 
 impl Model {
     /// How a composite ends, and why its other children are aborted; none if it goes on.
-    pub(super) fn decide(&mut self, key: Key) -> Option<(Verdict, Cause)> {
-        const SUCCESS: Option<(Verdict, Cause)> = Some((Verdict::Success, Cause::SiblingWon));
-        const FAILURE: Option<(Verdict, Cause)> = Some((Verdict::Failure(None), Cause::ParentFailed));
+    pub(super) fn decide(&mut self, key: Key) -> Option<(Verdict, AbortCause)> {
+        const SUCCESS: Option<(Verdict, AbortCause)> = Some((Verdict::Success, AbortCause::SiblingWon));
         let live = self.live(key);
         let node = &self.nodes[key];
         let bad = node.failed + node.aborted;
+        // A quorum may come about without the one that has failed for good.
+        let for_good = node.fatal && node.kind != Kind::Quorum;
+        let failure = if for_good { Verdict::Fatal } else { Verdict::Failure(None) };
+        let failure = Some((failure, AbortCause::ParentFailed));
         match node.plan.shape {
             Shape::Quorum(needed) if node.succeeded >= needed => SUCCESS,
             Shape::Quorum(needed) if node.succeeded + live >= needed => None,
             Shape::Quorum(_) => {
                 self.miss_quorum(key);
-                FAILURE
+                failure
             }
             Shape::Race if node.succeeded > 0 => SUCCESS,
-            Shape::Race if bad > 0 => FAILURE,
+            Shape::Race if bad > 0 => failure,
             // Nobody runs.
             Shape::Race if live == 0 => {
                 self.miss_quorum(key);
-                FAILURE
+                failure
             }
             Shape::Race => None,
-            _ if bad > 0 && node.on_failure == OnFailure::Stop => FAILURE,
+            _ if bad > 0 && node.on_failure == OnFailure::Stop => failure,
             _ if live > 0 => None,
             // There may be more to come.
             Shape::Batch { .. } if !node.open => None,
             // The condition may come true; but not for a child that was aborted meanwhile.
             _ if node.is_gate() && !node.open && bad == 0 => None,
-            _ if bad > 0 && node.on_failure == OnFailure::Finish => FAILURE,
+            _ if bad > 0 && node.on_failure == OnFailure::Finish => failure,
             _ => SUCCESS,
         }
     }
@@ -74,7 +77,7 @@ impl Model {
             return;
         }
         match answer {
-            Check::Yes => self.settle(key, Verdict::Success, Cause::ParentDone),
+            Check::Yes => self.settle(key, Verdict::Success, AbortCause::ParentDone),
             Check::No => self.fail(key, Reason::REFUSED, Verdict::Failure(None)),
             Check::Fail(reason) => self.fail(key, reason, Verdict::Failure(None)),
         }
@@ -108,12 +111,12 @@ impl Model {
                 return;
             }
             match answer {
-                Yield::Exhausted => self.nodes[key].open = true,
-                Yield::Added if self.total(key) == before => {
+                Generated::Exhausted => self.nodes[key].open = true,
+                Generated::Added if self.total(key) == before => {
                     self.fail(key, Reason::NOTHING_ADDED, Verdict::Fatal);
                     return;
                 }
-                Yield::Added => {}
+                Generated::Added => {}
             }
             // What is left of the turn of a paused node waits for the resume.
             if !self.is_reachable(key) {
@@ -163,13 +166,13 @@ impl Model {
         let known = self.nodes[awaited].failure.filter(|_| !gone);
         let origin = known.map_or(self.nodes[key].id, |failure| failure.origin);
         self.nodes[key].failure = Some(Failure { reason: Reason::GATE_CLOSED, origin });
-        self.settle(key, Verdict::Failure(None), Cause::ParentFailed);
+        self.settle(key, Verdict::Failure(None), AbortCause::ParentFailed);
         false
     }
 
     fn open(&mut self, key: Key) -> bool {
         self.nodes[key].open = true;
-        self.emit(key, What::Opened);
+        self.emit(key, EventKind::Opened);
         self.attend(key)
     }
 }

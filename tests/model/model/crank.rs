@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use windlass::{Abort, Cause, Failure, Instant, Kind, Next, Outcome, Reason, State, What};
+use windlass::{AbortCause, AbortStep, EventKind, Failure, Instant, Kind, Next, Outcome, Reason, State};
 
 use super::abort::Request;
 use super::face::Running;
@@ -65,14 +65,15 @@ impl Model {
             State::Aborting if limit => self.force(key),
             State::Aborting if untimed => self.begin_drain(key),
             State::Aborting => self.ask_turn(key),
+            _ if limit && self.nodes[key].settling.is_some() => self.force_children(key),
+            // The wake came first.
+            _ if limit && self.nodes[key].fresh => self.nodes[key].late = true,
             _ if limit => {
-                self.emit(key, What::TimedOut);
-                self.nodes[key].timed_out = true;
-                self.wake(key);
+                self.time_out(key);
                 self.ask_turn(key);
             }
             _ if delayed => self.retry_now(key),
-            _ => self.wake(key),
+            _ => self.wake_up(key),
         }
     }
 
@@ -92,7 +93,7 @@ impl Model {
         }
         if self.nodes[key].state == State::Running {
             self.blame(key, Reason::PANICKED);
-            self.settle(key, Verdict::Panicked, Cause::ParentFailed);
+            self.settle(key, Verdict::Panicked, AbortCause::ParentFailed);
         }
     }
 
@@ -141,10 +142,7 @@ impl Model {
     }
 
     fn start(&mut self, key: Key) {
-        if self.nodes[key].started {
-            self.reset_below(key, key);
-        }
-        self.user(key, key, |hands, me| script::hook(hands, me, Method::Reset));
+        self.user(key, |hands, me| script::hook(hands, me, Method::Reset));
         // It may have been aborted in there.
         if self.nodes[key].state != State::Pending {
             return;
@@ -153,14 +151,38 @@ impl Model {
         let node = &mut self.nodes[key];
         node.retries_used = 0;
         node.started_at = self.now;
-        node.started = true;
         node.turn = true;
         node.woken = false;
         self.begin_attempt(key);
+        let node = &self.nodes[key];
+        if node.kind == Kind::Batch && node.earlier > 0 && !node.me.rewinds() {
+            self.fail(key, Reason::NOT_REWOUND, Verdict::Fatal);
+        }
+    }
+
+    fn time_out(&mut self, key: Key) {
+        self.emit(key, EventKind::TimedOut);
+        self.wake_up(key);
+        self.nodes[key].timed_out = true;
     }
 
     /// The node's own turn. True if the crank may go on to a child.
     fn own_turn(&mut self, key: Key) -> bool {
+        self.nodes[key].fresh = false;
+        let late = std::mem::take(&mut self.nodes[key].late);
+        let goes_on = self.turn(key);
+        let node = &self.nodes[key];
+        let waits = node.state == State::Waiting && !node.delayed;
+        if late && node.settling.is_none() && (node.state == State::Running || waits) {
+            self.time_out(key);
+            self.blame(key, Reason::TIMEOUT);
+            self.settle(key, Verdict::Failure(None), AbortCause::Timeout);
+            return false;
+        }
+        goes_on
+    }
+
+    fn turn(&mut self, key: Key) -> bool {
         let node = &self.nodes[key];
         if node.state == State::Aborting {
             self.turn_to_abort(key);
@@ -172,7 +194,7 @@ impl Model {
         }
         if node.timed_out {
             self.blame(key, Reason::TIMEOUT);
-            self.settle(key, Verdict::Failure(None), Cause::Timeout);
+            self.settle(key, Verdict::Failure(None), AbortCause::Timeout);
             return false;
         }
         match node.kind {
@@ -186,17 +208,12 @@ impl Model {
         false
     }
 
-    /// Calls user code, if the node has any; a panic in there is laid at the door of `running`.
-    pub(super) fn user<R>(
-        &mut self,
-        running: Key,
-        key: Key,
-        call: impl FnOnce(&mut Running<'_>, Me) -> R,
-    ) -> Option<R> {
+    /// Calls user code, if the node has any; a panic in there is its own.
+    pub(super) fn user<R>(&mut self, key: Key, call: impl FnOnce(&mut Running<'_>, Me) -> R) -> Option<R> {
         if !self.nodes[key].plan.has_work() {
             return None;
         }
-        self.running = Some(running);
+        self.running = Some(key);
         let me = self.nodes[key].me;
         let result = call(&mut Running { model: self, own: key }, me);
         self.running = None;
@@ -210,19 +227,19 @@ impl Model {
         call: impl FnOnce(&mut Running<'_>, Me) -> R,
     ) -> Option<R> {
         self.metrics.totals.cranks += 1;
-        self.emit(key, What::Cranked);
-        self.user(key, key, call)
+        self.emit(key, EventKind::Cranked);
+        self.user(key, call)
     }
 
     fn hook(&mut self, key: Key, method: Method) {
         self.nodes[key].in_hook = true;
-        self.user(key, key, |hands, me| script::hook(hands, me, method));
+        self.user(key, |hands, me| script::hook(hands, me, method));
         self.nodes[key].in_hook = false;
     }
 
     fn run(&mut self, key: Key) {
         let Some(outcome) = self.crank_work(key, |hands, me| script::on_run(hands, me)) else { return };
-        let woken = std::mem::take(&mut self.nodes[key].woken);
+        let mut woken = std::mem::take(&mut self.nodes[key].woken);
         // A work that aborted itself is not asked what it thinks of that.
         if self.nodes[key].state != State::Running {
             return;
@@ -243,10 +260,17 @@ impl Model {
         }
         // It has seen its ended children, and only a failed work keeps them to look at.
         self.sweep(key);
+        woken |= std::mem::take(&mut self.nodes[key].woken);
         match outcome {
             Outcome::Waiting if !woken => self.wait(key, Instant::MAX),
-            Outcome::Sleep(time) if !woken => self.wait(key, self.now + time),
-            Outcome::Success => self.settle(key, Verdict::Success, Cause::ParentDone),
+            Outcome::WaitFor(time) if !woken => self.wait(key, self.now + time),
+            Outcome::Sleep(time) => self.fall_asleep(key, self.now + time),
+            Outcome::SleepUntil(time) => self.fall_asleep(key, time),
+            Outcome::Success => self.settle(key, Verdict::Success, AbortCause::ParentDone),
+            Outcome::Skipped => {
+                self.nodes[key].skipped = true;
+                self.settle(key, Verdict::Success, AbortCause::ParentDone);
+            }
             _ => {}
         }
     }
@@ -255,6 +279,14 @@ impl Model {
     pub(super) fn wait(&mut self, key: Key, until: Instant) {
         self.go(key, State::Waiting);
         self.sleep(key, until);
+    }
+
+    /// No turn before `until`, whatever wakes it.
+    fn fall_asleep(&mut self, key: Key, until: Instant) {
+        if until > self.now {
+            self.nodes[key].asleep = true;
+            self.wait(key, until);
+        }
     }
 
     fn sleep(&mut self, key: Key, until: Instant) {
@@ -276,9 +308,9 @@ impl Model {
             return;
         }
         match answer {
-            Abort::Done => self.conclude(key, Verdict::Aborted),
-            Abort::Wake if !woken => self.sleep(key, Instant::MAX),
-            Abort::Sleep(time) if !woken => self.sleep(key, self.now + time),
+            AbortStep::Done => self.conclude(key, Verdict::Aborted),
+            AbortStep::Waiting if !woken => self.sleep(key, Instant::MAX),
+            AbortStep::WaitFor(time) if !woken => self.sleep(key, self.now + time),
             _ => {}
         }
     }
@@ -295,11 +327,11 @@ impl Model {
 
     pub(super) fn fail(&mut self, key: Key, reason: Reason, verdict: Verdict) {
         self.blame(key, reason);
-        self.settle(key, verdict, Cause::ParentFailed);
+        self.settle(key, verdict, AbortCause::ParentFailed);
     }
 
     /// Aborts what lives below, and ends the node now or when that has drained.
-    pub(super) fn settle(&mut self, key: Key, verdict: Verdict, cause: Cause) {
+    pub(super) fn settle(&mut self, key: Key, verdict: Verdict, cause: AbortCause) {
         let node = &mut self.nodes[key];
         (node.wake_at, node.limit_at) = (Instant::MAX, Instant::MAX);
         self.rearm(key);
@@ -308,6 +340,8 @@ impl Model {
             node.turn = false;
             node.timed_out = false;
             node.settling = Some(verdict);
+            node.limit_at = node.plan.drain.map_or(Instant::MAX, |drain| self.now + drain);
+            self.rearm(key);
             self.abort_children(key, cause);
             self.refresh(key);
         }
@@ -335,8 +369,10 @@ impl Model {
                 }
                 self.raise(key, true);
             }
-            Verdict::Fatal => self.raise(key, true),
-            Verdict::Panicked => self.raise(key, false),
+            Verdict::Fatal | Verdict::Panicked => {
+                self.nodes[key].fatal = true;
+                self.raise(key, matches!(verdict, Verdict::Fatal));
+            }
         }
         self.release_dependents(key);
         self.child_ended(self.nodes[key].parent);
@@ -348,7 +384,7 @@ impl Model {
             self.hook(key, Method::Reset);
         }
         if let Some(failure) = self.nodes[key].failure {
-            self.emit(key, What::Failed(failure));
+            self.emit(key, EventKind::Failed(failure));
         }
         self.end(key, State::Failure);
     }
@@ -356,46 +392,33 @@ impl Model {
     /// The delay before the next attempt, if there is one.
     fn next_delay(&self, key: Key, asked: Option<Duration>) -> Option<Duration> {
         let node = &self.nodes[key];
-        if node.retries_used >= node.retry.budget() {
+        if node.retries_used >= node.retry.budget() || node.kind == Kind::Batch && !node.me.rewinds() {
             return None;
         }
-        let delay =
-            asked.unwrap_or_else(|| node.retry.delay(self.seed, node.id.to_bits(), node.retries_used));
+        let delay = asked.unwrap_or_else(|| {
+            let key = node.id.to_bits() ^ u64::from(node.lives) << 48;
+            node.retry.delay(self.seed, key, node.retries_used)
+        });
         let after = (self.now - node.started_at).saturating_add(delay);
         let in_time = node.retry.elapsed_limit().is_none_or(|limit| after <= limit);
         in_time.then_some(delay)
     }
 
     fn retry(&mut self, key: Key, delay: Duration) {
+        self.nodes[key].limit_at = Instant::MAX;
+        self.rearm(key);
         self.hook(key, Method::FailureRetry);
         self.hook(key, Method::Reset);
-        self.nodes[key].in_hook = true;
-        self.reset_below(key, key);
         let node = &mut self.nodes[key];
-        node.in_hook = false;
         node.settling = None;
         if std::mem::take(&mut node.abort_asked) {
             let request = Request { cause: node.cause, by: node.aborted_by, deadline: node.limit_at };
             self.abort(key, request);
             return;
         }
-        self.renew_below(key);
+        self.renew_below(key, false);
         self.go(key, State::Retrying);
         self.wait_for_retry(key, delay);
-    }
-
-    /// Resets every descendant that ran in the attempt, or the life, that is over.
-    fn reset_below(&mut self, top: Key, key: Key) {
-        let mut at = 0;
-        while let Some(child) = self.nodes[key].children.get(at).copied() {
-            let node = &mut self.nodes[child];
-            if node.started && (node.state.is_done() || node.state == State::Pending) {
-                node.started = false;
-                self.user(top, child, |hands, me| script::hook(hands, me, Method::Reset));
-            }
-            self.reset_below(top, child);
-            at += 1;
-        }
     }
 
     /// A child has ended in the crank loop.
@@ -418,7 +441,8 @@ impl Model {
             State::Aborting if live == 0 && kind != Kind::Work => self.conclude(parent, Verdict::Aborted),
             State::Running if kind != Kind::Work => {
                 let decision = self.decide(parent);
-                if kind == Kind::Batch && !matches!(decision, Some((Verdict::Failure(_), _))) {
+                if kind == Kind::Batch && !matches!(decision, Some((Verdict::Failure(_) | Verdict::Fatal, _)))
+                {
                     self.sweep(parent);
                     self.ask_turn(parent);
                 }

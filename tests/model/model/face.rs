@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use windlass::{Cause, Children, Error, Instant, Kind, Metrics, Next, NodeId, State, Status};
+use windlass::{AbortCause, Children, Error, Instant, Kind, Metrics, Next, NodeId, State, Status};
 
 use super::abort::Request;
 use super::{Key, Model, Node, ROOT};
@@ -17,7 +17,7 @@ impl Model {
 
     fn abort_id(&mut self, id: NodeId, by: Option<NodeId>, deadline: Instant) -> Result<(), Error> {
         let key = self.find(id)?;
-        self.abort(key, Request { cause: Cause::User, by, deadline });
+        self.abort(key, Request { cause: AbortCause::User, by, deadline });
         Ok(())
     }
 
@@ -57,15 +57,22 @@ impl Model {
             forced: node.forced,
             stalled: waits
                 && deadline == Instant::MAX
-                && (node.delayed || live == 0 && !node.handle && !self.is_queued(key) && !node.is_gate()),
+                && (node.delayed
+                    || node.asleep
+                    || live == 0
+                        && !node.handle
+                        && !self.is_queued(key)
+                        && !node.is_gate()
+                        && !self.hungry.contains(&key)),
         }
     }
 
     fn status(&self, key: Key) -> Status {
         let node = &self.nodes[key];
         match node.state {
-            State::Aborted if node.cause == Cause::Dependency => Status::Blocked,
+            State::Aborted if node.cause == AbortCause::Dependency => Status::Blocked,
             State::Aborted => Status::Aborted,
+            State::Success if node.skipped => Status::Skipped,
             State::Success => Status::Success,
             State::Failure => Status::Failure,
             State::Waiting | State::Retrying => Status::Waiting,
@@ -211,11 +218,18 @@ impl Side for Model {
         let for_outside = |node: &Node| node.paused || node.state == State::Waiting && node.handle;
         let still =
             self.nodes[ROOT].order.is_empty() && self.first_alarm().is_none() && !all().any(for_outside);
-        let shut = |node: &Node| still && node.is_gate() && !node.open && node.state == State::Waiting;
+        let shut = |key: Key| {
+            let node = &self.nodes[key];
+            let hungry = self.hungry.contains(&key) && !node.turn;
+            still
+                && match node.state {
+                    State::Waiting => node.is_gate() && !node.open || hungry,
+                    State::Aborting => hungry && self.live(key) == 0,
+                    _ => false,
+                }
+        };
         let keys = self.below(ROOT).into_iter();
-        keys.filter(|key| self.seen(*key).stalled || shut(&self.nodes[*key]))
-            .map(|key| self.nodes[key].id)
-            .collect()
+        keys.filter(|key| self.seen(*key).stalled || shut(*key)).map(|key| self.nodes[key].id).collect()
     }
 
     fn metrics(&self) -> Metrics {

@@ -1,6 +1,6 @@
 //! Dependencies between the children of a graph.
 
-use windlass::{Cause, Error, Instant, Kind, NodeId, State};
+use windlass::{AbortCause, Error, Instant, Kind, NodeId, State};
 
 use super::abort::Request;
 use super::{Key, Model};
@@ -117,7 +117,7 @@ impl Model {
             if self.nodes[key].state != State::Pending || self.running == Some(key) {
                 continue;
             }
-            let request = Request { cause: Cause::Dependency, by: None, deadline: Instant::MAX };
+            let request = Request { cause: AbortCause::Dependency, by: None, deadline: Instant::MAX };
             self.end_unstarted(key, request);
             for dependent in self.nodes[key].dependents.clone() {
                 if self.nodes[dependent].state == State::Pending && !found.contains(&dependent) {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use windlass::{Cause, Error, Instant, Kind, State, What};
+use windlass::{AbortCause, Error, EventKind, Instant, Kind, State};
 
 use super::{Key, Model, ROOT, blame_for};
 
@@ -21,13 +21,29 @@ impl Model {
         }
         let node = &self.nodes[key];
         let waits = match node.state {
-            State::Waiting => !node.delayed && !self.is_queued(key),
+            State::Waiting => !node.delayed && !node.asleep && !self.is_queued(key),
             State::Aborting => self.live(key) == 0 && !node.turn,
             _ => false,
         };
         if !waits {
             return;
         }
+        if self.nodes[key].state == State::Waiting {
+            self.nodes[key].fresh = true;
+        }
+        self.wait_is_over(key);
+    }
+
+    /// The time has come until which it waits or sleeps.
+    pub(super) fn wake_up(&mut self, key: Key) {
+        let node = &mut self.nodes[key];
+        if node.state == State::Waiting && !node.delayed {
+            node.asleep = false;
+            self.wait_is_over(key);
+        }
+    }
+
+    fn wait_is_over(&mut self, key: Key) {
         self.metrics.totals.wakes += 1;
         self.nodes[key].wake_at = Instant::MAX;
         self.rearm(key);
@@ -53,7 +69,7 @@ impl Model {
         }
         if node.paused != paused {
             node.paused = paused;
-            self.emit(key, What::Paused(paused));
+            self.emit(key, EventKind::Paused(paused));
             self.refresh(key);
         }
         Ok(())
@@ -85,6 +101,7 @@ impl Model {
         let node = &mut self.nodes[key];
         // What the last attempt failed for. A child of this one may have been aborted before the start.
         if node.failed == 0 && node.aborted == 0 {
+            node.fatal &= node.failure.is_none();
             node.failure = None;
         }
         node.limit_at = node.plan.timeout.map_or(Instant::MAX, |timeout| self.now + timeout);
@@ -95,7 +112,7 @@ impl Model {
     pub(super) fn wait_for_retry(&mut self, key: Key, delay: Duration) {
         let attempt = u32::from(self.nodes[key].retries_used) + 2;
         if let Some(failure) = self.nodes[key].failure {
-            self.emit(key, What::Retry { attempt, delay, failure });
+            self.emit(key, EventKind::Retry { attempt, delay, failure });
         }
         self.go(key, State::Waiting);
         let node = &mut self.nodes[key];
@@ -104,6 +121,8 @@ impl Model {
         node.turn = false;
         node.woken = false;
         node.timed_out = false;
+        (node.fresh, node.late) = (false, false);
+        node.asleep = false;
         self.rearm(key);
         self.refresh(key);
         self.lend_place(key);
@@ -148,7 +167,7 @@ impl Model {
         if self.running != Some(parent) {
             self.wake(parent);
         }
-        self.renew_below(key);
+        self.renew_below(key, true);
         Ok(())
     }
 
@@ -159,24 +178,35 @@ impl Model {
         node.turn = true;
         node.open = false;
         node.forced = false;
+        node.skipped = false;
+        node.fatal = false;
+        node.lives = node.lives.wrapping_add(1);
         node.retries_used = 0;
         node.failure = None;
         node.aborted_by = None;
     }
 
     /// Makes everything below a node as new: what a work or a generator added is freed, the members of composites are pending again.
-    pub(super) fn renew_below(&mut self, key: Key) {
+    ///
+    /// Members that somebody has aborted stay so, but in a restart.
+    pub(super) fn renew_below(&mut self, key: Key, restart: bool) {
         let earlier = self.total(key) - self.live(key);
         let node = &mut self.nodes[key];
         node.open = false;
         node.earlier += earlier;
         (node.succeeded, node.failed, node.aborted) = (0, 0, 0);
         let dynamic = node.is_dynamic();
-        let children = self.nodes[key].children.clone();
+        let mut children = self.nodes[key].children.clone();
         assert!(
             children.iter().all(|child| self.nodes[*child].state.is_done()),
             "nothing lives below an end"
         );
+        if !dynamic && !restart {
+            let stays = |node: &super::Node| node.state == State::Aborted && node.cause == AbortCause::User;
+            let stay = children.iter().filter(|child| stays(&self.nodes[**child])).count();
+            self.nodes[key].aborted = u32::try_from(stay).unwrap();
+            children.retain(|child| !stays(&self.nodes[*child]));
+        }
         for child in &children {
             if dynamic {
                 self.free(*child);
@@ -190,7 +220,7 @@ impl Model {
         }
         for child in children {
             self.offer(child);
-            self.renew_below(child);
+            self.renew_below(child, restart);
         }
     }
 
@@ -207,11 +237,13 @@ impl Model {
         node.woken = false;
         node.abort_asked = false;
         node.timed_out = false;
+        (node.fresh, node.late) = (false, false);
+        node.asleep = false;
         node.untimed = false;
         node.delayed = false;
         node.paused = false;
         let (parent, detached) = (node.parent, node.detached);
-        let blocked = to == State::Aborted && node.cause == Cause::Dependency;
+        let blocked = to == State::Aborted && node.cause == AbortCause::Dependency;
         self.rearm(key);
         self.leave_queue(key);
         self.give_place_back(key);
@@ -226,6 +258,13 @@ impl Model {
             State::Failure => self.metrics.totals.failed += 1,
             _ if blocked => self.metrics.totals.blocked += 1,
             _ => self.metrics.totals.aborted += 1,
+        }
+        // What was meant for good is so for the composite, too.
+        let node = &self.nodes[key];
+        let meant = node.fatal || to == State::Aborted && node.cause == AbortCause::User;
+        let above = &mut self.nodes[parent];
+        if to != State::Success && parent != ROOT && !above.is_ending() && above.kind != Kind::Work && meant {
+            above.fatal = true;
         }
         // The first failure of an attempt is the parent's, if that fails for its children's sake.
         let above = &self.nodes[parent];

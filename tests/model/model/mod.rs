@@ -20,8 +20,8 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use windlass::{
-    Cause, Error, Event, Failure, Instant, Kind, Metrics, NodeId, OnFailure, Reason, Retry, State,
-    Transition, What,
+    AbortCause, Error, Event, EventKind, Failure, Instant, Kind, Metrics, NodeId, OnFailure, Reason, Retry,
+    Setting, State, Transition,
 };
 
 use crate::program::{Plan, Program, Shape};
@@ -53,6 +53,8 @@ pub(crate) struct Model {
     now: Instant,
     /// Slots that were given back; the last one is used first.
     free: Vec<u32>,
+    /// Works that have found the table full, first come, first served.
+    hungry: Vec<Key>,
     /// How many tenants each slot has had.
     tenants: Vec<u32>,
     /// How many deadlines were armed.
@@ -78,6 +80,8 @@ struct Node {
     me: Me,
     kind: Kind,
     width: u32,
+    /// A child that waits for a retry lends its place.
+    lends: bool,
     on_failure: OnFailure,
     retry: Retry,
     /// The node that a gate waits for.
@@ -114,7 +118,6 @@ struct Node {
     detached: bool,
     /// It waits out a retry delay.
     delayed: bool,
-    started: bool,
     /// Its end is decided, and comes when its children have drained.
     settling: Option<Verdict>,
     /// A hook of its end is being called.
@@ -124,6 +127,17 @@ struct Node {
     /// Aborted in a hook of its end.
     abort_asked: bool,
     timed_out: bool,
+    /// Woken, and not had its turn since.
+    fresh: bool,
+    /// Its limit has passed, but it was woken before.
+    late: bool,
+    /// It waits, and no wake ends that.
+    asleep: bool,
+    skipped: bool,
+    /// Lives before this one.
+    lives: u16,
+    /// It, or a member of it, has failed for good in this attempt.
+    fatal: bool,
     /// Its abort was asked for between two polls: its drain is counted from the next one.
     untimed: bool,
     /// The gate is open; the generator is exhausted.
@@ -137,7 +151,7 @@ struct Node {
     started_at: Instant,
     retries_used: u16,
     failure: Option<Failure>,
-    cause: Cause,
+    cause: AbortCause,
     aborted_by: Option<NodeId>,
 }
 
@@ -170,6 +184,7 @@ impl Model {
             seed: program.seed,
             now: Instant::ZERO,
             free: vec![],
+            hungry: vec![],
             tenants: vec![],
             armed: 0,
             running: None,
@@ -223,9 +238,15 @@ impl Model {
 
     // ---- events and states ----
 
-    fn emit(&self, key: Key, what: What) {
+    fn emit(&self, key: Key, kind: EventKind) {
         let node = &self.nodes[key];
-        self.world.write(Line::Event(Event { at: self.now, node: node.id, name: node.plan.name(), what }));
+        self.world.write(Line::Event(Event {
+            at: self.now,
+            node: node.id,
+            name: node.plan.name(),
+            tag: None,
+            kind,
+        }));
     }
 
     /// Changes a state along one of the sixteen arrows.
@@ -251,7 +272,7 @@ impl Model {
             _ => panic!("the model would go from {from} to {to}"),
         };
         if from != to {
-            self.emit(key, What::Moved(Transition { number, from, to }));
+            self.emit(key, EventKind::Moved(Transition { number, from, to }));
         }
     }
 
@@ -278,12 +299,24 @@ impl Model {
     fn insert(&mut self, parent: Key, newcomer: Newcomer<'_>) -> Result<Key, Error> {
         let plan = newcomer.plan;
         self.accepts(parent)?;
+        if self.used_slots() == self.capacity {
+            self.sweep(ROOT);
+        }
+        if plan.width == Some(0) {
+            return Err(Error::ZeroConcurrency);
+        }
+        let kind = plan.kind();
+        let useless = [
+            (plan.width.is_some() && !plan.takes_width(), Setting::Concurrency),
+            (plan.on_failure.is_some() && !plan.takes_on_failure(), Setting::OnFailure),
+            (plan.detached && parent != ROOT, Setting::Detached),
+            (plan.lends.is_some() && !plan.takes_width(), Setting::LendPlaces),
+        ];
+        if let Some((_, setting)) = useless.into_iter().find(|(useless, _)| *useless) {
+            return Err(Error::NoUse { setting, kind });
+        }
         // A sequence has always one place.
-        let width = match (plan.shape, plan.width) {
-            (_, Some(0)) => return Err(Error::ZeroWidth),
-            (Shape::Sequence, _) => 1,
-            (_, width) => width.unwrap_or(u32::MAX),
-        };
+        let width = if kind == Kind::Sequence { 1 } else { plan.width.unwrap_or(u32::MAX) };
         let awaited = match plan.shape {
             Shape::After(_) | Shape::AfterSuccess(_) => Some(self.find(newcomer.awaited)?),
             _ => None,
@@ -293,23 +326,11 @@ impl Model {
         }
         let Some(id) = self.take_slot() else {
             self.metrics.totals.refused += 1;
+            self.wait_for_a_slot();
             if parent != ROOT {
-                self.emit(parent, What::Full);
+                self.emit(parent, EventKind::Full);
             }
             return Err(Error::Full);
-        };
-        let kind = match plan.shape {
-            Shape::Work => Kind::Work,
-            Shape::Callback => Kind::Callback,
-            Shape::Sequence => Kind::Sequence,
-            Shape::Parallel => Kind::Parallel,
-            Shape::Quorum(_) => Kind::Quorum,
-            Shape::Race => Kind::Race,
-            Shape::Batch { .. } => Kind::Batch,
-            Shape::When { .. } => Kind::When,
-            Shape::After(_) => Kind::After,
-            Shape::AfterSuccess(_) => Kind::AfterSuccess,
-            Shape::Graph => Kind::Graph,
         };
         let key = self.nodes.len();
         let mut node = Node::new(id, parent, kind, plan, newcomer.me);
@@ -319,7 +340,7 @@ impl Model {
         self.nodes[parent].children.push(key);
         self.metrics.totals.added += 1;
         self.metrics.high_water = self.metrics.high_water.max(self.used_slots());
-        self.emit(key, What::Added(self.id_of(parent)));
+        self.emit(key, EventKind::Added(self.id_of(parent)));
         Ok(key)
     }
 
@@ -352,7 +373,7 @@ impl Model {
         for child in self.nodes[key].children.clone() {
             self.free(child);
         }
-        self.emit(key, What::Freed);
+        self.emit(key, EventKind::Freed);
         let (parent, slot) = (self.nodes[key].parent, self.nodes[key].id.index());
         self.nodes[parent].children.retain(|child| *child != key);
         self.nodes[key].gone = true;
@@ -363,13 +384,32 @@ impl Model {
             self.running = None;
         }
         self.free.push(slot);
+        self.hungry.retain(|hungry| *hungry != key);
+        for hungry in std::mem::take(&mut self.hungry) {
+            self.wake(hungry);
+        }
+    }
+
+    /// A running work has found the table full.
+    fn wait_for_a_slot(&mut self) {
+        if let Some(running) = self.running {
+            if self.nodes[running].kind == Kind::Work && !self.hungry.contains(&running) {
+                self.hungry.push(running);
+            }
+        }
     }
 
     /// Frees the ended children that a node has seen.
     fn sweep(&mut self, parent: Key) {
+        // What is woken by a free slot while it looks at its children is woken in its turn.
+        let before = self.running;
+        if parent != ROOT {
+            self.running = Some(parent);
+        }
         for child in std::mem::take(&mut self.nodes[parent].ended) {
             self.free(child);
         }
+        self.running = before;
     }
 }
 
@@ -386,6 +426,7 @@ impl Node {
             me,
             kind,
             width: u32::MAX,
+            lends: plan.lends.unwrap_or(kind != Kind::Batch) && plan.width.is_some(),
             on_failure: plan.on_failure.unwrap_or(on_failure),
             retry: plan.retry.policy(),
             awaited: None,
@@ -409,12 +450,17 @@ impl Node {
             paused: plan.paused,
             detached: plan.detached,
             delayed: false,
-            started: false,
             settling: None,
             in_hook: false,
             woken: false,
             abort_asked: false,
             timed_out: false,
+            fresh: false,
+            late: false,
+            asleep: false,
+            skipped: false,
+            lives: 0,
+            fatal: false,
             untimed: false,
             open: false,
             forced: false,
@@ -425,7 +471,7 @@ impl Node {
             started_at: Instant::ZERO,
             retries_used: 0,
             failure: None,
-            cause: Cause::User,
+            cause: AbortCause::User,
             aborted_by: None,
         }
     }

@@ -88,7 +88,7 @@ impl Model {
 
     fn activate(&mut self, key: Key) {
         self.nodes[key].place = true;
-        // A node of a graph that had lent its place during a retry delay.
+        // It had lent its place during a retry delay.
         if self.nodes[key].state == State::Waiting {
             self.go(key, State::Running);
             self.begin_attempt(key);
@@ -118,12 +118,15 @@ impl Model {
         self.refresh(key);
     }
 
-    /// In a graph, a node that waits out a retry delay lends its place to others.
+    /// A node that waits for a retry lends its place to others, if the parent lets it.
     pub(super) fn lend_place(&mut self, key: Key) {
         let parent = self.nodes[key].parent;
-        if self.nodes[parent].kind == Kind::Graph {
+        if self.nodes[parent].lends {
             self.give_place_back(key);
             self.fill_places(parent);
+            if self.nodes[parent].kind == Kind::Batch {
+                self.ask_turn(parent);
+            }
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use windlass::{Abort, Check, Jitter, NodeId, OnFailure, Outcome, Retry, Spec};
+use windlass::{AbortStep, Check, Jitter, Kind, NodeId, OnFailure, Outcome, Retry, Spec};
 
 /// A node that was added once: the so-manieth, counted around. It may have gone since.
 pub(crate) type Target = u8;
@@ -31,8 +31,9 @@ impl fmt::Display for Program {
         let Self { capacity, edges, budget, seed, .. } = self;
         writeln!(f, "{capacity} nodes, {edges} edges, budget {budget}, seed {seed}")?;
         for (number, plan) in self.plans.iter().enumerate() {
-            let Plan { shape, retry, width, on_failure, timeout, drain, paused, detached, turns } = plan;
-            write!(f, "plan {number}: {shape:?} {retry:?} width {width:?} {on_failure:?} ")?;
+            let Plan { shape, retry, width, lends, on_failure, timeout, drain, paused, detached, turns } =
+                plan;
+            write!(f, "plan {number}: {shape:?} {retry:?} width {width:?} lends {lends:?} {on_failure:?} ")?;
             writeln!(f, "timeout {timeout:?} drain {drain:?} paused {paused} detached {detached}")?;
             turns.iter().try_for_each(|turn| writeln!(f, "    {turn:?}"))?;
         }
@@ -52,6 +53,8 @@ pub(crate) struct Plan {
     pub(crate) shape: Shape,
     pub(crate) retry: Retries,
     pub(crate) width: Option<u32>,
+    /// Whether a child that waits for a retry lends its place.
+    pub(crate) lends: Option<bool>,
     pub(crate) on_failure: Option<OnFailure>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) drain: Option<Duration>,
@@ -115,6 +118,49 @@ impl Plan {
         }
     }
 
+    /// The kind of its nodes.
+    pub(crate) const fn kind(&self) -> Kind {
+        match self.shape {
+            Shape::Work => Kind::Work,
+            Shape::Callback => Kind::Callback,
+            Shape::Sequence => Kind::Sequence,
+            Shape::Parallel => Kind::Parallel,
+            Shape::Quorum(_) => Kind::Quorum,
+            Shape::Race => Kind::Race,
+            Shape::Batch { .. } => Kind::Batch,
+            Shape::When { .. } => Kind::When,
+            Shape::After(_) => Kind::After,
+            Shape::AfterSuccess(_) => Kind::AfterSuccess,
+            Shape::Graph => Kind::Graph,
+        }
+    }
+
+    /// Whether several children can be active at once.
+    pub(crate) const fn takes_width(&self) -> bool {
+        matches!(
+            self.shape,
+            Shape::Work
+                | Shape::Parallel
+                | Shape::Quorum(_)
+                | Shape::Race
+                | Shape::Batch { .. }
+                | Shape::Graph
+        )
+    }
+
+    /// Whether what a failed child means is not settled by the shape.
+    pub(crate) const fn takes_on_failure(&self) -> bool {
+        !matches!(self.shape, Shape::Work | Shape::Callback | Shape::Quorum(_) | Shape::Race)
+    }
+
+    /// Without the settings that its nodes would be refused for, wherever they are added.
+    pub(crate) fn useful(mut self) -> Self {
+        self.width = self.width.filter(|width| *width == 0 || self.takes_width());
+        self.lends = self.lends.filter(|_| self.takes_width());
+        self.on_failure = self.on_failure.filter(|_| self.takes_on_failure());
+        self
+    }
+
     /// Whether its nodes have a work of their own.
     pub(crate) const fn has_work(&self) -> bool {
         matches!(self.shape, Shape::Work | Shape::Callback | Shape::Batch { .. } | Shape::When { .. })
@@ -137,10 +183,11 @@ impl Plan {
             Shape::Graph => Spec::graph(name),
         };
         let spec = spec.retry(self.retry.policy());
-        let spec = self.width.into_iter().fold(spec, Spec::width);
+        let spec = self.width.into_iter().fold(spec, Spec::concurrency);
+        let spec = self.lends.into_iter().fold(spec, Spec::lend_places);
         let spec = self.on_failure.into_iter().fold(spec, Spec::on_failure);
         let spec = self.timeout.into_iter().fold(spec, Spec::timeout);
-        let spec = self.drain.into_iter().fold(spec, Spec::drain);
+        let spec = self.drain.into_iter().fold(spec, Spec::cleanup_timeout);
         let spec = if self.paused { spec.paused() } else { spec };
         if self.detached { spec.detached() } else { spec }
     }
@@ -151,7 +198,7 @@ impl Plan {
 pub(crate) struct Turn {
     pub(crate) deed: Option<Deed>,
     pub(crate) run: Say,
-    pub(crate) abort: Abort,
+    pub(crate) abort: AbortStep,
     pub(crate) check: Check,
     pub(crate) item: Item,
 }
@@ -179,7 +226,7 @@ impl Turn {
     pub(crate) const LAST: Self = Self {
         deed: None,
         run: Say::This(Outcome::Success),
-        abort: Abort::Done,
+        abort: AbortStep::Done,
         check: Check::Yes,
         item: Item::None,
     };

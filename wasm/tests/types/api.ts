@@ -52,7 +52,7 @@ function caught(error: unknown): void {
   // @ts-expect-error: not a code
   if (error instanceof SchedulerError && error.code === 'unheard of') return;
 }
-s.abort(id, { reason: new Error('enough'), drain: 100 });
+s.abort(id, { reason: new Error('enough'), cleanupTimeout: 100 });
 s[Symbol.dispose]();
 
 // @ts-expect-error: a number is not an id

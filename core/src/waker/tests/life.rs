@@ -1,7 +1,7 @@
 //! When a future is made, and when it is dropped.
 
 use super::*;
-use crate::{Abort, Cause, Cx, Outcome, Retry, Spec, State};
+use crate::{AbortCause, AbortStep, Cx, Outcome, Retry, Spec, State};
 use core::pin::pin;
 use core::time::Duration;
 use std::cell::Cell;
@@ -87,16 +87,16 @@ fn a_race_drops_the_losers_and_a_sequence_begins_one_at_a_time() {
     }));
     let (mut s, cells): (Leaves<'_>, _) = scheduler();
     let job = s.add(Spec::sequence("job")).unwrap();
-    let race = s.add_child(job, Spec::race("race")).unwrap();
-    let loser = s.add_child(race, Spec::work("loser", AsyncLeaf::new(loser, cells))).unwrap();
-    s.add_child(race, Spec::work("winner", AsyncLeaf::new(winner, cells))).unwrap();
-    let last = s.add_child(job, Spec::work("last", AsyncLeaf::new(last, cells))).unwrap();
+    let race = s.add_below(job, Spec::race("race")).unwrap();
+    let loser = s.add_below(race, Spec::work("loser", AsyncLeaf::new(loser, cells))).unwrap();
+    s.add_below(race, Spec::work("winner", AsyncLeaf::new(winner, cells))).unwrap();
+    let last = s.add_below(job, Spec::work("last", AsyncLeaf::new(last, cells))).unwrap();
     assert_eq!(settle(&mut s, Instant::ZERO), Next::OnWake);
     assert_eq!((alive.count(), s.state(last).unwrap()), (1, State::Pending));
     signal.ring();
     assert_eq!(settle(&mut s, Instant::ZERO), Next::Done);
     assert_eq!((s.state(loser).unwrap(), s.state(job).unwrap()), (State::Aborted, State::Success));
-    assert_eq!(s.node(loser).unwrap().abort_cause(), Some(Cause::SiblingWon));
+    assert_eq!(s.node(loser).unwrap().abort_cause(), Some(AbortCause::SiblingWon));
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn futures_in_parallel_are_pending_together() {
     let (mut s, cells): (Leaves<'_>, _) = scheduler();
     let all = s.add(Spec::parallel("all")).unwrap();
     for routine in &mut routines {
-        s.add_child(all, Spec::work("holds", AsyncLeaf::new(routine.as_mut(), cells))).unwrap();
+        s.add_below(all, Spec::work("holds", AsyncLeaf::new(routine.as_mut(), cells))).unwrap();
     }
     assert_eq!(settle(&mut s, Instant::ZERO), Next::OnWake);
     assert_eq!(alive.count(), 3);
@@ -131,11 +131,11 @@ impl Work for Job<'_> {
         }
     }
 
-    fn on_abort(&mut self, cx: &mut Cx<'_, Self>) -> Abort {
+    fn on_abort(&mut self, cx: &mut Cx<'_, Self>) -> AbortStep {
         match self {
             Self::Async(leaf) => leaf.on_abort(cx),
-            Self::Stubborn(_) => Abort::Wake,
-            Self::Plain => Abort::Done,
+            Self::Stubborn(_) => AbortStep::Waiting,
+            Self::Plain => AbortStep::Done,
         }
     }
 

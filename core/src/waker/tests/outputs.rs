@@ -21,10 +21,10 @@ fn run<'a>(routine: Pin<&'a mut (dyn Rerun + 'a)>) -> (Leaves<'a>, NodeId, Next)
 
 #[test]
 fn a_result_is_a_success_or_a_failure_that_may_be_retried() {
-    let reason = Reason::new("no answer").code(7);
+    let reason = Reason::new("no answer").with_code(7);
     assert_eq!(Outcome::from(()), Outcome::Success);
     assert_eq!(Outcome::from(Ok::<(), Reason>(())), Outcome::Success);
-    assert_eq!(Outcome::from(Err(reason)), Outcome::Failure(reason));
+    assert_eq!(Outcome::from(Err::<(), _>(reason)), Outcome::Failure(reason));
 
     let tries = Cell::new(0);
     let routine = pin!(Routine::new(|| {
@@ -51,7 +51,7 @@ fn an_output_that_does_not_end_the_attempt_begins_another_future() {
     let routine = pin!(Routine::new(|| {
         rounds.set(rounds.get() + 1);
         let last = rounds.get() == 3;
-        async move { if last { Outcome::Success } else { Outcome::Sleep(Duration::from_secs(5)) } }
+        async move { if last { Outcome::Success } else { Outcome::WaitFor(Duration::from_secs(5)) } }
     }));
     let (mut s, id, next) = run(routine);
     assert_eq!((next, rounds.get()), (Next::At(Instant::from_secs(5)), 1));
@@ -109,7 +109,7 @@ fn one_type_of_future_needs_no_dynamic_calls() {
     let (mut s, cells) = scheduler();
     let parallel = s.add(Spec::parallel("both")).unwrap();
     for routine in [one, two] {
-        s.add_child(parallel, Spec::work("typed", AsyncLeaf::new(routine, cells))).unwrap();
+        s.add_below(parallel, Spec::work("typed", AsyncLeaf::new(routine, cells))).unwrap();
     }
     assert_eq!(settle(&mut s, Instant::ZERO), Next::OnWake);
     // The signal keeps one waker, the second's; it rings for the first by hand.
@@ -123,7 +123,7 @@ fn one_type_of_future_needs_no_dynamic_calls() {
 #[test]
 fn a_leaf_is_a_work_for_any_application_and_any_thread() {
     struct Turns(AsyncWork<Box<dyn Rerun + Send>>);
-    impl Work<u32> for Turns {
+    impl Work<Self, u32> for Turns {
         fn on_run(&mut self, cx: &mut Cx<'_, Self, u32>) -> Outcome {
             *cx.app() += 1;
             self.0.on_run(cx)

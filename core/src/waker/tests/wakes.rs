@@ -1,7 +1,7 @@
 //! Who is woken by which waker, and when.
 
 use super::*;
-use crate::{Abort, Cx, Error, Outcome, Retry, Spec, wake_set};
+use crate::{AbortStep, Cx, Error, Outcome, Retry, Spec, wake_set};
 use core::mem::size_of;
 use core::pin::pin;
 use core::time::Duration;
@@ -137,7 +137,7 @@ fn threads_wake_a_driver_that_sleeps() {
     let set = set(Some(Box::leak(Box::new(Bell(bell)))));
     let cells = row(set);
     let signals: [[Signal; 2]; 4] = Default::default();
-    let mut s: Scheduler<_, Table<_>> = Scheduler::new();
+    let mut s: Scheduler<Table<_>> = Scheduler::new();
     s.set_wakes(set);
     let both = s.add(Spec::parallel("all")).unwrap();
     for [one, two] in signals.clone() {
@@ -147,7 +147,7 @@ fn threads_wake_a_driver_that_sleeps() {
                 zip(one, two).await;
             }
         });
-        s.add_child(both, Spec::work("both", AsyncWork::new(Box::pin(routine), cells))).unwrap();
+        s.add_below(both, Spec::work("both", AsyncWork::new(Box::pin(routine), cells))).unwrap();
     }
     thread::scope(|scope| {
         let mut next = s.poll_work(Instant::ZERO);
@@ -176,8 +176,8 @@ impl<F: Future<Output = ()> + Unpin> Work for ByHand<F> {
     }
 
     /// Not before the future is ready.
-    fn on_abort(&mut self, cx: &mut Cx<'_, Self>) -> Abort {
-        if self.on_run(cx) == Outcome::Success { Abort::Done } else { Abort::Wake }
+    fn on_abort(&mut self, cx: &mut Cx<'_, Self>) -> AbortStep {
+        if self.on_run(cx) == Outcome::Success { AbortStep::Done } else { AbortStep::Waiting }
     }
 }
 

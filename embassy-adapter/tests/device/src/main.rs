@@ -34,7 +34,7 @@ const FAULT: i32 = 3;
 /// Cranks of one poll, so that there are many polls.
 const BUDGET: NonZeroU32 = NonZeroU32::new(4).expect("4 is not 0");
 
-type Table<'a> = Scheduler<Step<'a>, Inline<Step<'a>, 16>>;
+type Table<'a> = Scheduler<Inline<Step<'a>, 16>>;
 
 static BELL: Bell = Bell::new();
 wake_set!(static WAKES: 16, notify = &BELL);
@@ -95,19 +95,19 @@ async fn test<'a>(
     scheduler.set_wakes(&WAKES);
     scheduler.set_budget(BUDGET);
     let job = scheduler.add(Spec::sequence("job"))?;
-    scheduler.add_child(job, Spec::work("naps", Step::naps(NAPS)))?;
+    scheduler.add_below(job, Spec::work("naps", Step::naps(NAPS)))?;
     scheduler
-        .add_child(job, Spec::work("fetch", Step::fetch(RETRIES)).retry(Retry::A_FEW.constant(BACK_OFF)))?;
-    scheduler.add_child(job, Spec::work("busy", Step::Busy { cranks_left: BUSY_CRANKS }))?;
-    scheduler.add_child(job, Spec::work("post", Step::Post))?;
-    scheduler.add_child(job, Spec::work("future", Step::Future(future)))?;
-    scheduler.add_child(job, Spec::work("close", Step::Close))?;
+        .add_below(job, Spec::work("fetch", Step::fetch(RETRIES)).retry(Retry::A_FEW.constant(BACK_OFF)))?;
+    scheduler.add_below(job, Spec::work("busy", Step::Busy { cranks_left: BUSY_CRANKS }))?;
+    scheduler.add_below(job, Spec::work("post", Step::Post))?;
+    scheduler.add_below(job, Spec::work("future", Step::Future(future)))?;
+    scheduler.add_below(job, Spec::work("close", Step::Close))?;
     scheduler.add(Spec::work("beside", Step::naps(NAPS_BESIDE)))?;
     scheduler.add(Spec::work("stubborn", Step::Stubborn))?;
 
     run_with(scheduler, &BELL, report).await;
 
-    print!("{}", scheduler.tree());
+    print!("{}", scheduler.tree(scheduler.view().now()));
     println!("{report}");
     let forced = scheduler.view().drain().forced().map(|node| node.name());
     Ok(check("alarms round up and readings round down", rounds())

@@ -7,7 +7,7 @@ use core::fmt;
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 
-use windlass::{Abort, AsyncLeaf, Cx, Instant, Outcome, Reason, Work};
+use windlass::{AbortStep, AsyncLeaf, Cx, Instant, Outcome, Reason, Work};
 use windlass_embassy::to_alarm;
 
 use crate::{BELL, EAGER, ENOUGH, clock};
@@ -73,7 +73,7 @@ impl Step<'_> {
     }
 }
 
-impl Work<Report, Self> for Step<'_> {
+impl Work<Self, Report> for Step<'_> {
     fn on_run(&mut self, cx: &mut Cx<'_, Self, Report>) -> Outcome {
         match self {
             Self::Naps { left, due } => {
@@ -81,7 +81,7 @@ impl Work<Report, Self> for Step<'_> {
                 let Some((&first, rest)) = left.split_first() else { return Outcome::Success };
                 let nap = Duration::from_micros(first);
                 (*left, *due) = (rest, Some(promised(cx.now() + nap)));
-                Outcome::Sleep(nap)
+                Outcome::WaitFor(nap)
             }
             Self::Fetch { failures_left, due } => {
                 Report::note(cx, *due);
@@ -106,7 +106,7 @@ impl Work<Report, Self> for Step<'_> {
                     return Outcome::Success;
                 }
                 if letters == 0 {
-                    clock::post_to(cx.wake_handle().ok());
+                    clock::post_to(cx.own_wake_handle().ok());
                 }
                 Outcome::Waiting
             }
@@ -119,11 +119,11 @@ impl Work<Report, Self> for Step<'_> {
         }
     }
 
-    fn on_abort(&mut self, cx: &mut Cx<'_, Self, Report>) -> Abort {
+    fn on_abort(&mut self, cx: &mut Cx<'_, Self, Report>) -> AbortStep {
         match self {
             Self::Future(leaf) => leaf.on_abort(cx),
-            Self::Stubborn => Abort::Wake,
-            _ => Abort::Done,
+            Self::Stubborn => AbortStep::Waiting,
+            _ => AbortStep::Done,
         }
     }
 

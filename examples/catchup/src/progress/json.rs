@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use windlass::{Event, State, What};
+use windlass::{Event, EventKind, State};
 use windlass_catchup_job::Journal;
 
 use crate::run::Ending;
@@ -46,14 +46,14 @@ struct Last<'a> {
 pub(super) fn event(out: &mut dyn Write, event: &Event, journal: &Journal) -> io::Result<()> {
     let mut line = Line {
         at: event.at.as_micros() as f64 / 1e6,
-        event: match event.what {
-            What::Moved(moved) if moved.to == State::Running => "started",
-            What::Moved(moved) if moved.to == State::Success => "succeeded",
-            What::Moved(_) => "aborted",
-            What::Retry { .. } => "retry",
-            What::Failed(_) => "failed",
-            What::Forced => "forced",
-            What::TimedOut => "timed out",
+        event: match event.kind {
+            EventKind::Moved(moved) if moved.to == State::Running => "started",
+            EventKind::Moved(moved) if moved.to == State::Success => "succeeded",
+            EventKind::Moved(_) => "aborted",
+            EventKind::Retry { .. } => "retry",
+            EventKind::Failed(_) => "failed",
+            EventKind::Forced => "forced",
+            EventKind::TimedOut => "timed out",
             _ => "aborting",
         },
         node: event.node.to_string(),
@@ -63,10 +63,10 @@ pub(super) fn event(out: &mut dyn Write, event: &Event, journal: &Journal) -> io
         delay: None,
         error: None,
     };
-    if let What::Retry { attempt, delay, .. } = event.what {
+    if let EventKind::Retry { attempt, delay, .. } = event.kind {
         (line.attempt, line.delay) = (Some(attempt), Some(delay.as_secs_f64()));
     }
-    if let What::Retry { failure, .. } | What::Failed(failure) = event.what {
+    if let EventKind::Retry { failure, .. } | EventKind::Failed(failure) = event.kind {
         line.error = Some(journal.explain(failure.reason));
     }
     write(out, &line)

@@ -10,7 +10,7 @@ mod tree;
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 
-use windlass::{Event, Observer, State, View, What};
+use windlass::{Event, EventKind, Observer, State, View};
 use windlass_catchup_job::{Catchup, Outside, SharedJournal};
 
 use crate::cli::Progress;
@@ -146,14 +146,16 @@ impl fmt::Debug for Screen {
 /// Every start and every end, with retries and aborts in between. Left out: turns, the coming and going between running and waiting, and
 /// moves that an event of their own tells better.
 fn is_worth_a_line(event: &Event) -> bool {
-    match event.what {
-        What::Moved(moved) => {
+    match event.kind {
+        EventKind::Moved(moved) => {
             moved.from == State::Pending && moved.to == State::Running
                 || matches!(moved.to, State::Success | State::Aborted)
         }
-        What::Retry { .. } | What::Failed(_) | What::AbortBegan { .. } | What::Forced | What::TimedOut => {
-            true
-        }
+        EventKind::Retry { .. }
+        | EventKind::Failed(_)
+        | EventKind::AbortBegan { .. }
+        | EventKind::Forced
+        | EventKind::TimedOut => true,
         _ => false,
     }
 }

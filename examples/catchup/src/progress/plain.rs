@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use windlass::{Event, What};
+use windlass::{Event, EventKind};
 use windlass_catchup_job::{Journal, SHAPE};
 
 pub(super) fn event(out: &mut dyn Write, event: &Event, journal: &Journal) -> io::Result<()> {
@@ -13,19 +13,19 @@ pub(super) fn event(out: &mut dyn Write, event: &Event, journal: &Journal) -> io
     if let Some(subject) = journal.subject(event.node) {
         write!(out, " {subject}")?;
     }
-    match event.what {
-        What::Moved(moved) => writeln!(out, ": {}", moved.to),
-        What::Retry { attempt, delay, failure } => {
+    match event.kind {
+        EventKind::Moved(moved) => writeln!(out, ": {}", moved.to),
+        EventKind::Retry { attempt, delay, failure } => {
             let why = journal.explain(failure.reason);
             writeln!(out, ": attempt {attempt} in {:.3} s: {why}", delay.as_secs_f64())
         }
-        What::Failed(failure) => match journal.error(failure.reason) {
+        EventKind::Failed(failure) => match journal.error(failure.reason) {
             Some(error) if failure.origin == event.node => writeln!(out, ": failed: {error}"),
             Some(error) => writeln!(out, ": failed: {}", error.fault.name()),
             None => writeln!(out, ": failed: {}", failure.reason),
         },
-        What::Forced => writeln!(out, ": given up"),
-        What::TimedOut => writeln!(out, ": timed out"),
+        EventKind::Forced => writeln!(out, ": given up"),
+        EventKind::TimedOut => writeln!(out, ": timed out"),
         _ => writeln!(out, ": aborting"),
     }
 }

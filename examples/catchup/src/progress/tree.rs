@@ -185,7 +185,7 @@ fn mark(node: &NodeView<'_>, now: Instant) -> Mark {
     match node.status() {
         _ if node.state() == State::Pending => Mark::Idle,
         _ if node.state() == State::Aborting => Mark::Abort,
-        Status::Success => Mark::Done,
+        Status::Success | Status::Skipped => Mark::Done,
         Status::Failure | Status::Blocked => Mark::Failed,
         Status::Aborted => Mark::Abort,
         _ if node.retry_eta(now).is_some() => Mark::Retry,

@@ -22,7 +22,7 @@ use windlass_update_job::{FLASH_PAGES, NODES, PAGE, Step, Update};
 type Tables = Inline<Step, NODES>;
 
 wake_set!(static WAKES: NODES);
-static ENGINE: ConstStaticCell<Engine<Step, Tables>> =
+static ENGINE: ConstStaticCell<Engine<Tables>> =
     ConstStaticCell::new(Scheduler::observed(Inline::new(), Console::new()));
 static UPDATE: StaticCell<Job> = StaticCell::new();
 static CELLS: ConstStaticCell<Cells> = ConstStaticCell::new([[0; PAGE]; FLASH_PAGES as usize]);
@@ -36,10 +36,10 @@ fn main() -> ! {
     finish(SCENES.iter().try_fold(true, |all, scene| Ok(play(scene, engine, update)? && all)))
 }
 
-fn play(scene: &Scene, engine: &mut Engine<Step, Tables>, update: &mut Job) -> Result<bool, Error> {
+fn play(scene: &Scene, engine: &mut Engine<Tables>, update: &mut Job) -> Result<bool, Error> {
     let nodes = scene.begin(engine, update, clock::now())?;
     loop {
-        match engine.poll_work_with(clock::now(), update) {
+        match engine.poll_work_with(clock::now, update) {
             Next::Now => {}
             Next::At(_) | Next::OnWake => sleep(), // a millisecond at most, until the next tick
             Next::Done => return scene.end(engine, update, nodes),

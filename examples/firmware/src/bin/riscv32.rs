@@ -23,7 +23,7 @@ type Tables = Inline<Step, NODES>;
 
 static BELL: Bell = Bell::new();
 wake_set!(static WAKES: NODES, notify = &BELL);
-static ENGINE: ConstStaticCell<Engine<Step, Tables>> =
+static ENGINE: ConstStaticCell<Engine<Tables>> =
     ConstStaticCell::new(Scheduler::observed(Inline::new(), Console::new()));
 static UPDATE: StaticCell<Job> = StaticCell::new();
 static CELLS: ConstStaticCell<Cells> = ConstStaticCell::new([[0; PAGE]; FLASH_PAGES as usize]);
@@ -37,7 +37,7 @@ async fn main(_spawner: Spawner) {
     finish(play_all(engine, update).await)
 }
 
-async fn play_all(engine: &mut Engine<Step, Tables>, update: &mut Job) -> Result<bool, Error> {
+async fn play_all(engine: &mut Engine<Tables>, update: &mut Job) -> Result<bool, Error> {
     let mut all = true;
     for scene in &SCENES {
         let nodes = scene.begin(engine, update, now())?;

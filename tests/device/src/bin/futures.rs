@@ -28,7 +28,7 @@ const NODES: usize = 4;
 const ATTEMPTS: u32 = 100;
 const AWAITS: u32 = 50;
 
-type Engine<'a> = Scheduler<AsyncLeaf<'a>, Inline<AsyncLeaf<'a>, NODES>>;
+type Engine<'a> = Scheduler<Inline<AsyncLeaf<'a>, NODES>>;
 
 wake_set!(static WAKES: NODES, notify = &DRIVER);
 static CELLS: [WakeCell; NODES] = WakeCell::row(&WAKES);
@@ -130,8 +130,8 @@ fn drive() -> Result<bool, Error> {
     let mut engine: Engine<'_> = Scheduler::new();
     engine.set_wakes(&WAKES);
     let both = engine.add(Spec::parallel("both"))?;
-    engine.add_child(both, Spec::work("tick", AsyncLeaf::new(tick, &CELLS)).retry(retry))?;
-    engine.add_child(both, Spec::work("alarm", AsyncLeaf::new(alarm, &CELLS)).retry(retry))?;
+    engine.add_below(both, Spec::work("tick", AsyncLeaf::new(tick, &CELLS)).retry(retry))?;
+    engine.add_below(both, Spec::work("alarm", AsyncLeaf::new(alarm, &CELLS)).retry(retry))?;
 
     timers::start();
     let mut sleeps = 0;

@@ -27,7 +27,7 @@ const POLLS: u32 = 1_000_000;
 const FAMILIES: usize = 4;
 const NODES: usize = 32;
 
-type Engine = Scheduler<Listener, Inline<Listener, { NODES + FAMILIES }>>;
+type Engine = Scheduler<Inline<Listener, { NODES + FAMILIES }>>;
 
 wake_set!(static WAKES: NODES + FAMILIES, notify = &DRIVER);
 
@@ -68,14 +68,14 @@ struct Listener {
     random: Random,
 }
 
-impl Work<u32> for Listener {
+impl Work<Self, u32> for Listener {
     fn on_run(&mut self, cx: &mut Cx<'_, Self, u32>) -> Outcome {
         let posted = POSTED.get(self.index).map_or(0, |posted| posted.load(Ordering::Acquire));
         *cx.app() += posted - self.read;
         self.read = posted;
         match self.random.below(8) {
             0 => Outcome::Running,
-            1 => Outcome::Sleep(Duration::from_micros(u64::from(self.random.below(8)))),
+            1 => Outcome::WaitFor(Duration::from_micros(u64::from(self.random.below(8)))),
             _ => Outcome::Waiting,
         }
     }
@@ -191,7 +191,7 @@ fn build(engine: &mut Engine) -> Result<(), Error> {
         let family = engine.add(Spec::parallel("family"))?;
         for index in nodes.by_ref().take(NODES / FAMILIES) {
             let listener = Listener { index, read: 0, random: Random::seeded(index) };
-            let id = engine.add_child(family, Spec::work("listener", listener))?;
+            let id = engine.add_below(family, Spec::work("listener", listener))?;
             let handle = engine.wake_handle(id)?;
             interrupt::free(|cs| HANDLES.borrow(cs)[index].set(Some(handle)));
         }

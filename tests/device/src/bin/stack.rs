@@ -16,8 +16,8 @@ use core::time::Duration;
 use cortex_m_rt::entry;
 use semihosting::println;
 use windlass::{
-    Abort, Check, Cx, Error, Inline, Instant, Jitter, Next, NodeId, OnFailure, Outcome, Reason, Retry,
-    Scheduler, Spec, WakeHandle, Work, Yield, wake_set,
+    AbortStep, Check, Cx, Error, Generated, Inline, Instant, Jitter, Next, NodeId, OnFailure, Outcome,
+    Reason, Retry, Scheduler, Spec, WakeHandle, Work, wake_set,
 };
 use windlass_device::{end, stack};
 
@@ -36,7 +36,7 @@ const TARGET: &str = if cfg!(board = "microbit") { "thumbv6m" } else { "thumbv7m
 /// the rest is for other compilers.
 const BOUND: usize = 1_536;
 
-type Engine = Scheduler<Task, Inline<Task, NODES, 8>>;
+type Engine = Scheduler<Inline<Task, NODES, 8>>;
 
 wake_set!(static WAKES: NODES);
 
@@ -83,7 +83,7 @@ impl Work for Task {
         self.step += 1;
         match (self.does, self.step) {
             (Does::Step, 1) => Outcome::Running,
-            (Does::Step, 2) => Outcome::Sleep(MILLISECOND),
+            (Does::Step, 2) => Outcome::WaitFor(MILLISECOND),
             (Does::Struggle, 1) => Outcome::Failure(Reason::new("no answer")),
             (Does::Struggle, 2) => Outcome::RetryAfter(MILLISECOND, Reason::new("busy")),
             (Does::Struggle, 3) => Outcome::Waiting, // until it is out of time
@@ -95,13 +95,13 @@ impl Work for Task {
         }
     }
 
-    fn on_abort(&mut self, _cx: &mut Cx<'_, Self>) -> Abort {
+    fn on_abort(&mut self, _cx: &mut Cx<'_, Self>) -> AbortStep {
         self.step += 1;
         match (self.does, self.step % 4) {
-            (Does::Linger, 0) => Abort::Again,
-            (Does::Linger, 1) => Abort::Sleep(MILLISECOND),
-            (Does::Linger, _) => Abort::Wake,
-            _ => Abort::Done,
+            (Does::Linger, 0) => AbortStep::Running,
+            (Does::Linger, 1) => AbortStep::WaitFor(MILLISECOND),
+            (Does::Linger, _) => AbortStep::Waiting,
+            _ => AbortStep::Done,
         }
     }
 
@@ -110,10 +110,10 @@ impl Work for Task {
     }
 
     #[inline(never)]
-    fn on_next(&mut self, cx: &mut Cx<'_, Self>) -> Yield {
+    fn on_next(&mut self, cx: &mut Cx<'_, Self>) -> Generated {
         self.step += 1;
         let more = self.step <= 3 && cx.add_child(Does::Step.spec("item")).is_ok();
-        if more { Yield::Added } else { Yield::Exhausted }
+        if more { Generated::Added } else { Generated::Exhausted }
     }
 
     fn on_check(&mut self, _cx: &mut Cx<'_, Self>) -> Check {
@@ -131,8 +131,8 @@ impl Task {
     fn meddle(&mut self, cx: &mut Cx<'_, Self>, step: u32) -> Result<Outcome, Error> {
         let Some(child) = self.child else {
             let child = cx.add_child(Spec::sequence("child").retry(RETRY))?;
-            cx.add(child, Does::Linger.spec("grandchild").drain(MILLISECOND * 2))?;
-            cx.add(child, Does::Struggle.spec("grandchild"))?;
+            cx.add_below(child, Does::Linger.spec("grandchild").cleanup_timeout(MILLISECOND * 2))?;
+            cx.add_below(child, Does::Struggle.spec("grandchild"))?;
             self.child = Some(child);
             return Ok(Outcome::Running);
         };
@@ -141,9 +141,9 @@ impl Task {
             3 => cx.pause(child)?,
             4 => cx.resume(child)?,
             5 => cx.abort_by(child, cx.now() + MILLISECOND)?,
-            6 => return Ok(Outcome::Sleep(MILLISECOND * 2)),
+            6 => return Ok(Outcome::WaitFor(MILLISECOND * 2)),
             7 => cx.restart(child)?,
-            8 => cx.add_top(Does::Step.spec("beside").detached()).map(|_| ())?,
+            8 => cx.add(Does::Step.spec("beside").detached()).map(|_| ())?,
             _ => return Ok(Outcome::Success),
         }
         Ok(Outcome::Running)
@@ -225,7 +225,7 @@ fn run(engine: &mut Engine, depth: u32, guest: Does, stop: u32, now: &mut Instan
         }
     }
     if engine.next() != Next::Done {
-        println!("{}", engine.tree());
+        println!("{}", engine.tree(engine.view().now()));
     }
     engine.remove(top)?;
     Ok(most)
@@ -233,10 +233,10 @@ fn run(engine: &mut Engine, depth: u32, guest: Does, stop: u32, now: &mut Instan
 
 /// So many levels, and below them a node of every kind, and a guest.
 fn build(engine: &mut Engine, depth: u32, guest: Does) -> Result<(NodeId, WakeHandle), Error> {
-    let top = engine.add(Spec::sequence("top").retry(RETRY).drain(MILLISECOND * 8))?;
+    let top = engine.add(Spec::sequence("top").retry(RETRY).cleanup_timeout(MILLISECOND * 8))?;
     let mut level = top;
     for n in 1..depth {
-        level = engine.add_child(
+        level = engine.add_below(
             level,
             match n % 4 {
                 0 => Spec::sequence("level"),
@@ -246,18 +246,18 @@ fn build(engine: &mut Engine, depth: u32, guest: Does) -> Result<(NodeId, WakeHa
             },
         )?;
     }
-    let kinds = engine.add_child(level, Spec::parallel("kinds").on_failure(OnFailure::Finish))?;
-    let mut add = |parent, spec| engine.add_child(parent, spec);
+    let kinds = engine.add_below(level, Spec::parallel("kinds").on_failure(OnFailure::Finish))?;
+    let mut add = |parent, spec| engine.add_below(parent, spec);
 
     let sequence = add(kinds, Spec::sequence("sequence"))?;
     add(sequence, Does::Struggle.spec("struggle").retry(RETRY).timeout(MILLISECOND * 3))?;
     add(sequence, Does::Step.spec("step"))?;
-    for several in [Spec::any("any"), Spec::race("race").width(2)] {
+    for several in [Spec::any("any"), Spec::race("race").concurrency(2)] {
         let several = add(kinds, several)?;
-        add(several, Does::Linger.spec("linger").drain(MILLISECOND * 3))?;
+        add(several, Does::Linger.spec("linger").cleanup_timeout(MILLISECOND * 3))?;
         add(several, Does::Step.spec("step"))?;
     }
-    let batch = add(kinds, Spec::batch("batch", Does::Yield.task()).width(2))?;
+    let batch = add(kinds, Spec::batch("batch", Does::Yield.task()).concurrency(2))?;
     add(kinds, Spec::callback("callback", Does::Doubt.task()).retry(RETRY))?;
     let when = add(kinds, Spec::when("when", Does::Doubt.task()).poll_every(MILLISECOND).retry(RETRY))?;
     add(when, Does::Step.spec("step"))?;

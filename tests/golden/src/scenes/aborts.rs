@@ -1,6 +1,6 @@
 //! Aborts, by who asks for them.
 
-use windlass::{Abort, Error, Instant, Outcome, Spec};
+use windlass::{AbortStep, Error, Instant, Outcome, Spec};
 
 use super::{
     BROKEN, CLEAN_IN_A_MINUTE, CLEAN_IN_A_SECOND, DONE, MORE, ONE_MINUTE, ONE_SECOND, TWO_SECONDS, WAITS,
@@ -12,20 +12,20 @@ use crate::stage::Stage;
 type Played = Result<(), Error>;
 
 /// A work that needs this to clean up.
-const fn tidy(script: &'static [Outcome], aborts: &'static [Abort]) -> Act {
+const fn tidy(script: &'static [Outcome], aborts: &'static [AbortStep]) -> Act {
     Act::says(script).aborts(aborts)
 }
 
 pub(super) fn abort_by_user(stage: &mut Stage<'_>) -> Played {
-    let job = stage.add(tidy(&[WAITS], &[Abort::Again, Abort::Done]).spec("job"))?;
-    stage.child(job, tidy(&[ONE_MINUTE], &[CLEAN_IN_A_SECOND, Abort::Done]).spec("asleep"))?;
-    stage.child(job, tidy(&[WAITS], &[Abort::Wake, Abort::Done]).spec("waiting"))?;
+    let job = stage.add(tidy(&[WAITS], &[AbortStep::Running, AbortStep::Done]).spec("job"))?;
+    stage.child(job, tidy(&[ONE_MINUTE], &[CLEAN_IN_A_SECOND, AbortStep::Done]).spec("asleep"))?;
+    stage.child(job, tidy(&[WAITS], &[AbortStep::Waiting, AbortStep::Done]).spec("waiting"))?;
     let steps = stage.child(job, Spec::sequence("steps"))?;
-    stage.child(steps, tidy(&[TWO_SECONDS], &[Abort::Done]).spec("under way"))?;
+    stage.child(steps, tidy(&[TWO_SECONDS], &[AbortStep::Done]).spec("under way"))?;
     stage.child(steps, Act::says(&[DONE]).spec("never started"))?;
     stage.run_until(Instant::from_secs(1));
     stage.outside("job is aborted", |stage| stage.s.abort(job))?;
-    let late = stage.s.add_child(job, Act::says(&[DONE]).spec("late"));
+    let late = stage.s.add_below(job, Act::says(&[DONE]).spec("late"));
     stage.refused("a late child", late);
     stage.run_until(Instant::from_secs(3));
     stage.outside("all below job are woken", |stage| {
@@ -46,7 +46,7 @@ fn parent(act: &mut Act, cx: &mut Context<'_, '_>, then: Outcome) -> Outcome {
     if act.step > 0 {
         return then;
     }
-    let child = tidy(&[ONE_MINUTE], &[CLEAN_IN_A_SECOND, Abort::Done]).spec("child");
+    let child = tidy(&[ONE_MINUTE], &[CLEAN_IN_A_SECOND, AbortStep::Done]).spec("child");
     // Refused, it would be missing in the trace.
     drop(cx.add_child(child));
     ONE_SECOND
@@ -66,7 +66,7 @@ pub(super) fn abort_by_success(stage: &mut Stage<'_>) -> Played {
 
 pub(super) fn abort_by_timeout(stage: &mut Stage<'_>) -> Played {
     let job = stage.add(Spec::parallel("job").timeout(secs(3)))?;
-    stage.child(job, tidy(&[WAITS], &[Abort::Again, Abort::Done]).spec("waiting"))?;
+    stage.child(job, tidy(&[WAITS], &[AbortStep::Running, AbortStep::Done]).spec("waiting"))?;
     stage.child(job, Act::says(&[ONE_SECOND, DONE]).spec("in time"))?;
     stage.run();
     Ok(())
@@ -92,8 +92,8 @@ pub(super) fn abort_by_sibling(stage: &mut Stage<'_>) -> Played {
 
 pub(super) fn abort_by_force(stage: &mut Stage<'_>) -> Played {
     let job = stage.add(Spec::parallel("job"))?;
-    stage.child(job, tidy(&[WAITS], &[Abort::Again, Abort::Done]).spec("tidy"))?;
-    stage.child(job, tidy(&[WAITS], &[Abort::Wake]).spec("stubborn").drain(secs(5)))?;
+    stage.child(job, tidy(&[WAITS], &[AbortStep::Running, AbortStep::Done]).spec("tidy"))?;
+    stage.child(job, tidy(&[WAITS], &[AbortStep::Waiting]).spec("stubborn").cleanup_timeout(secs(5)))?;
     stage.child(job, tidy(&[WAITS], &[CLEAN_IN_A_MINUTE]).spec("slow"))?;
     let _ = stage.poll();
     stage.outside("job is aborted, by 20.000000", |stage| stage.s.abort_by(job, Instant::from_secs(20)))?;
@@ -104,8 +104,8 @@ pub(super) fn abort_by_force(stage: &mut Stage<'_>) -> Played {
 }
 
 pub(super) fn abort_by_shutdown(stage: &mut Stage<'_>) -> Played {
-    stage.add(tidy(&[MORE], &[CLEAN_IN_A_SECOND, Abort::Done]).spec("busy"))?;
-    stage.add(tidy(&[WAITS], &[Abort::Wake]).spec("stubborn"))?;
+    stage.add(tidy(&[MORE], &[CLEAN_IN_A_SECOND, AbortStep::Done]).spec("busy"))?;
+    stage.add(tidy(&[WAITS], &[AbortStep::Waiting]).spec("stubborn"))?;
     stage.s.set_budget(core::num::NonZeroU32::MIN.saturating_add(1));
     let _ = stage.poll();
     stage.add(Act::says(&[DONE]).spec("not started"))?;

@@ -12,7 +12,7 @@
 //! └─ arrival          callback
 //! ```
 
-use windlass::{Abort, Check, Error, Instant, NodeId, Outcome, Reason, Retry, Spec, Yield};
+use windlass::{AbortStep, Check, Error, Generated, Instant, NodeId, Outcome, Reason, Retry, Spec};
 
 use super::{BUSY, CLEAN_IN_A_SECOND, DONE, MORE, ONE_MINUTE, ONE_SECOND, TWO_SECONDS, secs};
 use crate::act::{Act, Context};
@@ -51,26 +51,26 @@ const CORRUPT: Archive = Archive {
 
 fn plant(
     stage: &mut Stage<'_>,
-    replay: fn(&mut Act, &mut Context<'_, '_>) -> Yield,
+    replay: fn(&mut Act, &mut Context<'_, '_>) -> Generated,
 ) -> Result<NodeId, Error> {
     let job = stage.add(Spec::sequence("catch up"))?;
     stage.child(job, Act::says(&[ONE_SECOND, DONE]).spec("archive state").retry(RETRY))?;
-    let replay = Spec::batch("replay", Act::yields(replay)).width(2).item_nodes(CHECKPOINT);
+    let replay = Spec::batch("replay", Act::yields(replay)).concurrency(2).item_nodes(CHECKPOINT);
     stage.child(job, replay)?;
     stage.child(job, Spec::callback("arrival", Act::asked(&[Check::Yes])))?;
     Ok(job)
 }
 
 /// Adds the next checkpoint. The batch has reserved the room for it.
-fn next(archive: &Archive, generator: &mut Act, cx: &mut Context<'_, '_>) -> Yield {
+fn next(archive: &Archive, generator: &mut Act, cx: &mut Context<'_, '_>) -> Generated {
     let nth = generator.step;
     let (Some(name), Some(download), Some(check)) =
         (NAMES.get(nth), archive.downloads.get(nth), archive.checks.get(nth))
     else {
-        return Yield::Exhausted;
+        return Generated::Exhausted;
     };
     generator.last = add(cx, name, download, check, generator.last).ok();
-    Yield::Added
+    Generated::Added
 }
 
 fn add(
@@ -81,16 +81,16 @@ fn add(
     before: Option<NodeId>,
 ) -> Result<NodeId, Error> {
     let checkpoint = cx.add_child(Spec::sequence(name))?;
-    let download = Act::says(download).aborts(&[CLEAN_IN_A_SECOND, Abort::Done]);
-    cx.add(checkpoint, download.spec("download").retry(RETRY).drain(secs(2)))?;
-    cx.add(checkpoint, Act::says(check).spec("check"))?;
+    let download = Act::says(download).aborts(&[CLEAN_IN_A_SECOND, AbortStep::Done]);
+    cx.add_below(checkpoint, download.spec("download").retry(RETRY).cleanup_timeout(secs(2)))?;
+    cx.add_below(checkpoint, Act::says(check).spec("check"))?;
     // An apply that is gone from the table has succeeded: had it failed, the batch would have.
     let turn = match before.filter(|before| cx.view().node(*before).is_ok()) {
         Some(before) => Spec::after_success("turn", before),
         None => Spec::sequence("turn"),
     };
-    let turn = cx.add(checkpoint, turn)?;
-    Ok(cx.add(turn, Act::says(&[MORE, DONE]).spec("apply"))?)
+    let turn = cx.add_below(checkpoint, turn)?;
+    Ok(cx.add_below(turn, Act::says(&[MORE, DONE]).spec("apply"))?)
 }
 
 pub(super) fn catchup(stage: &mut Stage<'_>) -> Played {

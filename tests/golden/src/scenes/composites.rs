@@ -1,6 +1,6 @@
 //! Sequences, what runs side by side, and batches.
 
-use windlass::{Abort, Error, OnFailure, Outcome, Spec, Yield};
+use windlass::{AbortStep, Error, Generated, OnFailure, Outcome, Spec};
 
 use super::{BROKEN, CLEAN_IN_A_SECOND, DONE, MORE, ONE_SECOND, TWO_SECONDS, WAITS};
 use crate::act::{Act, Context};
@@ -60,7 +60,7 @@ pub(super) fn any(stage: &mut Stage<'_>) -> Played {
     let mirror = stage.add(Spec::any("mirror"))?;
     stage.child(mirror, Act::says(&[Outcome::Failure(BROKEN)]).spec("north"))?;
     stage.child(mirror, Act::says(&[ONE_SECOND, DONE]).spec("south"))?;
-    stage.child(mirror, Act::says(&[WAITS]).aborts(&[CLEAN_IN_A_SECOND, Abort::Done]).spec("west"))?;
+    stage.child(mirror, Act::says(&[WAITS]).aborts(&[CLEAN_IN_A_SECOND, AbortStep::Done]).spec("west"))?;
     stage.run();
     Ok(())
 }
@@ -92,7 +92,7 @@ pub(super) fn race(stage: &mut Stage<'_>) -> Played {
 }
 
 pub(super) fn width(stage: &mut Stage<'_>) -> Played {
-    let ovens = stage.add(Spec::parallel("ovens").width(2))?;
+    let ovens = stage.add(Spec::parallel("ovens").concurrency(2))?;
     stage.child(ovens, Act::says(&[TWO_SECONDS, DONE]).spec("bread"))?;
     stage.child(ovens, Act::says(&[ONE_SECOND, DONE]).spec("cake"))?;
     stage.child(ovens, Act::says(&[DONE]).spec("tart"))?;
@@ -102,33 +102,33 @@ pub(super) fn width(stage: &mut Stage<'_>) -> Played {
 }
 
 /// Three items of one node each.
-fn letters(generator: &mut Act, cx: &mut Context<'_, '_>) -> Yield {
+fn letters(generator: &mut Act, cx: &mut Context<'_, '_>) -> Generated {
     let script: &[Outcome] = if generator.step == 0 { &[ONE_SECOND, DONE] } else { &[DONE] };
-    let Some(name) = ["a", "b", "c"].get(generator.step) else { return Yield::Exhausted };
+    let Some(name) = ["a", "b", "c"].get(generator.step) else { return Generated::Exhausted };
     match cx.add_child(Act::says(script).spec(name)) {
-        Ok(_) => Yield::Added,
-        Err(_) => Yield::Exhausted,
+        Ok(_) => Generated::Added,
+        Err(_) => Generated::Exhausted,
     }
 }
 
 pub(super) fn batch(stage: &mut Stage<'_>) -> Played {
-    stage.add(Spec::batch("letters", Act::yields(letters)).width(2))?;
+    stage.add(Spec::batch("letters", Act::yields(letters)).concurrency(2))?;
     stage.run();
     Ok(())
 }
 
 /// Two items of two nodes each.
-fn pairs(generator: &mut Act, cx: &mut Context<'_, '_>) -> Yield {
-    let Some(name) = ["first pair", "second pair"].get(generator.step) else { return Yield::Exhausted };
-    let Ok(item) = cx.add_child(Spec::parallel(name)) else { return Yield::Exhausted };
-    match cx.add(item, Act::says(&[DONE]).spec("half")) {
-        Ok(_) => Yield::Added,
-        Err(_) => Yield::Exhausted,
+fn pairs(generator: &mut Act, cx: &mut Context<'_, '_>) -> Generated {
+    let Some(name) = ["first pair", "second pair"].get(generator.step) else { return Generated::Exhausted };
+    let Ok(item) = cx.add_child(Spec::parallel(name)) else { return Generated::Exhausted };
+    match cx.add_below(item, Act::says(&[DONE]).spec("half")) {
+        Ok(_) => Generated::Added,
+        Err(_) => Generated::Exhausted,
     }
 }
 
 pub(super) fn batch_waits_for_room(stage: &mut Stage<'_>) -> Played {
-    stage.add(Spec::batch("pairs", Act::yields(pairs)).width(2).item_nodes(2))?;
+    stage.add(Spec::batch("pairs", Act::yields(pairs)).concurrency(2).item_nodes(2))?;
     stage.add(Act::says(&[TWO_SECONDS, DONE]).spec("beside"))?;
     stage.run();
     Ok(())

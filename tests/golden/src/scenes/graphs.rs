@@ -33,7 +33,7 @@ pub(super) fn graph_blocked(stage: &mut Stage<'_>) -> Played {
 }
 
 pub(super) fn graph_first_come(stage: &mut Stage<'_>) -> Played {
-    let kiln = stage.add(Spec::graph("kiln").width(1))?;
+    let kiln = stage.add(Spec::graph("kiln").concurrency(1))?;
     let last = stage.child(kiln, Act::says(&[DONE]).spec("glaze"))?;
     let first = stage.child(kiln, Act::says(&[DONE]).spec("dry"))?;
     stage.child(kiln, Act::says(&[DONE]).spec("tile"))?;

@@ -2,7 +2,7 @@
 
 use core::num::NonZeroU32;
 
-use windlass::{Abort, Error, Instant, Outcome, Retry, Spec};
+use windlass::{AbortStep, Error, Instant, Outcome, Retry, Spec};
 
 use super::{BROKEN, DONE, MORE, ONE_SECOND, THREE_SECONDS, WAITS, secs};
 use crate::act::{Act, Context};
@@ -107,7 +107,7 @@ pub(super) fn full(stage: &mut Stage<'_>) -> Played {
     stage.add(Act::says(&[DONE]).spec("beside"))?;
     let _ = stage.poll();
     stage.outside("another child is added", |_| ());
-    if let Err(refused) = stage.s.add_child(job, Act::says(&[DONE]).spec("another")) {
+    if let Err(refused) = stage.s.add_below(job, Act::says(&[DONE]).spec("another")) {
         stage.pen.line(format_args!("{} {refused}", stage.now()));
         if refused.into_work().is_some() {
             stage.pen.line(format_args!("{} the work came back", stage.now()));
@@ -131,8 +131,8 @@ pub(super) fn hooks(stage: &mut Stage<'_>) -> Played {
     let retry = Retry::ONCE.constant(secs(1));
     stage.add(Act::says(&[Outcome::Failure(BROKEN), DONE]).tells().spec("succeeds").retry(retry))?;
     stage.add(Act::says(&[Outcome::Fatal(BROKEN)]).tells().spec("fails").retry(retry))?;
-    let aborted =
-        stage.add(Act::says(&[WAITS]).aborts(&[Abort::Again, Abort::Done]).tells().spec("is aborted"))?;
+    let aborted = stage
+        .add(Act::says(&[WAITS]).aborts(&[AbortStep::Running, AbortStep::Done]).tells().spec("is aborted"))?;
     let _ = stage.poll();
     stage.outside("the third is aborted", |stage| stage.s.abort(aborted))?;
     stage.run();

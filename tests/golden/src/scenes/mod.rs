@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use windlass::{Abort, Outcome, Reason};
+use windlass::{AbortStep, Outcome, Reason};
 
 use crate::Scenario;
 
@@ -87,11 +87,11 @@ const fn secs(secs: u64) -> Duration {
 const DONE: Outcome = Outcome::Success;
 const MORE: Outcome = Outcome::Running;
 const WAITS: Outcome = Outcome::Waiting;
-const ONE_SECOND: Outcome = Outcome::Sleep(secs(1));
-const TWO_SECONDS: Outcome = Outcome::Sleep(secs(2));
-const THREE_SECONDS: Outcome = Outcome::Sleep(secs(3));
-const ONE_MINUTE: Outcome = Outcome::Sleep(secs(60));
-const CLEAN_IN_A_SECOND: Abort = Abort::Sleep(secs(1));
-const CLEAN_IN_A_MINUTE: Abort = Abort::Sleep(secs(60));
-const BUSY: Reason = Reason::new("busy").code(503);
+const ONE_SECOND: Outcome = Outcome::WaitFor(secs(1));
+const TWO_SECONDS: Outcome = Outcome::WaitFor(secs(2));
+const THREE_SECONDS: Outcome = Outcome::WaitFor(secs(3));
+const ONE_MINUTE: Outcome = Outcome::WaitFor(secs(60));
+const CLEAN_IN_A_SECOND: AbortStep = AbortStep::WaitFor(secs(1));
+const CLEAN_IN_A_MINUTE: AbortStep = AbortStep::WaitFor(secs(60));
+const BUSY: Reason = Reason::new("busy").with_code(503);
 const BROKEN: Reason = Reason::new("broken");

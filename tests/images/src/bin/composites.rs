@@ -9,12 +9,12 @@ use core::time::Duration;
 use cortex_m::interrupt::{self, Mutex};
 use cortex_m_rt::{entry, exception};
 use windlass::{
-    Abort, Check, Cx, Error, Inline, Jitter, Next, NodeId, OnFailure, Outcome, Reason, Retry, Scheduler,
-    Spec, WakeHandle, Work, Yield, wake_set,
+    AbortStep, Check, Cx, Error, Generated, Inline, Jitter, Next, NodeId, OnFailure, Outcome, Reason, Retry,
+    Scheduler, Spec, WakeHandle, Work, wake_set,
 };
 use windlass_images as board;
 
-type Engine = Scheduler<Task, Inline<Task, 32, 8>>;
+type Engine = Scheduler<Inline<Task, 32, 8>>;
 
 /// Made by the compiler, not by the processor.
 const RETRY: Retry =
@@ -40,25 +40,25 @@ impl Work for Task {
             2 => Outcome::Failure(Reason::new("no answer")),
             3 => Outcome::Fatal(Reason::new("broken")),
             4 => Outcome::RetryAfter(Duration::from_millis(5), Reason::new("busy")),
-            _ => Outcome::Sleep(Duration::from_millis(20)),
+            _ => Outcome::WaitFor(Duration::from_millis(20)),
         }
     }
 
-    fn on_abort(&mut self, _cx: &mut Cx<'_, Self>) -> Abort {
+    fn on_abort(&mut self, _cx: &mut Cx<'_, Self>) -> AbortStep {
         match board::ticks() % 4 {
-            0 => Abort::Again,
-            1 => Abort::Wake,
-            2 => Abort::Sleep(Duration::from_millis(1)),
-            _ => Abort::Done,
+            0 => AbortStep::Running,
+            1 => AbortStep::Waiting,
+            2 => AbortStep::WaitFor(Duration::from_millis(1)),
+            _ => AbortStep::Done,
         }
     }
 
-    fn on_next(&mut self, cx: &mut Cx<'_, Self>) -> Yield {
+    fn on_next(&mut self, cx: &mut Cx<'_, Self>) -> Generated {
         let left = board::ticks() % 4;
         if left > 0 && cx.add_child(Spec::work("item", Self { left })).is_ok() {
-            return Yield::Added;
+            return Generated::Added;
         }
-        Yield::Exhausted
+        Generated::Exhausted
     }
 
     fn on_check(&mut self, _cx: &mut Cx<'_, Self>) -> Check {
@@ -104,18 +104,18 @@ fn task() -> Task {
 /// A tree with a node of every kind.
 #[inline(never)]
 fn build(engine: &mut Engine) -> Result<NodeId, Error> {
-    let job = engine.add(Spec::sequence("job").drain(Duration::from_secs(5)))?;
+    let job = engine.add(Spec::sequence("job").cleanup_timeout(Duration::from_secs(5)))?;
 
     let leaf = Spec::work("first", task()).retry(RETRY).timeout(Duration::from_secs(30));
     let first = family(engine, job, leaf, 0)?;
     let handle = engine.wake_handle(first)?;
     interrupt::free(|cs| LISTENER.borrow(cs).set(Some(handle)));
 
-    family(engine, job, Spec::parallel("parallel").width(2).on_failure(OnFailure::Ignore), 3)?;
+    family(engine, job, Spec::parallel("parallel").concurrency(2).on_failure(OnFailure::Ignore), 3)?;
     family(engine, job, Spec::quorum("quorum", 2).retry(Retry::ONCE), 3)?;
     family(engine, job, Spec::any("any"), 3)?;
     family(engine, job, Spec::race("race"), 3)?;
-    family(engine, job, Spec::batch("batch", task()).width(2).item_nodes(1), 0)?;
+    family(engine, job, Spec::batch("batch", task()).concurrency(2).item_nodes(1), 0)?;
     family(engine, job, Spec::callback("callback", task()), 0)?;
     family(engine, job, Spec::when("when", task()).poll_every(Duration::from_millis(50)), 1)?;
     family(engine, job, Spec::after("after", first), 1)?;
@@ -132,9 +132,9 @@ fn build(engine: &mut Engine) -> Result<NodeId, Error> {
 /// A node with so many leaves below it.
 #[inline(never)]
 fn family(engine: &mut Engine, parent: NodeId, spec: Spec<Task>, leaves: u32) -> Result<NodeId, Error> {
-    let id = engine.add_child(parent, spec)?;
+    let id = engine.add_below(parent, spec)?;
     for _ in 0..leaves {
-        engine.add_child(id, Spec::work("leaf", task()))?;
+        engine.add_below(id, Spec::work("leaf", task()))?;
     }
     Ok(id)
 }

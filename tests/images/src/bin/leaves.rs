@@ -33,7 +33,7 @@ impl Work for Task {
             Self::Blink { left: 0 } | Self::Count { left: 0 } => Outcome::Success,
             Self::Blink { left } => {
                 *left -= 1;
-                Outcome::Sleep(Duration::from_millis(20))
+                Outcome::WaitFor(Duration::from_millis(20))
             }
             Self::Count { left } => {
                 *left -= 1;
@@ -60,7 +60,7 @@ fn SysTick() {
 
 #[entry]
 fn main() -> ! {
-    static mut SCHEDULER: Scheduler<Task, Inline<Task, 16>> = Scheduler::new();
+    static mut SCHEDULER: Scheduler<Inline<Task, 16>> = Scheduler::new();
 
     board::start_clock();
     SCHEDULER.set_wakes(&WAKES);

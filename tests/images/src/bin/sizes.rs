@@ -9,7 +9,7 @@ use windlass::{Inline, Scheduler};
 /// A work that cannot be.
 enum Never {}
 
-type Sized<const N: usize> = Scheduler<Never, Inline<Never, N>>;
+type Sized<const N: usize> = Scheduler<Inline<Never, N>>;
 
 const fn ram<const N: usize>() -> u32 {
     size_of::<Sized<N>>() as u32

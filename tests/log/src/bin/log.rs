@@ -13,9 +13,9 @@ use defmt::info;
 use defmt_semihosting as _;
 use semihosting::process;
 use windlass::{
-    Abort, Cause, Check, Children, Cx, DefmtLog, Detail, Error, Event, Failure, Inline, Instant, Jitter,
-    Kind, Next, NodeId, OnFailure, Outcome, Reason, Refused, Retry, Scheduler, Spec, State, Status,
-    Transition, What, Work, Yield,
+    AbortCause, AbortStep, Check, Children, Cx, DefmtLog, Error, Event, EventKind, Failure, Generated,
+    Inline, Instant, Jitter, Kind, Next, NodeId, OnFailure, Outcome, Reason, Refused, Retry, Scheduler, Spec,
+    State, Status, Transition, Verbosity, Work,
 };
 
 enum Task {
@@ -37,10 +37,10 @@ impl Work for Task {
                 *left -= 1;
                 Outcome::Failure(Reason::new("no answer"))
             }
-            Self::Wrong => Outcome::Fatal(Reason::new("wrong hash").code(17)),
+            Self::Wrong => Outcome::Fatal(Reason::new("wrong hash").with_code(17)),
             Self::Stuck => Outcome::Waiting,
             Self::Greedy if cx.children().total() == 0 => {
-                let child = || Spec::work("child", Self::Stuck).drain(Duration::from_secs(1));
+                let child = || Spec::work("child", Self::Stuck).cleanup_timeout(Duration::from_secs(1));
                 while cx.add_child(child()).is_ok() {}
                 Outcome::Running
             }
@@ -48,16 +48,16 @@ impl Work for Task {
         }
     }
 
-    fn on_abort(&mut self, _: &mut Cx<'_, Self>) -> Abort {
-        if matches!(self, Self::Stuck) { Abort::Wake } else { Abort::Done }
+    fn on_abort(&mut self, _: &mut Cx<'_, Self>) -> AbortStep {
+        if matches!(self, Self::Stuck) { AbortStep::Waiting } else { AbortStep::Done }
     }
 }
 
-type Tasks = Scheduler<Task, Inline<Task, 6>, DefmtLog>;
+type Tasks = Scheduler<Inline<Task, 6>, DefmtLog>;
 
 #[entry]
 fn main() -> ! {
-    let mut s = Scheduler::<Task, Inline<Task, 6>>::new().observed_by(DefmtLog);
+    let mut s = Scheduler::<Inline<Task, 6>>::new().observed_by(DefmtLog);
     let ran = sequence(&mut s).and_then(|()| timeout(&mut s)).and_then(|()| full(&mut s));
     info!("{}", ran);
     values();
@@ -69,10 +69,10 @@ fn main() -> ! {
 fn sequence(s: &mut Tasks) -> Result<(), Error> {
     let job = s.add(Spec::sequence("job"))?;
     let flaky = Spec::work("flaky", Task::Fails { left: 1 }).retry(Retry::A_FEW);
-    let flaky = s.add_child(job, flaky)?;
-    s.add_child(job, Spec::when("gate", Task::Done))?;
-    s.add_child(job, Spec::work("wrong", Task::Wrong))?;
-    s.add_child(job, Spec::work("never", Task::Done))?;
+    let flaky = s.add_below(job, flaky)?;
+    s.add_below(job, Spec::when("gate", Task::Done))?;
+    s.add_below(job, Spec::work("wrong", Task::Wrong))?;
+    s.add_below(job, Spec::work("never", Task::Done))?;
     s.pause(flaky)?;
     s.resume(flaky)?;
     drive(s, Instant::ZERO);
@@ -110,15 +110,20 @@ fn drive(s: &mut Tasks, mut now: Instant) -> Instant {
 
 fn values() {
     fn has_a_format<T: defmt::Format>() {}
-    has_a_format::<(Cause, Check, Detail, Event, Failure)>();
-    has_a_format::<(Refused<()>, Status, What, Yield)>();
+    has_a_format::<(AbortCause, Check, Verbosity, Event, Failure)>();
+    has_a_format::<(Refused<()>, Status, EventKind, Generated)>();
 
     let time = Duration::from_nanos(2_500_001);
-    let reason = Reason::new("text").code(7);
+    let reason = Reason::new("text").with_code(7);
     let policy = Retry::times(3).constant(time).jitter(Jitter::PlusMinus(5)).within(time);
     info!("{} {}", NodeId::from_bits(2 << 32 | 7), NodeId::from_bits(0));
-    info!("{} {} {}", Outcome::Sleep(time), Outcome::RetryAfter(time, reason), Outcome::Fatal(reason));
-    info!("{} {} {}", Abort::Sleep(time), Abort::Again, Children { live: 1, ..Children::default() });
+    info!("{} {} {}", Outcome::WaitFor(time), Outcome::RetryAfter(time, reason), Outcome::Fatal(reason));
+    info!(
+        "{} {} {}",
+        AbortStep::WaitFor(time),
+        AbortStep::Running,
+        Children { live: 1, ..Children::default() }
+    );
     info!(
         "{} {} {}",
         Next::At(Instant::from_micros(12_500_000)),

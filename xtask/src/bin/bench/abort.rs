@@ -29,7 +29,7 @@ pub(crate) fn contenders(leaves: u32) -> Vec<Contender> {
 
 struct Waits;
 
-impl<W> Work<(), W> for Waits {
+impl<W> Work<W, ()> for Waits {
     fn on_run(&mut self, _: &mut Cx<'_, W>) -> Outcome {
         Outcome::Waiting
     }
@@ -39,7 +39,7 @@ fn engine(leaves: u32) -> Duration {
     let mut scheduler = Engine::with_capacity(leaves as usize + 1);
     let job = scheduler.add(Spec::parallel("job")).expect("made for so many");
     for _ in 0..leaves {
-        scheduler.add_child(job, Spec::work("leaf", DynWork::new(Waits))).expect("made for so many");
+        scheduler.add_below(job, Spec::work("leaf", DynWork::new(Waits))).expect("made for so many");
     }
     while scheduler.poll_work(Instant::ZERO) != Next::OnWake {}
     let before = scheduler.metrics();

@@ -37,7 +37,7 @@ pub(crate) const ALL: &[Growth] = &[
         title: "One crank, by how many leaves take turns",
         x: "flat leaves",
         y: "ns per crank",
-        about: "Flat leaves in turns, as in `flat-1k`, a million cranks in all and at least two of each leaf. What grows is \
+        about: "Flat leaves in turns, as in `flat-1k`, a million cranks in all and at least two of each leaf. EventKind grows is \
                 the cost of memory that no cache holds.",
         sizes: &[100, 1_000, 10_000, 100_000, 1_000_000],
         units: |leaves| u64::from(leaves) * u64::from(cranks(leaves)),

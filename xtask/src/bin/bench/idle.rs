@@ -30,9 +30,9 @@ pub(crate) fn contenders(sleepers: u32) -> Vec<Contender> {
 
 struct Sleeper;
 
-impl<W> Work<(), W> for Sleeper {
+impl<W> Work<W, ()> for Sleeper {
     fn on_run(&mut self, _: &mut Cx<'_, W>) -> Outcome {
-        Outcome::Sleep(NAP)
+        Outcome::WaitFor(NAP)
     }
 }
 

@@ -24,7 +24,7 @@ impl Step for CountDown {
     }
 }
 
-impl<W> Work<(), W> for CountDown {
+impl<W> Work<W, ()> for CountDown {
     fn on_run(&mut self, _: &mut Cx<'_, W>) -> Outcome {
         if self.step() { Outcome::Running } else { Outcome::Success }
     }
@@ -43,7 +43,7 @@ impl Future for CountDown {
 }
 
 /// Our side in every comparison: boxed works in boxed tables.
-pub(crate) type Engine = Scheduler<DynWork, Boxed<DynWork>>;
+pub(crate) type Engine = Scheduler<Boxed<DynWork>>;
 
 /// Polls until all has ended, on a clock that jumps to the next deadline.
 pub(crate) fn finish(scheduler: &mut Engine) {

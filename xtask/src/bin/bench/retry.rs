@@ -21,7 +21,7 @@ pub(crate) fn contenders(leaves: u32) -> Vec<Contender> {
 
 struct Flaky(CountDown);
 
-impl<W> Work<(), W> for Flaky {
+impl<W> Work<W, ()> for Flaky {
     fn on_run(&mut self, _: &mut Cx<'_, W>) -> Outcome {
         if self.0.step() { Outcome::Failure(Reason::new("not yet")) } else { Outcome::Success }
     }

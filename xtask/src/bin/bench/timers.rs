@@ -25,9 +25,9 @@ fn naps(timers: u32) -> Vec<Duration> {
 /// `Some` until it has gone to sleep.
 struct Nap(Option<Duration>);
 
-impl<W> Work<(), W> for Nap {
+impl<W> Work<W, ()> for Nap {
     fn on_run(&mut self, _: &mut Cx<'_, W>) -> Outcome {
-        self.0.take().map_or(Outcome::Success, Outcome::Sleep)
+        self.0.take().map_or(Outcome::Success, Outcome::WaitFor)
     }
 }
 

@@ -103,7 +103,7 @@ fn plant(scheduler: &mut Engine, parent: Option<NodeId>, shape: Shape) {
 
 fn add(scheduler: &mut Engine, parent: Option<NodeId>, spec: Spec<DynWork>) -> NodeId {
     let added = match parent {
-        Some(parent) => scheduler.add_child(parent, spec),
+        Some(parent) => scheduler.add_below(parent, spec),
         None => scheduler.add(spec),
     };
     added.expect("the table was made for this tree")

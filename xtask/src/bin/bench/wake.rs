@@ -56,7 +56,7 @@ pub(crate) fn lasting<T>(
 
 struct Sleeper;
 
-impl<W> Work<(), W> for Sleeper {
+impl<W> Work<W, ()> for Sleeper {
     fn on_run(&mut self, _: &mut Cx<'_, W>) -> Outcome {
         CRANKS.set(CRANKS.get() + 1);
         Outcome::Waiting

@@ -58,7 +58,7 @@ async fn blink() {
 }
 
 async fn play_all<'a>(
-    engine: &mut Engine<Node<'a>, Tables<'a>>,
+    engine: &mut Engine<Tables<'a>>,
     update: &mut Job,
     lamp: AsyncLeaf<'a>,
 ) -> Result<bool, Error> {

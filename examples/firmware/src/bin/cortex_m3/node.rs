@@ -5,7 +5,7 @@
 use core::fmt;
 use core::sync::atomic::Ordering;
 
-use windlass::{Abort, AsyncLeaf, Check, Cx, Outcome, Work, Yield};
+use windlass::{AbortStep, AsyncLeaf, Check, Cx, Generated, Outcome, Work};
 use windlass_firmware::Job;
 use windlass_update_job::Step;
 
@@ -26,7 +26,7 @@ impl From<Step> for Node<'_> {
     }
 }
 
-impl<'a> Work<Job, Node<'a>> for Node<'a> {
+impl<'a> Work<Node<'a>, Job> for Node<'a> {
     fn on_run(&mut self, cx: &mut Cx<'_, Self, Job>) -> Outcome {
         match self {
             Self::Update(step) => step.on_run(cx),
@@ -34,7 +34,7 @@ impl<'a> Work<Job, Node<'a>> for Node<'a> {
         }
     }
 
-    fn on_abort(&mut self, cx: &mut Cx<'_, Self, Job>) -> Abort {
+    fn on_abort(&mut self, cx: &mut Cx<'_, Self, Job>) -> AbortStep {
         match self {
             Self::Update(step) => step.on_abort(cx),
             Self::Lamp(future) => future.on_abort(cx),
@@ -48,10 +48,17 @@ impl<'a> Work<Job, Node<'a>> for Node<'a> {
         }
     }
 
-    fn on_next(&mut self, cx: &mut Cx<'_, Self, Job>) -> Yield {
+    fn rewinds(&self) -> bool {
+        match self {
+            Self::Update(step) => Work::<Self, Job>::rewinds(step),
+            Self::Lamp(_) => false,
+        }
+    }
+
+    fn on_next(&mut self, cx: &mut Cx<'_, Self, Job>) -> Generated {
         match self {
             Self::Update(step) => step.on_next(cx),
-            Self::Lamp(_) => Yield::Exhausted,
+            Self::Lamp(_) => Generated::Exhausted,
         }
     }
 
@@ -64,7 +71,7 @@ impl<'a> Work<Job, Node<'a>> for Node<'a> {
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Update(step) => Work::<Job, Self>::describe(step, f),
+            Self::Update(step) => Work::<Self, Job>::describe(step, f),
             Self::Lamp(_) => write!(f, "has blinked {} times", BLINKS.load(Ordering::Relaxed)),
         }
     }

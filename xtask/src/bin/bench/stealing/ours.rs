@@ -66,7 +66,7 @@ impl<A: Audit, L: Load> Host<L::Task> for Here<'_, A, L> {
 /// More jobs than there ever are.
 const BOUND: usize = 1 << 20;
 
-/// Closures; one that wants to run again spawns its successor.
+/// Closures; one that wants to run again says so.
 pub(super) fn pool<L: Load>(workers: usize, load: L) -> Contender {
     let pool = Pool::new(workers, BOUND).expect("threads can be started");
     // Borrowed by every job, as the pools of the peers are known to their threads.
@@ -81,8 +81,20 @@ pub(super) fn pool<L: Load>(workers: usize, load: L) -> Contender {
 }
 
 fn detach<T: Task>(spawner: &'static Spawner, task: T) {
-    let taken = spawner.detach(move |_| task.run(&Spawning(spawner)));
-    assert!(taken.is_ok(), "there is room");
+    let taken = if T::AGAIN {
+        let mut task = task;
+        let turn = move |_: &_| {
+            let turning = Turning(Cell::new(None));
+            task.run(&turning);
+            let Some(next) = turning.0.get() else { return Ran::Done };
+            task = next;
+            Ran::Again
+        };
+        spawner.detach_turns(turn).is_ok()
+    } else {
+        spawner.detach(move |_| task.run(&Spawning(spawner))).is_ok()
+    };
+    assert!(taken, "there is room");
 }
 
 struct Spawning(&'static Spawner);
@@ -90,5 +102,14 @@ struct Spawning(&'static Spawner);
 impl<T: Task> Host<T> for Spawning {
     fn put(&self, task: T) {
         detach(self.0, task);
+    }
+}
+
+/// What the task is in its next turn.
+struct Turning<T>(Cell<Option<T>>);
+
+impl<T: Task> Host<T> for Turning<T> {
+    fn put(&self, task: T) {
+        self.0.set(Some(task));
     }
 }
