@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 use windlass::{Error, Inline, Instant, Next, NodeId, Reason, Scheduler, State};
-use windlass_lab::{self as lab, Disturb};
+use windlass_lab::{self as lab, Disturb, Fault, Input};
 
 use self::bench::{Bed, Bench, NEW, OLD};
 use crate::sim::{Battery, Link};
@@ -74,15 +74,20 @@ fn forged(lab: &mut Bench) {
     lab.app_mut().board.link = Link::new(NEW.forged(), 1);
 }
 
-/// Whatever fails once is tried again, but for the button's work.
+/// Whatever fails once is tried again, but for the button's work; a failure that is final ends the update, and the old image stays.
 fn hardy(lab: &mut Bench) {
     let update = plant(lab);
-    lab.at_end("one failure is not the end", move |lab| {
-        let is_button = failure(lab, update).is_some_and(|_| {
+    lab.at_end("one failure is not the end, unless it is final", move |lab| {
+        let is_button = || {
             let mut children = lab.view().node(update).unwrap().children();
             children.any(|node| node.name() == "button" && node.state() == State::Failure)
-        });
-        is_button || lab.state(update) == Ok(State::Success)
+        };
+        let is_final = || lab.log().inputs().contains(&Input::Strike(Fault::FailForGood));
+        match lab.state(update) {
+            Ok(State::Success) => true,
+            Ok(State::Failure) => is_button() || (is_final() && starts(lab) == OLD.version()),
+            _ => false,
+        }
     });
 }
 
