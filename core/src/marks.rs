@@ -90,7 +90,7 @@ pub(crate) mod mark {
     pub(crate) const SKIPPED: u32 = 1 << 23;
     /// The cold half holds the node that asked for the abort.
     pub(crate) const ABORTER: u32 = 1 << 21;
-    /// The cause of the abort, as its place in [`AbortCause::ALL`](crate::reason::Cause::ALL), from this bit on.
+    /// The cause of the abort, as its place in [`AbortCause::ALL`](crate::AbortCause::ALL), from this bit on.
     pub(crate) const CAUSE_SHIFT: u32 = 29;
     pub(crate) const CAUSE: u32 = 7 << CAUSE_SHIFT;
 

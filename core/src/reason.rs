@@ -125,7 +125,7 @@ pub enum AbortCause {
 
 impl AbortCause {
     /// All causes, in the order of their declaration.
-    pub(crate) const ALL: [Self; 7] = [
+    pub const ALL: &'static [Self] = &[
         Self::User,
         Self::ParentFailed,
         Self::SiblingWon,

@@ -91,15 +91,7 @@ fn must() -> Vec<String> {
     for method in ["Run", "Abort", "Reset", "Success", "FailureRetry", "FailureRaise"] {
         must.push(format!("{method} of a work"));
     }
-    for cause in [
-        AbortCause::User,
-        AbortCause::ParentFailed,
-        AbortCause::SiblingWon,
-        AbortCause::ParentDone,
-        AbortCause::Timeout,
-        AbortCause::Shutdown,
-        AbortCause::Dependency,
-    ] {
+    for cause in AbortCause::ALL {
         must.push(format!("abort: {cause}"));
     }
     for reason in [

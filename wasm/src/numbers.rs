@@ -257,8 +257,13 @@ mod tests {
         name.split_at_checked(1).map_or(String::new(), |(first, rest)| first.to_lowercase() + rest)
     }
 
+    /// A text as JavaScript writes it.
+    fn quoted(text: &str) -> String {
+        format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'"))
+    }
+
     fn list(name: &str, words: impl IntoIterator<Item = String>) -> String {
-        let words: Vec<String> = words.into_iter().map(|word| format!("'{word}'")).collect();
+        let words: Vec<String> = words.into_iter().map(|word| quoted(&word)).collect();
         format!("export const {name} = [{}];\n", words.join(", "))
     }
 
@@ -301,15 +306,6 @@ mod tests {
             Status::Skipped,
             Status::Blocked,
         ];
-        let causes = [
-            AbortCause::User,
-            AbortCause::ParentFailed,
-            AbortCause::SiblingWon,
-            AbortCause::ParentDone,
-            AbortCause::Timeout,
-            AbortCause::Shutdown,
-            AbortCause::Dependency,
-        ];
         let settings = [
             Setting::Concurrency,
             Setting::OnFailure,
@@ -320,14 +316,14 @@ mod tests {
         text += "\n";
         text += &variants("STATES", &State::ALL, |state| state as u8);
         text += &variants("STATUSES", &statuses, |status| status as u8);
-        text += &variants("CAUSES", &causes, |cause| cause as u8);
+        text += &variants("CAUSES", AbortCause::ALL, |cause| cause as u8);
         text += &variants("SETTINGS", &settings, |setting| setting as u8);
         text += &list("JITTERS", names("jitter", Some("PERCENT")));
         text += &list("EVENTS", names("event", None));
         text += "\n/** Why a call was refused, from -1 down. */\nexport const ERRORS = {\n";
         for (name, error) in names("error", Some("NO_USE")).iter().zip(ERRORS) {
             let reason = if error == Error::NoWakeSet { Reason::new("refused") } else { error.into() };
-            text += &format!("  {name}: '{reason}',\n");
+            text += &format!("  {name}: {},\n", quoted(&reason.to_string()));
         }
         text += "};\n\n/** The engine's own reasons, from -1 down. */\n";
         text += &list("REASONS", REASONS.map(|reason| reason.to_string()));

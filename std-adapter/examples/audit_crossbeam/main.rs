@@ -8,7 +8,7 @@
 //! The invariant: *the exit code is 0 only if no promise was broken*. This file reads the arguments and prints; how a
 //! pool reports to an audit is in `pool.rs`.
 
-#[path = "../shared/number.rs"]
+#[path = "../common/number.rs"]
 mod number;
 mod pool;
 

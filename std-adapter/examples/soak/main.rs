@@ -12,7 +12,7 @@
 #[path = "../../tests/faults/deque.rs"]
 mod deque;
 mod load;
-#[path = "../shared/number.rs"]
+#[path = "../common/number.rs"]
 mod number;
 
 /// What the deques with faults are made of.

@@ -93,15 +93,7 @@ fn nothing_is_left_out() {
             assert!(all.contains(&format!(": {moved} (")), "no trace has {moved}");
         }
     }
-    for cause in [
-        AbortCause::User,
-        AbortCause::ParentFailed,
-        AbortCause::SiblingWon,
-        AbortCause::ParentDone,
-        AbortCause::Timeout,
-        AbortCause::Shutdown,
-        AbortCause::Dependency,
-    ] {
+    for cause in AbortCause::ALL {
         assert!(all.contains(&format!("abort: {cause}")), "no trace has an abort because of {cause:?}");
     }
     assert!(
